@@ -1,0 +1,177 @@
+"""The contract that every approach keeps.
+
+An approach turns training images into predictions by bounded steps. It never reads the clock, knows neither budget nor
+Ray, and never sees the test split: the driver owns loop and clock, so equal time is measured in one place for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+Probabilities = Literal["softmax", "calibrated_on_validation", "none"]
+
+
+class Settings(BaseModel):
+    """What the study file fixes for an approach. Every approach extends it.
+
+    Attributes:
+        image_size: (height, width) in pixels to which the images are resized.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    image_size: tuple[int, int]
+
+
+class Hyperparameters(BaseModel):
+    """What the search varies. Every approach extends it; ranges are checked here, whoever gave the value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Epochs(Hyperparameters):
+    """Hyperparameters of whatever is trained by gradient descent.
+
+    Attributes:
+        lr: the learning rate at the start of the schedule.
+        epochs: length of the learning-rate schedule; training ends with it.
+        batch_size: images per step.
+        weight_decay: of Adam (added to the gradient) or AdamW (decoupled).
+        optimizer: `adam` (Kingma & Ba 2015) or `adamw` (Loshchilov & Hutter 2019).
+        schedule: `constant`, or `cosine` down to zero over `epochs` (Loshchilov & Hutter 2017).
+    """
+
+    lr: float = Field(1e-3, gt=0, le=10)
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(128, ge=1)
+    weight_decay: float = Field(0.0, ge=0)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    schedule: Literal["constant", "cosine"] = "constant"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and labels of one split.
+
+    Attributes:
+        inputs: (N, H, W, 3) uint8 images, or (N, D) float32 frozen features.
+        labels: (N,) int64 class indices.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an approach learns from.
+
+    Attributes:
+        train: what it trains on.
+        valid: what it is validated on; None when the validation images are trained on too (`refit: train_and_valid`).
+        classes: number of classes.
+    """
+
+    train: Examples
+    valid: Examples | None
+    classes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did.
+
+    Attributes:
+        loss: mean loss of the step's examples; not finite when the training has diverged; None if there is no loss.
+        accuracy: fraction of the step's examples classified correctly, before the update.
+        lr: the learning rate used.
+    """
+
+    loss: float | None
+    accuracy: float | None = None
+    lr: float | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted classes, (N,) int64, and class probabilities, (N, C) float32, or None where there are none."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray | None
+
+
+class Approach(ABC):
+    """One way to classify images. The constructor prepares everything; then `step` until `done`.
+
+    Class attributes:
+        name: how study files call it.
+        settings_type, hyperparameters_type: what it needs, validated.
+        learns_from: `images`, or `features` of a frozen backbone; may depend on the settings.
+        probabilities: what `predict` gives beside the hard decisions.
+    """
+
+    name: ClassVar[str]
+    settings_type: ClassVar[type[Settings]]
+    hyperparameters_type: ClassVar[type[Hyperparameters]]
+    probabilities: ClassVar[Probabilities] = "softmax"
+
+    @abstractmethod
+    def __init__(
+        self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device
+    ) -> None: ...
+
+    @staticmethod
+    @abstractmethod
+    def learns_from(settings: Settings) -> Literal["images", "features"]: ...
+
+    @property
+    @abstractmethod
+    def epoch(self) -> float:
+        """Epochs trained so far; a whole number when one has just ended."""
+
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """Epochs after which the training is done."""
+
+    @property
+    def next_cost(self) -> float:
+        """Work of the next step, in any unit that stays the same within the trial.
+
+        The driver predicts the step's seconds from it and from the steps before.
+        """
+        return 1.0
+
+    @abstractmethod
+    def step(self) -> Step:
+        """Do the next bounded piece of training; not to be called when `epoch` has reached `epochs`."""
+
+    @abstractmethod
+    def predict(self, inputs: np.ndarray) -> Predictions:
+        """Classify (N, H, W, 3) uint8 images or (N, D) float32 features, whichever the approach learns from."""
+
+    def calibrate(self) -> None:
+        """Make `predict` give probabilities, for an approach that trains without them; called before the test split."""
+
+    @abstractmethod
+    def model_state(self) -> Mapping[str, object]:
+        """What `predict` needs: the learned parameters."""
+
+    @abstractmethod
+    def load_model_state(self, state: Mapping[str, object]) -> None: ...
+
+    @abstractmethod
+    def training_state(self) -> Mapping[str, object]:
+        """What `step` needs to go on exactly as if never interrupted: parameters, optimizer, position, generators."""
+
+    @abstractmethod
+    def load_training_state(self, state: Mapping[str, object]) -> None: ...

@@ -1,0 +1,23 @@
+"""What can be wrong with what the user gave. Every message is one line: the cause, the value seen, the mend.
+
+InputError
+ +-- DataError              images, folders, splits, archives
+ +-- BackboneError          networks and weights
+ +-- HyperparameterError    values that an approach cannot use
+"""
+
+
+class InputError(Exception):
+    """The user's input cannot be used; the message is one line that names the cause and the mend."""
+
+
+class DataError(InputError):
+    """Images, folders, splits or archives that cannot be used."""
+
+
+class BackboneError(InputError):
+    """An unknown network, or weights that cannot be read or do not fit."""
+
+
+class HyperparameterError(InputError):
+    """A value that an approach cannot use, for example an image too small for its layers."""
