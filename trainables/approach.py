@@ -159,7 +159,7 @@ class Approach(ABC):
     def predict(self, inputs: np.ndarray) -> Predictions:
         """Classify (N, H, W, 3) uint8 images or (N, D) float32 features, whichever the approach learns from."""
 
-    def calibrate(self) -> None:
+    def calibrate(self) -> None:  # noqa: B027 - most approaches have nothing to do here
         """Make `predict` give probabilities, for an approach that trains without them; called before the test split."""
 
     @abstractmethod
