@@ -15,6 +15,7 @@ are derived from these files alone; this module knows neither torch nor Ray.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -173,20 +174,18 @@ class DataInfo(_Record):
     duplicates: int = 0
 
 
-class SignificanceSettings(BaseModel):
+class SignificanceSettings(_Record):
     """`alpha`: level of the tests, in (0, 1). `margin`: accuracies closer than this count as equivalent."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     alpha: float = Field(0.05, gt=0, lt=1)
     margin: float = Field(0.01, gt=0, lt=1)
 
 
-class BudgetSettings(BaseModel):
-    """`search_seconds`: for each approach and replicate. `trial_seconds`: the most one trial may charge."""
+class BudgetSettings(_Record):
+    """`search_seconds`: charged for each approach and replicate. `trial_seconds`: the most one trial may charge."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    search_seconds: float
-    trial_seconds: float
+    search_seconds: float = Field(gt=0)
+    trial_seconds: float = Field(gt=0)
 
 
 class StudySettings(BaseModel):
@@ -231,7 +230,7 @@ class Store:
         self.location = str(location)
         try:
             if "://" in self.location:
-                self.fs, self.root = fs.FileSystem.from_uri(self.location)
+                self.fs, self.root = fs.FileSystem.from_uri(self.location.rstrip("/"))
             else:
                 self.fs, self.root = fs.LocalFileSystem(), str(PurePosixPath(self.location))
         except (pa.ArrowInvalid, OSError) as error:
@@ -263,8 +262,16 @@ class Store:
             raise RecordsError(f"{path}: cannot be written ({_first_line(error)})") from error
 
     def read_bytes(self, name: str) -> bytes:
-        with self.fs.open_input_stream(self.path(name)) as stream:
-            content: bytes = stream.read()
+        """Read one whole file.
+
+        Raises:
+            RecordsError: it is missing or cannot be read.
+        """
+        try:
+            with self.fs.open_input_stream(self.path(name)) as stream:
+                content: bytes = stream.read()
+        except OSError as error:
+            raise RecordsError(f"{self.path(name)}: cannot be read ({_first_line(error)})") from error
         return content
 
     def names(self, below: str, suffix: str) -> list[str]:
@@ -281,9 +288,7 @@ class Store:
         try:
             return kind.model_validate_json(self.read_bytes(name))
         except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"]) or "the file"
-            raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({where}: {problem['msg']})") from error
+            raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({_first_problem(error)})") from error
 
     def write_trial_event(self, event: TrialEvent) -> None:
         self.write_record(f"records/{event.trial}/{event.order:04d}-{event.event}.json", event)
@@ -312,11 +317,18 @@ class Store:
 
     def predictions(self) -> pd.DataFrame:
         """All final runs' predictions in one frame; empty, with the columns, where there are none yet."""
-        frames = [
-            pq.read_table(pa.BufferReader(self.read_bytes(name))).to_pandas()
-            for name in self.names("predictions", ".parquet")
-        ]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
+        tables = [self._read_table(name) for name in self.names("predictions", ".parquet")]
+        if not tables:
+            return pd.DataFrame(columns=list(PREDICTION_COLUMNS))
+        joined: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+        return joined
+
+    def _read_table(self, name: str) -> pa.Table:
+        content = self.read_bytes(name)
+        try:
+            return pq.read_table(pa.BufferReader(content)).replace_schema_metadata()
+        except (pa.ArrowException, OSError) as error:
+            raise RecordsError(f"{self.path(name)}: not a Parquet file ({_first_line(error)})") from error
 
 
 def read_study(location: str) -> StudyRecords:
@@ -328,22 +340,36 @@ def read_study(location: str) -> StudyRecords:
     store = Store(location)
     if not store.exists("study.yaml"):
         raise RecordsError(f"{location}: not a study directory (no study.yaml in it); give the directory of a study")
-    try:
-        settings = StudySettings.model_validate(yaml.safe_load(store.read_bytes("study.yaml")))
-    except (ValidationError, yaml.YAMLError) as error:
-        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_line(error)})") from error
     events = store.trial_events()
-    environment = yaml.safe_load(store.read_bytes("environment.json")) if store.exists("environment.json") else {}
     return StudyRecords(
         location=str(location),
-        settings=settings,
+        settings=_read_settings(store),
         data=store.read_record("data.json", DataInfo) if store.exists("data.json") else None,
-        environment=environment,
+        environment=_read_environment(store),
         phases=tuple(store.phase_events()),
         features=tuple(store.feature_costs()),
         events=pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields)),
         predictions=store.predictions(),
     )
+
+
+def _read_settings(store: Store) -> StudySettings:
+    try:
+        return StudySettings.model_validate(yaml.safe_load(store.read_bytes("study.yaml")))
+    except yaml.YAMLError as error:
+        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_line(error)})") from error
+    except ValidationError as error:
+        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_problem(error)})") from error
+
+
+def _read_environment(store: Store) -> dict[str, Any]:
+    if not store.exists("environment.json"):
+        return {}
+    try:
+        environment: dict[str, Any] = json.loads(store.read_bytes("environment.json"))
+    except ValueError as error:
+        raise RecordsError(f"{store.path('environment.json')}: not JSON ({_first_line(error)})") from error
+    return environment
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:
@@ -384,13 +410,13 @@ TRIAL_COLUMNS = (
 
 
 def trial_table(events: pd.DataFrame) -> pd.DataFrame:
-    """One row per trial and final run, from its events.
+    """One row per trial and final run, from its events, in the order in which they started.
 
     The columns are `TRIAL_COLUMNS`; `status` is an ending, `lost` or `running`, `started` and `ended` are times.
     A trial that failed keeps what it charged; one still running has refunded nothing.
     """
     rows = []
-    for trial, of_trial in events.sort_values("order").groupby("trial", sort=False):
+    for trial, of_trial in events.sort_values("order", kind="stable").groupby("trial", sort=False):
         first, last = of_trial.iloc[0], of_trial.iloc[-1]
         endings = of_trial[of_trial.event.isin(ENDINGS)]
         ended = endings.iloc[-1] if len(endings) else None
@@ -433,6 +459,12 @@ def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[
 def _last(values: pd.Series) -> float | None:
     known = values.dropna()
     return float(known.iloc[-1]) if len(known) else None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "the file"
+    return f"{where}: {problem['msg']}"
 
 
 def _first_line(error: Exception) -> str:

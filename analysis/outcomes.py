@@ -1,0 +1,139 @@
+"""From the table of test predictions to matrices of seeds x images, and the scores of each final run.
+
+Notation: S runs of one approach, N test images, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.records import RecordsError, probability_columns
+
+SMALLEST_PROBABILITY = 1e-7  # float32 softmax rounds to zero below it; the log-loss must stay finite
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The final runs of one approach.
+
+    Attributes:
+        seeds: (S,) the seeds, ascending.
+        predicted: (S, N) class indices.
+        correct: (S, N) booleans.
+        log_loss: (S,) mean -ln p(true class), p clipped at `SMALLEST_PROBABILITY`; None without probabilities.
+    """
+
+    seeds: tuple[int, ...]
+    predicted: NDArray[np.int32]
+    correct: NDArray[np.bool_]
+    log_loss: tuple[float, ...] | None
+
+    def by_replicate(self, replicate_of: Mapping[int, int]) -> NDArray[np.float64]:
+        """Mean correctness over the seeds of each replicate, (R, N): repeated searches make the replicate the unit."""
+        replicate = np.array([replicate_of[seed] for seed in self.seeds])
+        return np.stack([self.correct[replicate == r].mean(axis=0) for r in np.unique(replicate)])
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What every final run answered on the test split.
+
+    Attributes:
+        labels: (N,) true class indices.
+        groups: (N,) group of each image, or None.
+        runs: by approach.
+    """
+
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+    runs: dict[str, Runs]
+
+
+def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
+    """Arrange predictions (columns as in records.py, any order of rows) by run and image.
+
+    Raises:
+        RecordsError: a run lacks an image that another run has, has one twice, or they disagree about a label.
+    """
+    codes, images = pd.factorize(predictions["image"])
+    labels = _shared_by_image(predictions["label"].to_numpy(dtype=np.int64), codes, images)
+    groups = None
+    if grouped:
+        group_codes, _ = pd.factorize(predictions["group"], use_na_sentinel=False)
+        groups = _shared_by_image(group_codes, codes, images)
+    numbered = predictions.assign(image=codes)
+    runs: dict[str, dict[int, _Run]] = {}
+    for (approach, seed), of_run in numbered.groupby(["approach", "seed"], sort=True):
+        runs.setdefault(str(approach), {})[int(seed)] = _read_run(of_run, images, labels)
+    return Outcomes(labels, groups, {name: _stack(of_approach, labels) for name, of_approach in runs.items()})
+
+
+def confusion(runs: Runs, labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """Mean counts over the runs, (C, C): rows the true class, columns the predicted one."""
+    pairs = labels * classes + runs.predicted  # (S, N)
+    counts = np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
+    result: NDArray[np.float64] = counts / len(runs.seeds)
+    return result
+
+
+def balanced_accuracy(matrix: NDArray[np.float64]) -> float:
+    """Mean over classes of the share classified correctly, over the classes that occur."""
+    totals = matrix.sum(axis=1)
+    return float(np.mean(matrix.diagonal()[totals > 0] / totals[totals > 0]))
+
+
+def one_hot_log_loss(accuracy: float, classes: int) -> float:
+    """Log-loss of hard decisions whose one-hot vectors are read as logits: ln(e + C - 1) - accuracy.
+
+    It depends on the accuracy alone, so it says nothing about how sure an approach may be; it is given because
+    published tables score support vector machines so.
+    """
+    return float(np.log(np.e + classes - 1) - accuracy)
+
+
+@dataclass(frozen=True)
+class _Run:
+    predicted: NDArray[np.int32]
+    log_loss: float | None
+
+
+def _shared_by_image(values: NDArray[np.int64], codes: NDArray[np.int64], images: pd.Index) -> NDArray[np.int64]:
+    shared = np.empty(len(images), dtype=np.int64)
+    shared[codes] = values
+    differs = shared[codes] != values
+    if differs.any():
+        image = images[codes[differs.argmax()]]
+        raise RecordsError(f"predictions give image {image!r} two labels or groups; every run must read the same data")
+    return shared
+
+
+def _read_run(rows: pd.DataFrame, images: pd.Index, labels: NDArray[np.int64]) -> _Run:
+    whose = f"{rows['approach'].iloc[0]}, seed {rows['seed'].iloc[0]}"
+    image = rows["image"].to_numpy()
+    predicted = np.full(len(images), -1, dtype=np.int32)
+    predicted[image] = rows["prediction"].to_numpy()
+    if (predicted < 0).any():
+        lacking = images[int((predicted < 0).argmax())]
+        raise RecordsError(f"predictions of {whose} lack image {lacking!r}; every run must predict the same images")
+    if len(rows) > len(images):
+        raise RecordsError(f"predictions of {whose} hold an image twice; give each run a seed of its own")
+    return _Run(predicted, _log_loss(rows, labels[image]))
+
+
+def _log_loss(rows: pd.DataFrame, labels: NDArray[np.int64]) -> float | None:
+    columns = probability_columns(rows)
+    if not columns or rows[columns[0]].isna().any():
+        return None
+    p = rows[columns].to_numpy()[np.arange(len(rows)), labels]
+    return float(-np.log(np.clip(p, SMALLEST_PROBABILITY, 1.0)).mean())
+
+
+def _stack(runs: dict[int, _Run], labels: NDArray[np.int64]) -> Runs:
+    predicted = np.stack([run.predicted for run in runs.values()])
+    losses = [run.log_loss for run in runs.values() if run.log_loss is not None]
+    return Runs(tuple(runs), predicted, predicted == labels, tuple(losses) if len(losses) == len(runs) else None)
