@@ -1,0 +1,284 @@
+"""Data sets: opened, divided into train, valid and test, checked, and decoded to uint8 arrays.
+
+    dataset = open_dataset(FolderData(path="data/boats"))
+    dataset.check()
+    images = dataset.images("train", (120, 400))   # (N, 120, 400, 3) uint8
+    labels = dataset.splits["train"].labels        # (N,) int64
+
+Opening decodes every image once at its own size (`facts`), so damaged files and identical images are known before any
+training, and recalls the result from the cache afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from trainables.data_config import DataConfig, DigitsData, FolderData, TorchvisionData
+from trainables.errors import DataError
+from trainables.folders import read_folder
+from trainables.image_cache import Facts, cache_dir, decoded, inspect
+from trainables.images import ArrayPicture
+from trainables.splits import SPLITS, Split, SplitIndex, complete, stratified
+
+__all__ = [
+    "SPLITS",
+    "DataConfig",
+    "Dataset",
+    "DatasetDescription",
+    "DigitsData",
+    "Duplicate",
+    "FolderData",
+    "ImageSizes",
+    "Split",
+    "SplitIndex",
+    "TorchvisionData",
+    "cache_dir",
+    "describe",
+    "duplicates",
+    "open_dataset",
+]
+
+
+@dataclass(frozen=True)
+class ImageSizes:
+    """Sizes of images as (height, width) in pixels: up to three `common` ones with their counts, and the extremes."""
+
+    common: tuple[tuple[tuple[int, int], int], ...]
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """An image of one split that is, pixel for pixel, also in an earlier one."""
+
+    split_a: Split
+    id_a: str
+    split_b: Split
+    id_b: str
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """A data set in figures.
+
+    Attributes:
+        images: images in each split.
+        counts: in each split, images of each class, in the order of `classes`.
+        largest_share: in each split, the share of its largest class: the accuracy of always answering that one.
+        image_sizes: before they are resized.
+        groups: groups in each split, or None where the data set has none.
+        duplicates: images that are in an earlier split as well.
+        skipped: files left out because they are not readable.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    images: dict[Split, int]
+    counts: dict[Split, tuple[int, ...]]
+    largest_share: dict[Split, float]
+    image_sizes: ImageSizes
+    groups: dict[Split, int] | None
+    duplicates: tuple[Duplicate, ...]
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images in three splits.
+
+    Attributes:
+        source: where it comes from, in words.
+        classes: their names, in the order of the labels.
+        splits: identifiers, labels and groups of each split.
+        facts: size and digest of each image, by identifier.
+        skipped: identifiers of the files left out because they are not readable (`skip_corrupt`).
+    """
+
+    config: DataConfig
+    source: str
+    classes: tuple[str, ...]
+    splits: dict[Split, SplitIndex]
+    facts: Mapping[str, Facts] = field(repr=False)
+    skipped: tuple[str, ...] = ()
+    _decoded: dict[tuple[Split, tuple[int, int]], tuple[np.ndarray, str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def counts(self) -> dict[Split, tuple[int, ...]]:
+        """In each split, images of each class."""
+        lengths = {split: np.bincount(part.labels, minlength=len(self.classes)) for split, part in self.splits.items()}
+        return {split: tuple(int(n) for n in length) for split, length in lengths.items()}
+
+    @property
+    def image_sizes(self) -> ImageSizes:
+        """Sizes of all images before they are resized."""
+        counts = Counter((it.height, it.width) for it in self.facts.values())
+        by_area = sorted(counts, key=lambda size: (size[0] * size[1], size))
+        return ImageSizes(tuple(counts.most_common(3)), by_area[0], by_area[-1])
+
+    def images(self, split: Split, size: tuple[int, int]) -> np.ndarray:
+        """The images of a split at one size, decoded once and then read from the cache.
+
+        Args:
+            size: (height, width) in pixels.
+
+        Returns:
+            (N, height, width, 3) uint8 RGB in the order of the split's identifiers; memory-mapped and read-only.
+
+        Raises:
+            DataError: an image has become unreadable, or the cache cannot be written.
+        """
+        return self._sealed(split, size)[0]
+
+    def fingerprint(self, sizes: Iterable[tuple[int, int]]) -> str:
+        """SHA-256 over every image's identifier, label, split and pixels at these sizes.
+
+        The same images give the same fingerprint on every machine, wherever they lie there.
+        """
+        content = {
+            "classes": self.classes,
+            "splits": {split: [part.ids, part.labels.tolist()] for split, part in self.splits.items()},
+            "pixels": {str(size): [self._sealed(split, size)[1] for split in SPLITS] for size in sorted(set(sizes))},
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Refuse what no fair comparison can be made on.
+
+        Raises:
+            DataError: fewer than two classes, a split without images, a class that is not in every split, or (unless
+                the configuration has `allow_duplicates`) an image that is in more than one split.
+        """
+        if len(self.classes) < 2:
+            raise DataError(f"{self.source}: one class only, '{self.classes[0]}'; a comparison needs at least two")
+        for split, part in self.splits.items():
+            if not len(part):
+                raise DataError(f"{self.source}: no images in the split '{split}'; add some of every class")
+        self._refuse_missing_classes()
+        if isinstance(self.config, DigitsData) or not self.config.allow_duplicates:
+            self._refuse_duplicates()
+
+    def _sealed(self, split: Split, size: tuple[int, int]) -> tuple[np.ndarray, str]:
+        if (split, size) not in self._decoded:
+            part = self.splits[split]
+            self._decoded[split, size] = decoded(dict(zip(part.ids, part.pictures, strict=True)), size)
+        return self._decoded[split, size]
+
+    def _refuse_missing_classes(self) -> None:
+        counts = self.counts
+        partial = [name for i, name in enumerate(self.classes) if not all(counts[split][i] for split in SPLITS)]
+        if partial:
+            label = self.classes.index(partial[0])
+            absent = [split for split in SPLITS if not counts[split][label]]
+            more = f" (and {len(partial) - 1} more such classes)" if len(partial) > 1 else ""
+            raise DataError(
+                f"{self.source}: class '{partial[0]}' has no images in {' and '.join(absent)}{more}; "
+                "every class must be in every split: add images, or leave the class out"
+            )
+
+    def _refuse_duplicates(self) -> None:
+        if found := duplicates(self):
+            images = "1 image is" if len(found) == 1 else f"{len(found)} images are"
+            raise DataError(
+                f"{self.source}: {images} in more than one split, first {found[0].id_a} = {found[0].id_b}; "
+                "remove one of each two, or set allow_duplicates: true"
+            )
+
+
+def open_dataset(config: DataConfig) -> Dataset:
+    """Read a data set and divide it where it comes undivided; `Dataset.check` says whether a study can use it.
+
+    What is missing of the validation and test splits is divided off the training images, stratified by class and
+    seeded.
+
+    Raises:
+        DataError: missing files, no images, an unreadable image, or too few images of a class to divide.
+    """
+    parts, classes, source = _read(config)
+    parts, facts, skipped = _readable(parts, skip=isinstance(config, FolderData) and config.skip_corrupt)
+    if not facts:
+        raise DataError(f"{source}: none of its {len(skipped)} images is readable; give a folder of images")
+    if not isinstance(config, DigitsData):
+        parts = complete(parts, classes, valid=config.valid_fraction, test=config.test_fraction, seed=config.split_seed)
+    return Dataset(config, source, classes, parts, facts, skipped)
+
+
+def duplicates(dataset: Dataset) -> tuple[Duplicate, ...]:
+    """Images that are also in an earlier split, in the order train, valid, test; each with the first such image.
+
+    Two images are the same when their RGB pixels are, at their own size and upright (compared by SHA-1): a copy under
+    another name, in another lossless format, or with other metadata is found; one compressed anew is not.
+    """
+    first: dict[Facts, tuple[Split, str]] = {}
+    found = []
+    for split in SPLITS:
+        for name in dataset.splits[split].ids:
+            earlier, other = first.setdefault(dataset.facts[name], (split, name))
+            if earlier != split:
+                found.append(Duplicate(earlier, other, split, name))
+    return tuple(found)
+
+
+def describe(dataset: Dataset) -> DatasetDescription:
+    """The data set in figures, whether or not a study can use it."""
+    counts = dataset.counts
+    groups = {split: part.groups for split, part in dataset.splits.items()}
+    return DatasetDescription(
+        source=dataset.source,
+        classes=dataset.classes,
+        images={split: len(part) for split, part in dataset.splits.items()},
+        counts=counts,
+        largest_share={split: max(per_class) / max(1, sum(per_class)) for split, per_class in counts.items()},
+        image_sizes=dataset.image_sizes,
+        groups={split: len(set(it or ())) for split, it in groups.items()} if groups["train"] is not None else None,
+        duplicates=duplicates(dataset),
+        skipped=dataset.skipped,
+    )
+
+
+def _read(config: DataConfig) -> tuple[dict[Split, SplitIndex], tuple[str, ...], str]:
+    if isinstance(config, DigitsData):
+        return _digits(config), tuple("0123456789"), "scikit-learn's digits"
+    if isinstance(config, FolderData):
+        root = Path(config.path).expanduser()
+        return *read_folder(root, config.groups), str(root)
+    from trainables.torchvision_sets import read_torchvision  # slow to import
+
+    root = Path(config.root).expanduser()
+    return *read_torchvision(config.name, root, download=config.download), f"{config.name} of torchvision"
+
+
+def _digits(config: DigitsData) -> dict[Split, SplitIndex]:
+    """8 x 8 images of 17 gray levels, stretched to 0 ... 255 (Alpaydin & Kaynak 1998, by way of scikit-learn)."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    gray = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
+    names = tuple(f"digit-{i:04d}" for i in range(len(gray)))
+    pictures = tuple(ArrayPicture(image, name) for image, name in zip(gray, names, strict=True))
+    whole = SplitIndex(names, digits.target.astype(np.int64), pictures)
+    counts = (config.train_per_class, config.valid_per_class)
+    divided = stratified(whole.labels, lambda _: counts, config.split_seed)
+    return {split: whole.take(positions) for split, positions in zip(SPLITS, divided, strict=True)}
+
+
+def _readable(
+    parts: Mapping[Split, SplitIndex], *, skip: bool
+) -> tuple[dict[Split, SplitIndex], dict[str, Facts], tuple[str, ...]]:
+    pictures = {name: it for part in parts.values() for name, it in zip(part.ids, part.pictures, strict=True)}
+    facts, reasons = inspect(pictures)
+    if reasons and not skip:
+        name, why = next(iter(reasons.items()))
+        more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise DataError(
+            f"{pictures[name]}{more}: not a readable image ({why}); mend the files, or set skip_corrupt: true"
+        )
+    kept = {split: [i for i, name in enumerate(part.ids) if name in facts] for split, part in parts.items()}
+    return {split: parts[split].take(positions) for split, positions in kept.items()}, facts, tuple(reasons)

@@ -1,0 +1,97 @@
+"""Image folders: train/valid/test with one folder a class in each, or one folder of class folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from trainables.errors import DataError
+from trainables.images import FilePicture
+from trainables.splits import Split, SplitIndex
+
+FOLDER_NAMES: dict[str, Split] = {
+    "train": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+}
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+def read_folder(root: Path, groups: str | None = None) -> tuple[dict[Split, SplitIndex], tuple[str, ...]]:
+    """List the images of a folder; none is opened.
+
+    Hidden files, and files whose suffix is no image's, are ignored. Identifiers are the paths below `root`, in sorted
+    order, so the same folder is the same data set on every machine.
+
+    Args:
+        groups: regular expression searched in each file's name; see `FolderData`.
+
+    Returns:
+        The splits found (a folder of class folders is all `train`), and the names of the classes, sorted.
+
+    Raises:
+        DataError: no such folder, no class folders or no images in it, or a file without a group.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}; give the path of the images")
+    tops = _split_folders(root)
+    classes = tuple(sorted({folder.name for top in tops.values() for folder in _subfolders(top)}))
+    if not classes:
+        raise DataError(f"{root}: no class folders in it; put the images of each class into a folder of its name")
+    parts = {split: _index(root, top, classes, groups) for split, top in tops.items()}
+    if not any(len(part) for part in parts.values()):
+        raise DataError(f"{root}: no images in its class folders; accepted are {', '.join(sorted(SUFFIXES))}")
+    return parts, classes
+
+
+def _split_folders(root: Path) -> dict[Split, Path]:
+    """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class."""
+    names = {folder.name for folder in _subfolders(root)}
+    found = sorted(names & FOLDER_NAMES.keys())
+    splits = [FOLDER_NAMES[name] for name in found]
+    if len(set(splits)) < len(splits):
+        raise DataError(f"{root}: more than one folder for the same split ({', '.join(found)}); keep one")
+    if names == {"train"} or len(splits) > 1:
+        if "train" not in splits:
+            raise DataError(f"{root}: {' and '.join(found)}, but no train folder; add one")
+        return {split: root / name for split, name in zip(splits, found, strict=True)}
+    return {"train": root}
+
+
+def _index(root: Path, top: Path, classes: tuple[str, ...], groups: str | None) -> SplitIndex:
+    labels_of = {name: label for label, name in enumerate(classes)}
+    stray = _images(top.iterdir())
+    if stray:
+        raise DataError(f"{min(stray)}: an image outside the class folders; move it into one")
+    files = sorted(
+        (path.relative_to(root).as_posix(), path, labels_of[folder.name])
+        for folder in _subfolders(top)
+        for path in _images(Path(below) / name for below, _, names in os.walk(folder) for name in names)
+    )
+    return SplitIndex(
+        ids=tuple(name for name, _, _ in files),
+        labels=np.array([label for _, _, label in files], dtype=np.int64),
+        pictures=tuple(FilePicture(path) for _, path, _ in files),
+        groups=None if groups is None else tuple(_group(path, groups) for _, path, _ in files),
+    )
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))]
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+
+
+def _group(path: Path, groups: str) -> str:
+    found = re.search(groups, path.name)
+    if found is None:
+        raise DataError(f"{path}: its name does not match groups: '{groups}'; change the expression or the name")
+    return str(found.group(1) if found.re.groups else found.group())

@@ -1,0 +1,186 @@
+"""Pictures decoded in parallel, once for each size, and kept on disk.
+
+The cache is addressed by how the pictures look from outside (name, size, time of change) and sealed by the SHA-256 of
+their pixels, so that a damaged file in it is noticed and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import numpy as np
+import PIL
+from filelock import FileLock
+
+from trainables.errors import DataError
+from trainables.images import Picture, pixels, reason
+
+_log = logging.getLogger(__name__)
+_BLOCK = 1024  # results that may wait in memory to be written
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A picture's own size in pixels, and the SHA-1 of its RGB pixels at that size."""
+
+    height: int
+    width: int
+    digest: str
+
+
+def cache_dir() -> Path:
+    """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study."""
+    return Path(os.environ.get("TRANSFER_STUDY_CACHE") or Path.home() / ".cache" / "transfer-study")
+
+
+def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str, str]]:
+    """Decode every picture at its own size, or recall what was learnt then; unreadable ones are always tried anew.
+
+    Returns:
+        The facts of the readable pictures, and the reasons why the others are not readable, by identifier.
+
+    Raises:
+        DataError: the cache cannot be written.
+    """
+    with _folder("facts") as folder:
+        path = folder / f"{_key(pictures)}.json"
+        facts = _read_facts(path)
+        unknown = [name for name in pictures if name not in facts]
+        looked_at = _in_parallel(_facts, [pictures[name] for name in unknown])
+        found = dict(zip(unknown, looked_at, strict=True))
+        new = {name: it for name, it in found.items() if isinstance(it, Facts)}
+        if new:
+            facts |= new
+            with _part(folder) as part:
+                part.write_text(json.dumps({name: asdict(it) for name, it in facts.items()}))
+                part.replace(path)
+    return facts, {name: it for name, it in found.items() if isinstance(it, str)}
+
+
+def decoded(pictures: Mapping[str, Picture], size: tuple[int, int]) -> tuple[np.ndarray, str]:
+    """All pictures at one size, (height, width), in their order; decoded if they are not in the cache.
+
+    Returns:
+        (N, H, W, 3) uint8, read-only and memory-mapped, and the SHA-256 of its bytes.
+
+    Raises:
+        DataError: a picture cannot be read, or the cache cannot be written.
+    """
+    shape = (len(pictures), *size, 3)
+    with _folder("images") as folder:
+        key = _key(pictures, size)
+        with FileLock(folder / f"{key}.lock"):  # two studies that start together decode once
+            for path in folder.glob(f"{key}-*.npy"):
+                if (found := _load_sealed(path, shape)) is not None:
+                    return found
+            _log.info("decoding %d images at %d x %d", *shape[:3])
+            path = _write_sealed(folder, key, _resized(list(pictures.values()), size), shape)
+    return np.load(path, mmap_mode="r"), _seal(path)
+
+
+def _key(pictures: Mapping[str, Picture], size: tuple[int, int] | None = None) -> str:
+    stamps = [[name, picture.stamp()] for name, picture in pictures.items()]
+    return hashlib.sha256(json.dumps([PIL.__version__, size, stamps]).encode()).hexdigest()[:32]
+
+
+def _facts(picture: Picture) -> Facts | str:
+    try:
+        found = pixels(picture)
+    except Exception as error:  # Pillow's decoders raise a dozen kinds
+        return reason(error)
+    return Facts(
+        found.shape[0], found.shape[1], hashlib.sha1(found.reshape(-1).data, usedforsecurity=False).hexdigest()
+    )
+
+
+def _resized(pictures: Sequence[Picture], size: tuple[int, int]) -> Iterator[np.ndarray]:
+    def resize(picture: Picture) -> np.ndarray:
+        try:
+            return pixels(picture, size)
+        except Exception as error:
+            raise DataError(
+                f"{picture}: became unreadable ({reason(error)}); restore the file and run again"
+            ) from error
+
+    return _in_parallel(resize, pictures)
+
+
+def _in_parallel(work: Callable[[Picture], T], pictures: Sequence[Picture]) -> Iterator[T]:
+    """Results in order. Threads suffice: Pillow decodes and resizes without holding the interpreter's lock."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(pictures), _BLOCK):
+            yield from pool.map(work, pictures[start : start + _BLOCK])
+
+
+@contextmanager
+def _folder(name: str) -> Iterator[Path]:
+    folder = cache_dir() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise DataError(
+            f"{folder}: the cache cannot be used ({cause}); make room, or set TRANSFER_STUDY_CACHE to another folder"
+        ) from error
+
+
+@contextmanager
+def _part(folder: Path) -> Iterator[Path]:
+    """Where to write a file that gets its name by being moved when it is whole; removed if it never is."""
+    part = folder / f"{uuid4().hex}.part"
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read_facts(path: Path) -> dict[str, Facts]:
+    try:
+        return {name: Facts(**fields) for name, fields in json.loads(path.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError):
+        _log.warning("%s is damaged and made again", path)
+        return {}
+
+
+def _seal(path: Path) -> str:
+    return path.stem.partition("-")[2]
+
+
+def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] | None:
+    """The array and its seal, or None, and the file removed, if it is not what was written."""
+    try:
+        array = np.load(path, mmap_mode="r")
+        if array.shape == shape and hashlib.sha256(array.reshape(-1).data).hexdigest() == _seal(path):
+            return array, _seal(path)
+    except (ValueError, EOFError):  # cut short, or not NumPy's format
+        pass
+    _log.warning("%s is damaged and made again", path)
+    path.unlink()
+    return None
+
+
+def _write_sealed(folder: Path, key: str, arrays: Iterable[np.ndarray], shape: tuple[int, ...]) -> Path:
+    """Write arrays, together of this shape, to one .npy file with the SHA-256 of its pixels in its name."""
+    seal = hashlib.sha256()
+    with _part(folder) as part:
+        with part.open("wb") as stream:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for array in arrays:
+                seal.update(array.reshape(-1).data)
+                stream.write(array.data)
+        return part.replace(folder / f"{key}-{seal.hexdigest()}.npy")

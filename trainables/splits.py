@@ -1,0 +1,120 @@
+"""Splits: the images of each, and the seeded division of what comes undivided.
+
+Whole groups are divided (an image without a group is one of its own), class by class, so that every class reaches every
+split even where a class has few images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from scipy import sparse
+
+from trainables.errors import DataError
+from trainables.images import Picture
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class SplitIndex:
+    """The images of one split, in a fixed order.
+
+    Attributes:
+        ids: stable names, relative to the data set, with `/` between folders; unique in the data set.
+        labels: (N,) int64 class indices.
+        pictures: where the pixels come from.
+        groups: the group of each image, or None where the data set has no groups.
+    """
+
+    ids: tuple[str, ...]
+    labels: np.ndarray
+    pictures: tuple[Picture, ...] = field(repr=False)
+    groups: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, positions: Sequence[int] | np.ndarray) -> SplitIndex:
+        """The images at these positions, in this order."""
+        return SplitIndex(
+            ids=tuple(self.ids[i] for i in positions),
+            labels=self.labels[positions],
+            pictures=tuple(self.pictures[i] for i in positions),
+            groups=None if self.groups is None else tuple(self.groups[i] for i in positions),
+        )
+
+
+def complete(
+    parts: Mapping[Split, SplitIndex], classes: Sequence[str], *, valid: float, test: float, seed: int
+) -> dict[Split, SplitIndex]:
+    """Divide off `train` whatever of valid and test does not come with the data set.
+
+    Of the n groups of a class, round(fraction * n) go to the new split, at least one. A group belongs to the class
+    that most of its images have.
+
+    Args:
+        valid, test: shares of the undivided groups that go to each, in (0, 1).
+
+    Raises:
+        DataError: a class has too few images, or groups, to be in every split.
+    """
+    fractions: dict[Split, float] = {"valid": valid, "test": test}
+    missing: list[Split] = [split for split in fractions if split not in parts]
+    if not missing:
+        return {split: parts[split] for split in SPLITS}
+    train = parts["train"]
+    unit_of, unit_labels = _units(train)
+
+    def counts(n: int) -> list[int]:
+        return [max(1, round(fractions[split] * n)) for split in missing]
+
+    _refuse_small_classes(unit_labels, counts, classes, "image" if train.groups is None else "group")
+    *drawn, rest = stratified(unit_labels, counts, seed)
+    units: dict[Split, np.ndarray] = {"train": rest, **dict(zip(missing, drawn, strict=True))}
+    new = {split: train.take(np.flatnonzero(np.isin(unit_of, chosen))) for split, chosen in units.items()}
+    found = {**parts, **new}
+    return {split: found[split] for split in SPLITS}
+
+
+def stratified(labels: np.ndarray, counts: Callable[[int], Sequence[int]], seed: int) -> list[np.ndarray]:
+    """Draw positions without replacement, class by class.
+
+    Args:
+        labels: (N,) class indices.
+        counts: from the size n of a class, how many of it go to each list.
+
+    Returns:
+        One sorted array of positions for each count, and the positions left over as the last.
+    """
+    generator = np.random.RandomState(seed)  # unlike default_rng's, its stream is frozen for good (NumPy's NEP 19)
+    pieces = []
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        pieces.append(np.split(members, np.cumsum(counts(len(members)))))
+    return [np.sort(np.concatenate(piece)) for piece in zip(*pieces, strict=True)]
+
+
+def _units(part: SplitIndex) -> tuple[np.ndarray, np.ndarray]:
+    """The unit of each image, (N,), and the class of each unit, (U,)."""
+    if part.groups is None:
+        return np.arange(len(part)), part.labels
+    names, unit_of = np.unique(part.groups, return_inverse=True)
+    images = sparse.csr_array((np.ones(len(part)), (unit_of, part.labels)))  # (U, C), mostly zeros
+    return unit_of, np.asarray(images.argmax(axis=1)).reshape(len(names))
+
+
+def _refuse_small_classes(
+    unit_labels: np.ndarray, counts: Callable[[int], Sequence[int]], classes: Sequence[str], unit: str
+) -> None:
+    for label, n in zip(*np.unique(unit_labels, return_counts=True), strict=True):
+        needed = 1 + len(counts(n))
+        if sum(counts(n)) >= n:
+            raise DataError(
+                f"class '{classes[label]}' has {n} {unit}{'s' if n > 1 else ''}, too few to be in each of the {needed} "
+                f"splits made here; add {unit}s, lower valid_fraction or test_fraction, or leave the class out"
+            )

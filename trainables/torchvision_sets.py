@@ -1,0 +1,189 @@
+"""Any classification data set of torchvision, by the name of its class.
+
+Torchvision's constructors differ: `train=True`, `split="train"`, or no splits at all. What a class accepts is read from
+its signature, so sets that torchvision adds later work as well.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+from torchvision import datasets
+
+from trainables.errors import DataError
+from trainables.splits import Split, SplitIndex
+
+_NAMES: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "trainval", "train-standard"),
+    "valid": ("valid", "val"),
+    "test": ("test",),
+}
+
+
+class _Items(Protocol):
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
+
+
+@dataclass(frozen=True)
+class _ItemPicture:
+    items: _Items = field(repr=False)
+    index: int
+    name: str
+    files: str
+
+    def open(self) -> Image.Image:
+        return self.items[self.index][0]
+
+    def stamp(self) -> str:
+        return f"{self.files}|{self.name}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_torchvision(
+    name: str, root: Path, *, download: bool = False
+) -> tuple[dict[Split, SplitIndex], tuple[str, ...]]:
+    """Open a data set of torchvision with the splits that it comes with.
+
+    Identifiers are `<torchvision's split>/<position in it>`; `all` stands for sets without splits, which are all
+    `train` here.
+
+    Args:
+        name: the class, for example CIFAR10, FashionMNIST, EuroSAT, Flowers102.
+        root: the folder in which torchvision looks for the files.
+        download: let torchvision download what is missing.
+
+    Returns:
+        The splits found, and the names of the classes.
+
+    Raises:
+        DataError: no such data set, not one for classification, files missing, or a download that failed.
+    """
+    cls = _find_class(name)
+    calls = _calls(cls, root)
+    opened = {split: _open(cls, root, arguments, download) for split, (_, arguments) in calls.items()}
+    files = _fingerprint_of_files(root)
+    parts = {split: _index(name, calls[split][0], items, files) for split, items in opened.items()}
+    return parts, _classes(opened["train"], 1 + max(int(part.labels.max(initial=0)) for part in parts.values()))
+
+
+def _find_class(name: str) -> type:
+    known = {it: _parameters(cls) for it in datasets.__all__ if isinstance(cls := getattr(datasets, it), type)}
+    known = {it: parameters for it, parameters in known.items() if "root" in parameters}
+    if name not in known:
+        by_lower = {it.lower(): it for it in known}
+        close = [by_lower[it] for it in difflib.get_close_matches(name.lower(), by_lower)]
+        raise DataError(f"torchvision has no data set '{name}'; try {', '.join(close or ['CIFAR10', 'EuroSAT'])}")
+    needed = [it.name for it in known[name].values() if it.default is it.empty and it.kind is it.POSITIONAL_OR_KEYWORD]
+    if len(needed) > 2:  # self and root
+        raise DataError(
+            f"{name} cannot be opened without {' and '.join(needed[2:])}; write it to an image folder, "
+            "and use source: folder"
+        )
+    return getattr(datasets, name)  # type: ignore[no-any-return]
+
+
+def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+
+
+def _calls(cls: type, root: Path) -> dict[Split, tuple[str, dict[str, object]]]:
+    """For each split that the set has: torchvision's name for it, and the arguments that open it."""
+    if "train" in _parameters(cls):
+        return {"train": ("train", {"train": True}), "test": ("test", {"train": False})}
+    if "split" not in _parameters(cls):
+        return {"train": ("all", {})}
+    values = _split_values(cls, root)
+    found = {split: next((it for it in names if it in values), None) for split, names in _NAMES.items()}
+    if found["train"] is None:
+        raise DataError(f"{cls.__name__} has no split for training (it has {', '.join(values)}); choose another set")
+    return {split: (name, {"split": name}) for split, name in found.items() if name is not None}
+
+
+def _split_values(cls: type, root: Path) -> list[str]:
+    """What `split` may be, from torchvision's refusal of what it may not be; it is written down nowhere else."""
+    try:
+        cls(root, split="")
+    except ValueError as error:
+        return re.findall(r"'([^']+)'", str(error).partition("Valid values are")[2])
+    except Exception as error:  # the files are looked for first
+        raise _cannot_open(cls, root, error, download=False) from error
+    return []
+
+
+def _open(cls: type, root: Path, arguments: dict[str, object], download: bool) -> _Items:
+    if any("download" in _parameters(it) for it in cls.__mro__):  # some download by default
+        arguments = {**arguments, "download": download}
+    try:
+        items: _Items = cls(root, **arguments)
+        first: object = items[0]
+    except Exception as error:  # each of torchvision's readers raises its own kinds
+        raise _cannot_open(cls, root, error, download) from error
+    if not (isinstance(first, tuple) and len(first) == 2 and isinstance(first[0], Image.Image)):
+        raise _no_classification(cls)
+    return items
+
+
+def _cannot_open(cls: type, root: Path, error: Exception, download: bool) -> DataError:
+    if isinstance(error, ImportError):
+        return DataError(f"{cls.__name__} needs a package that is not installed ({error}); install it")
+    cause = re.split(r"[.:]?\s*\n|\. ", str(error) or type(error).__name__)[0]
+    mend = "check the connection" if download else "set download: true"
+    return DataError(f"{cls.__name__} cannot be opened under {root} ({cause}); {mend}, or put its files there")
+
+
+def _no_classification(cls: type) -> DataError:
+    return DataError(f"{cls.__name__} is no classification data set (an image with one class each); choose another")
+
+
+def _index(name: str, part: str, items: _Items, files: str) -> SplitIndex:
+    positions = range(len(items))
+    return SplitIndex(
+        ids=tuple(f"{part}/{i:06d}" for i in positions),
+        labels=_labels(items),
+        pictures=tuple(_ItemPicture(items, i, f"{name} {part}/{i:06d}", files) for i in positions),
+    )
+
+
+def _labels(items: _Items) -> np.ndarray:
+    """(N,) labels from the attribute that holds them, where there is one, or else from the items themselves."""
+    last = len(items) - 1
+    for attribute in ("targets", "labels", "_labels", "y", "samples", "_samples"):
+        held: Any = getattr(items, attribute, ())
+        values = [it[-1] for it in held] if attribute.endswith("samples") else held
+        if len(values) == len(items) and (values[0], values[last]) == (items[0][1], items[last][1]):
+            return _as_labels(values, items)
+    return _as_labels([items[i][1] for i in range(len(items))], items)
+
+
+def _as_labels(values: Sequence[int], items: _Items) -> np.ndarray:
+    labels = np.asarray(values)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise _no_classification(type(items))
+    return labels.astype(np.int64)
+
+
+def _classes(items: _Items, count: int) -> tuple[str, ...]:
+    """The names of the classes: torchvision's, the first where it gives several, or else the labels as they are."""
+    names = getattr(items, "classes", None) or getattr(items, "categories", None) or ()
+    if len(names) < count:
+        return tuple(str(label) for label in range(count))
+    return tuple(it if isinstance(it, str) else str(it[0]) for it in names)
+
+
+def _fingerprint_of_files(root: Path) -> str:
+    """Changes when a file below `root` does; torchvision does not say which of them a set consists of."""
+    files = sorted((str(path), path.stat()) for path in root.rglob("*") if path.is_file())
+    listing = "".join(f"{path}|{stat.st_size}|{stat.st_mtime_ns}\n" for path, stat in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
