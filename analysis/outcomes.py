@@ -74,7 +74,14 @@ def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
 
 
 def confusion(runs: Runs, labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """Mean counts over the runs, (C, C): rows the true class, columns the predicted one."""
+    """Mean counts over the runs, (C, C): rows the true class, columns the predicted one.
+
+    Raises:
+        RecordsError: a label or a prediction is no class of the data set.
+    """
+    highest = int(max(labels.max(), runs.predicted.max()))
+    if highest >= classes:
+        raise RecordsError(f"predictions hold class {highest}, but the data set has classes 0 to {classes - 1}")
     pairs = labels * classes + runs.predicted  # (S, N)
     counts = np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
     result: NDArray[np.float64] = counts / len(runs.seeds)
