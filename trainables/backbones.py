@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -186,6 +187,8 @@ def _download(model: str, weights: WeightsEnum) -> nn.Module:
         with _seeded(0):
             return _without_auxiliary_heads(models.get_model(model, weights=weights, progress=False))
     except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: not the file's hash
+        if isinstance(error, HTTPError):
+            error.close()
         raise BackboneError(
             f"{model}: the download of {weights.name} from {weights.url} failed ({first_line(error)}); "
             "download that file elsewhere and give its path as weights"

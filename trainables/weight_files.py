@@ -88,7 +88,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise BackboneError(f"{path}: no such weights file; check the path") from error
-    except OSError as error:
+    except (IsADirectoryError, PermissionError) as error:
         raise BackboneError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except Exception as error:  # a damaged file can raise almost anything
         raise BackboneError(
