@@ -94,11 +94,13 @@ class Step:
         loss: mean loss of the step's examples; not finite when the training has diverged; None if there is no loss.
         accuracy: fraction of the step's examples classified correctly, before the update.
         lr: the learning rate used.
+        examples: how many examples the step used.
     """
 
     loss: float | None
     accuracy: float | None = None
     lr: float | None = None
+    examples: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,11 @@ class Approach(ABC):
         name: how study files call it.
         settings_type, hyperparameters_type: what it needs, validated.
         learns_from: `images`, or `features` of a frozen backbone; may depend on the settings.
-        probabilities: what `predict` gives beside the hard decisions.
     """
 
     name: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
     hyperparameters_type: ClassVar[type[Hyperparameters]]
-    probabilities: ClassVar[Probabilities] = "softmax"
 
     @abstractmethod
     def __init__(
@@ -142,6 +142,11 @@ class Approach(ABC):
     @abstractmethod
     def epochs(self) -> int:
         """Epochs after which the training is done."""
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """What `predict` gives beside the hard decisions."""
+        return "softmax"
 
     @property
     def next_cost(self) -> float:

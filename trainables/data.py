@@ -204,7 +204,7 @@ def open_dataset(config: DataConfig) -> Dataset:
     parts, classes, source = _read(config)
     parts, facts, skipped = _readable(parts, skip=isinstance(config, FolderData) and config.skip_corrupt)
     if not facts:
-        raise DataError(f"{source}: none of its {len(skipped)} images is readable; give a folder of images")
+        raise DataError(f"{source}: no readable image among its {len(skipped)} files; give a folder of images")
     if not isinstance(config, DigitsData):
         parts = complete(parts, classes, valid=config.valid_fraction, test=config.test_fraction, seed=config.split_seed)
     return Dataset(config, source, classes, parts, facts, skipped)

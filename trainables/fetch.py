@@ -80,8 +80,8 @@ def fetch_boats(target: Path, *, url: str = BOATS_URL, progress: Progress | None
 
 
 def _download(url: str, part: Path, progress: Progress | None) -> Path:
-    request = urllib.request.Request(url, headers={"User-Agent": "transfer-study"})
     with _network_errors(url):
+        request = urllib.request.Request(url, headers={"User-Agent": "transfer-study"})
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     with response, part.open("wb") as stream:
         length = response.headers.get("Content-Length", "")
@@ -112,6 +112,7 @@ def _network_errors(url: str) -> Iterator[None]:
     try:
         yield
     except urllib.error.HTTPError as error:
+        error.close()
         raise DataError(f"{url}: the server answers {error.code} {error.reason}; give another url") from error
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", None) or error

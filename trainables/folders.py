@@ -55,8 +55,9 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     names = {folder.name for folder in _subfolders(root)}
     found = sorted(names & FOLDER_NAMES.keys())
     splits = [FOLDER_NAMES[name] for name in found]
-    if len(set(splits)) < len(splits):
-        raise DataError(f"{root}: more than one folder for the same split ({', '.join(found)}); keep one")
+    twice = [name for name, split in zip(found, splits, strict=True) if splits.count(split) > 1]
+    if twice:
+        raise DataError(f"{root}: more than one folder for the same split ({', '.join(twice)}); keep one")
     if names == {"train"} or len(splits) > 1:
         if "train" not in splits:
             raise DataError(f"{root}: {' and '.join(found)}, but no train folder; add one")

@@ -132,6 +132,7 @@ def _open(cls: type, root: Path, arguments: dict[str, object], download: bool) -
         raise _cannot_open(cls, root, error, download) from error
     if not (isinstance(first, tuple) and len(first) == 2 and isinstance(first[0], Image.Image)):
         raise _no_classification(cls)
+    first[0].close()
     return items
 
 
@@ -158,13 +159,19 @@ def _index(name: str, part: str, items: _Items, files: str) -> SplitIndex:
 
 def _labels(items: _Items) -> np.ndarray:
     """(N,) labels from the attribute that holds them, where there is one, or else from the items themselves."""
-    last = len(items) - 1
+    ends = _label(items, 0), _label(items, len(items) - 1)
     for attribute in ("targets", "labels", "_labels", "y", "samples", "_samples"):
         held: Any = getattr(items, attribute, ())
         values = [it[-1] for it in held] if attribute.endswith("samples") else held
-        if len(values) == len(items) and (values[0], values[last]) == (items[0][1], items[last][1]):
+        if len(values) == len(items) and (values[0], values[-1]) == ends:
             return _as_labels(values, items)
-    return _as_labels([items[i][1] for i in range(len(items))], items)
+    return _as_labels([_label(items, i) for i in range(len(items))], items)
+
+
+def _label(items: _Items, index: int) -> int:
+    image, label = items[index]
+    image.close()  # some readers give a file still open
+    return label
 
 
 def _as_labels(values: Sequence[int], items: _Items) -> np.ndarray:

@@ -1,0 +1,5 @@
+"""`python -m study` is `transfer-study`."""
+
+from study.cli import main
+
+main()

@@ -1,0 +1,168 @@
+"""Between turns and Ray Tune: hands Tune the next trial's configuration, and turns what comes back into records.
+
+All that happens passes here as trial events, in the driver's process alone. Everybody who wants to follow the study
+(the records, the curves, the progress display) is a listener.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from ray.tune.search import Searcher
+
+from analysis.records import TrialEvent
+from study.search import Turn
+
+Listener = Callable[[TrialEvent], None]
+EVALUATION = frozenset({"test_accuracy", "probabilities"})
+RESULT_FIELDS = frozenset(TrialEvent.model_fields) - {"trial", "time", "params"} - EVALUATION
+
+
+class Turns(Protocol):
+    """Who decides what runs next: see EqualTimeTurns and ListedTurns."""
+
+    @property
+    def finished(self) -> bool: ...
+    def next(self) -> Turn | None: ...
+    def ended(self, trial: str, event: TrialEvent) -> None: ...
+
+
+class Dispatcher(Searcher):  # type: ignore[misc]
+    """A Ray Tune searcher that takes its trials from `turns` and tells the listeners what happens to them.
+
+    Args:
+        turns: what to run.
+        slots: how many trials can run at this moment; asked before each trial, as a cluster may grow.
+        listeners: called with every event, in order.
+        earlier: events of an earlier session, for trials that go on from there.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        *,
+        slots: Callable[[], int],
+        listeners: Iterable[Listener],
+        earlier: Iterable[TrialEvent] = (),
+    ) -> None:
+        super().__init__()
+        self._turns = turns
+        self._slots = slots
+        self._listeners = tuple(listeners)
+        self._running: dict[str, Turn] = {}  # by Tune's own id
+        self._last: dict[str, TrialEvent] = {event.trial: event for event in earlier}  # by trial
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Tune asks for a trial: its configuration, None for "not now", or FINISHED."""
+        if len(self._running) >= self._slots():
+            return None
+        turn = self._turns.next()
+        if turn is None:
+            finished: str = Searcher.FINISHED
+            return finished if self._turns.finished else None
+        self._running[trial_id] = turn
+        if turn.trial not in self._last:
+            self._announce(_started(turn))
+        return _config(turn)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """An intermediate report of a trial."""
+        turn = self._running[trial_id]
+        self._note_loss(turn, result)
+        self._announce(self._event(turn, result))
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The last report of a trial, or the news that its process died for good."""
+        turn = self._running.pop(trial_id)
+        if error or result is None:
+            result = {"event": "failed", "reason": "its process died three times"}
+        self._note_loss(turn, result)
+        event = self._event(turn, result)
+        self._announce(event)
+        scores = {name: result[name] for name in EVALUATION & result.keys()}
+        if scores:
+            self._announce(event.model_copy(update=scores | {"event": "evaluated", "order": event.order + 1}))
+        self._turns.ended(turn.trial, event)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing travels when Tune pickles its searcher for a snapshot: the records are the state."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the records are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: see `save`."""
+
+    def _note_loss(self, turn: Turn, result: Mapping[str, Any]) -> None:
+        """When a trial goes on in a new process, what it had done since its last checkpoint is lost, not charged."""
+        resumed_at_s, last = result.get("resumed_at_s"), self._last[turn.trial]
+        if resumed_at_s is None or last.event == "started":
+            return
+        lost_s = last.lost_s + max(0.0, last.charged_s - resumed_at_s)
+        self._announce(
+            last.model_copy(
+                update={
+                    "order": last.order + 1,
+                    "event": "lost",
+                    "charged_s": min(last.charged_s, resumed_at_s),
+                    "lost_s": lost_s,
+                    "reason": "its process ended; the trial went on from its last checkpoint",
+                }
+            )
+        )
+
+    def _event(self, turn: Turn, result: Mapping[str, Any]) -> TrialEvent:
+        last = self._last[turn.trial]
+        known = {name: _plain(result[name]) for name in RESULT_FIELDS & result.keys()}
+        kept = {"charged_s": last.charged_s, "lost_s": last.lost_s}
+        return TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
+
+    def _announce(self, event: TrialEvent) -> None:
+        self._last[event.trial] = event
+        for listener in self._listeners:
+            listener(event)
+
+
+def _config(turn: Turn) -> dict[str, Any]:
+    """The fields of TrialSpec in trainables/trainable.py."""
+    return {
+        "trial": turn.trial,
+        "approach": turn.account.approach,
+        "phase": turn.phase,
+        "params": dict(turn.params),
+        "seed": turn.seed,
+        "allowance_s": turn.allowance_s,
+        "precharged_s": turn.precharged_s,
+    }
+
+
+def _started(turn: Turn) -> TrialEvent:
+    return TrialEvent(
+        **_identity(turn),
+        order=0,
+        event="started",
+        params=dict(turn.params),
+        origin=turn.origin,
+        conditioned_on=turn.conditioned_on,
+        charged_s=turn.precharged_s,
+    )
+
+
+def _identity(turn: Turn) -> dict[str, Any]:
+    return {
+        "trial": turn.trial,
+        "approach": turn.account.approach,
+        "replicate": turn.account.replicate,
+        "phase": turn.phase,
+        "index": turn.index,
+        "seed": turn.seed,
+        "allowance_s": turn.allowance_s,
+    }
+
+
+def _plain(value: object) -> object:
+    """None for numbers that are not finite: a record holds no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

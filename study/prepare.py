@@ -1,0 +1,182 @@
+"""Before the search: data decoded, frozen features extracted, every approach tried on for size.
+
+Whatever is wrong with the data, the weights or the settings shows here, before a second of anybody's budget is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import ray
+import torch
+
+from analysis.records import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
+from study.config import ApproachConfig, Distribution, StudyConfig
+from trainables import backbones
+from trainables.approach import Examples, Settings, Task
+from trainables.backbones import Backbone
+from trainables.data import Dataset, Split, cache_dir, duplicates
+from trainables.features import content_key, frozen_features
+from trainables.trainable import Inputs, Slot, pin_threads
+
+SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One frozen backbone at one image size: its features by split, and what they cost."""
+
+    values: Mapping[Split, np.ndarray]
+    cost: FeatureCost
+
+
+def data_info(config: StudyConfig, dataset: Dataset) -> DataInfo:
+    """What the study's records say about its data."""
+    sizes = {config.settings(name).image_size for name in config.approaches}
+    return DataInfo(
+        source=dataset.source,
+        fingerprint=dataset.fingerprint(sizes),
+        classes=dataset.classes,
+        train=len(dataset.splits["train"]),
+        valid=len(dataset.splits["valid"]),
+        test=len(dataset.splits["test"]),
+        counts={str(split): counts for split, counts in dataset.counts.items()},
+        grouped=dataset.splits["test"].groups is not None,
+        skipped=dataset.skipped,
+        duplicates=len(duplicates(dataset)),
+    )
+
+
+def rehearse(config: StudyConfig, dataset: Dataset) -> None:
+    """Build every approach once on a handful of images.
+
+    Raises:
+        InputError: weights are missing or do not fit, images are too small for the layers, and the like.
+    """
+    labels = dataset.splits["train"].labels[:2]
+    for name, approach in config.approaches.items():
+        settings = config.settings(name)
+        backbone = backbone_of(settings)
+        if backbone is not None:
+            backbones.check_image_size(backbone, settings.image_size)
+        if approach.kind.learns_from(settings) == "features":
+            assert backbone is not None
+            _, width = backbones.as_feature_extractor(backbone)
+            inputs = np.zeros((len(labels), width), dtype=np.float32)
+        else:
+            inputs = np.zeros((len(labels), *settings.image_size, 3), dtype=np.uint8)
+        task = Task(Examples(inputs, labels), None, len(dataset.classes))
+        hyperparameters = approach.kind.hyperparameters_type.model_validate(example_params(approach))
+        approach.kind(task, settings, hyperparameters, seed=0, device=torch.device("cpu"))
+
+
+def example_params(approach: ApproachConfig) -> dict[str, HyperparameterValue]:
+    """One configuration that the search could try: the published one, or the first value of everything."""
+    first = {name: given.examples[0] for name, given in approach.space.items() if isinstance(given, Distribution)}
+    return dict(approach.constants) | (first if approach.published is None else dict(approach.published))
+
+
+def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Frozen]:
+    """Extract the training and validation features of every frozen backbone, each in a slot, as trials would be.
+
+    Returns:
+        By approach; approaches with the same backbone and image size share one.
+    """
+    users: dict[tuple[Backbone, tuple[int, int]], list[str]] = {}
+    for name, approach in config.approaches.items():
+        settings = config.settings(name)
+        if approach.kind.learns_from(settings) == "features":
+            backbone = backbone_of(settings)
+            assert backbone is not None
+            users.setdefault((backbone, settings.image_size), []).append(name)
+    pending = {key: _extraction(*key, dataset, slot) for key in users}
+    frozen: dict[str, Frozen] = {}
+    for (backbone, size), names in users.items():
+        made = _collected(backbone, size, tuple(names), pending[backbone, size])
+        frozen.update(dict.fromkeys(names, made))
+    return frozen
+
+
+def search_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Frozen]) -> dict[str, Inputs]:
+    """What search trials get: train and validation. The test split is not in it."""
+    return {
+        name: Inputs(approach.kind, config.settings(name), _task(config, name, dataset, frozen, refit=False))
+        for name, approach in config.approaches.items()
+    }
+
+
+def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Frozen]) -> dict[str, Inputs]:
+    """What final runs get: the data they train on, and the test split."""
+    inputs = {}
+    for name, approach in config.approaches.items():
+        settings = config.settings(name)
+        inputs[name] = Inputs(
+            kind=approach.kind,
+            settings=settings,
+            task=_task(config, name, dataset, frozen, refit=config.final.refit == "train_and_valid"),
+            test=Examples(dataset.images("test", settings.image_size), dataset.splits["test"].labels),
+            backbone=backbone_of(settings) if name in frozen else None,
+        )
+    return inputs
+
+
+def precharged(config: StudyConfig, frozen: Mapping[str, Frozen]) -> dict[str, float]:
+    """Seconds that every single trial is charged for its features: only under the rule `every_trial`."""
+    rule: FeatureRule = config.feature_cost
+    return {name: it.cost.cost_s for name, it in frozen.items()} if rule == "every_trial" else {}
+
+
+def backbone_of(settings: Settings) -> Backbone | None:
+    """The backbone that an approach's settings name, if they name one."""
+    backbone = getattr(settings, "backbone", None)
+    return backbone if isinstance(backbone, Backbone) else None
+
+
+def _task(config: StudyConfig, name: str, dataset: Dataset, frozen: Mapping[str, Frozen], *, refit: bool) -> Task:
+    size = config.settings(name).image_size
+    parts = {
+        split: Examples(
+            frozen[name].values[split] if name in frozen else dataset.images(split, size),
+            dataset.splits[split].labels,
+        )
+        for split in SEARCH_SPLITS
+    }
+    train, valid = parts["train"], parts["valid"]
+    if not refit:
+        return Task(train, valid, len(dataset.classes))
+    together = Examples(np.concatenate([train.inputs, valid.inputs]), np.concatenate([train.labels, valid.labels]))
+    return Task(together, None, len(dataset.classes))
+
+
+def _extraction(backbone: Backbone, size: tuple[int, int], dataset: Dataset, slot: Slot) -> dict[Split, ray.ObjectRef]:
+    extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
+    return {
+        split: extract.remote(backbone, ray.put(dataset.images(split, size)), slot, str(cache_dir()))
+        for split in SEARCH_SPLITS
+    }
+
+
+def _extract(backbone: Backbone, images: np.ndarray, slot: Slot, cache: str) -> tuple[np.ndarray, float, bool, str]:
+    from pathlib import Path
+
+    pin_threads(slot.cpus)
+    device = torch.device("cuda" if slot.gpus else "cpu")
+    features = frozen_features(backbone, images, device=device, cache=Path(cache))
+    return features.values, features.cost_s, features.cached, content_key(backbone, images, device)
+
+
+def _collected(
+    backbone: Backbone, size: tuple[int, int], names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]
+) -> Frozen:
+    found = {split: ray.get(reference) for split, reference in pending.items()}
+    cost = FeatureCost(
+        key=found["train"][3],
+        backbone=f"{backbone.model} ({backbone.weights or 'random weights'})",
+        image_size=size,
+        cost_s=sum(cost_s for _, cost_s, _, _ in found.values()),
+        cached=all(cached for _, _, cached, _ in found.values()),
+        approaches=names,
+    )
+    return Frozen({split: values for split, (values, *_) in found.items()}, cost)

@@ -1,0 +1,160 @@
+"""What the user sees while a study runs: a live table in a terminal, plain lines elsewhere.
+
+A listener to the trial events, told by the runner which phase begins. Computes nothing that the ledger does not know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from analysis.records import ENDINGS, Phase, TrialEvent
+
+if TYPE_CHECKING:
+    from study.budget import Account, Ledger
+    from study.config import StudyConfig
+
+PHASES = {
+    "prepare": "Preparing: images, frozen features",
+    "search": "Searching",
+    "final": "Final runs on the test split",
+    "report": "Writing the report",
+}
+LINE_EVERY_S = 15.0  # between plain lines, where there is no terminal
+
+
+class Progress:
+    """Follows one study. Use as a context manager around it.
+
+    Args:
+        console: where to write; without a terminal behind it, plain lines are written.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._ledger: Ledger | None = None
+        self._trials: Counter[Account] = Counter()
+        self._best: dict[Account, float] = {}
+        self._charging: dict[str, tuple[Account, float]] = {}  # seconds charged by trials still running
+        self._slots = 1
+        self._runs, self._runs_done = 0, 0
+        self._phase = ""
+        self._last_line = 0.0
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def phase(self, phase: Phase, slots: int) -> None:
+        """A phase begins."""
+        self._phase, self._slots = phase, slots
+        if self._live:
+            self._draw()
+        else:
+            self._console.print(PHASES[phase])
+
+    def search(self, config: StudyConfig, ledger: Ledger, earlier: list[TrialEvent]) -> None:
+        """The search begins, or goes on after these events."""
+        self._ledger = ledger
+        for event in earlier:
+            self._count(event)
+
+    def final(self, runs: int) -> None:
+        """So many final runs are to be done."""
+        self._runs, self._runs_done = runs, 0
+
+    def __call__(self, event: TrialEvent) -> None:
+        """Take note of an event, and show it."""
+        self._count(event)
+        if self._live:
+            self._draw()
+        elif time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            for line in self._lines():
+                self._console.print(line, highlight=False)
+
+    def _count(self, event: TrialEvent) -> None:
+        from study.budget import Account
+
+        account = Account(event.approach, event.replicate)
+        if event.phase == "final":
+            self._runs_done += event.event in ENDINGS
+            return
+        if event.event in ENDINGS:
+            self._charging.pop(event.trial, None)
+            self._trials[account] += 1
+        else:
+            self._charging[event.trial] = (account, event.charged_s)
+        if event.best_accuracy is not None:
+            self._best[account] = max(event.best_accuracy, self._best.get(account, 0.0))
+
+    def _lines(self) -> list[str]:
+        if self._phase == "final":
+            return [f"  final runs {self._runs_done}/{self._runs}"]
+        rows = [f"  {name}: {charged}, {trials} trials, best {best}" for name, charged, trials, best in self._rows()]
+        return [*rows, f"  about {self._left()} left in the search"] if rows else []
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        if self._ledger is None:
+            return []
+        rows = []
+        for account in self._ledger.accounts:
+            name = account.approach + (f" (replicate {account.replicate})" if account.replicate else "")
+            best = self._best.get(account)
+            rows.append(
+                (
+                    name,
+                    f"{self._charged_s(account):.0f} / {self._ledger.budget_s:.0f} s",
+                    str(self._trials[account]),
+                    "-" if best is None else f"{best:.3f}",
+                )
+            )
+        return rows
+
+    def _charged_s(self, account: Account) -> float:
+        assert self._ledger is not None
+        running = sum(seconds for owner, seconds in self._charging.values() if owner == account)
+        return self._ledger.charged_s(account) + running
+
+    def _left(self) -> str:
+        assert self._ledger is not None
+        left = sum(self._ledger.budget_s - self._charged_s(account) for account in self._ledger.accounts)
+        return duration(max(0.0, left) / self._slots)
+
+    def _draw(self) -> None:
+        assert self._live is not None
+        parts: list[Table | Text] = [Text(PHASES[self._phase], style="bold")]
+        if self._ledger is not None:
+            table = Table(box=None, padding=(0, 2, 0, 0))
+            for heading in ("approach", "charged", "trials", "best validation accuracy"):
+                table.add_column(heading, justify="left" if heading == "approach" else "right")
+            for row in self._rows():
+                table.add_row(*row)
+            parts.append(table)
+        if self._phase == "search" and self._ledger is not None:
+            parts.append(Text(f"about {self._left()} left in the search, then the final runs"))
+        if self._phase == "final":
+            parts.append(Text(f"{self._runs_done} of {self._runs} final runs done"))
+        self._live.update(Group(*parts), refresh=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `45 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,167 @@
+"""What the commands print, beside the progress display. Nothing is computed here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis.records import StudyRecords, trial_table
+from study.progress import duration
+
+if TYPE_CHECKING:
+    from analysis.ledger import Account
+    from analysis.report import ReportPaths
+    from study.config import StudyConfig
+    from study.plan import Plan
+    from trainables.data import DatasetDescription
+    from trainables.fetch import Fetched
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Approaches and spaces, slots, budget, expected wall time, test images, smallest detectable difference."""
+    config = plan.config
+    console.print(f"[bold]{config.name}[/]: {plan.data.source}")
+    images = plan.data.images
+    console.print(
+        f"{len(plan.data.classes)} classes; {images['train']:,} images to train on, {images['valid']:,} to validate, "
+        f"{images['test']:,} to test"
+    )
+    console.print(_spaces(config))
+    gpus = f" and {plan.gpus:g} GPU" if plan.gpus else ""
+    console.print(f"Slots found: {plan.slots}, each {config.slot.cpus} CPU{gpus}")
+    repeated = f", {config.replicates} times" if config.replicates > 1 else ""
+    console.print(
+        f"Search: {duration(config.budget.search_seconds)} charged to each of {len(config.approaches)} approaches"
+        f"{repeated}, at most {duration(config.budget.trial_seconds)} to a trial; about {duration(plan.search_s)} "
+        "of wall time"
+    )
+    console.print(
+        f"Final runs: {config.final.seeds} seeds of each incumbent, at most {duration(config.final_seconds)} each; "
+        f"{duration(plan.final_s)} of wall time at most"
+    )
+    console.print(
+        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points "
+        "(two approaches near 0.85 that disagree on 10 % of the images, seeds varying by 1 point)"
+    )
+
+
+def show_status(records: StudyRecords, accounts: dict[str, Account], console: Console) -> None:
+    """How far a study is."""
+    trials = trial_table(records.events)
+    console.print(f"[bold]{records.settings.name}[/] in {records.location}: {_stage(records)}")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
+        table.add_column(heading, justify="left" if heading == "approach" else "right")
+    for name, account in accounts.items():
+        own = trials[trials.approach == name]
+        searched = own[own.phase == "search"]
+        best = searched.best_accuracy.dropna()
+        table.add_row(
+            name,
+            f"{account.charged_s:.0f} / {account.budget_s:.0f} s",
+            str(account.trials),
+            str(int(searched.status.isin(["running", "lost"]).sum())),
+            str(account.cut),
+            str(account.failed),
+            f"{best.max():.3f}" if len(best) else "-",
+            str(int(own.test_accuracy.notna().sum())),
+        )
+    console.print(table)
+
+
+def show_data(data: DatasetDescription, console: Console) -> None:
+    """Classes, split sizes, image sizes, groups, duplicates."""
+    console.print(f"[bold]{data.source}[/]: {len(data.classes)} classes")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("class")
+    for split in data.images:
+        table.add_column(split, justify="right")
+    for index, name in enumerate(data.classes):
+        table.add_row(name, *(f"{data.counts[split][index]:,}" for split in data.images))
+    table.add_row("[bold]all[/]", *(f"[bold]{count:,}[/]" for count in data.images.values()))
+    table.add_row("largest class", *(f"{data.largest_share[split]:.1%}" for split in data.images))
+    if data.groups is not None:
+        table.add_row("groups", *(f"{data.groups[split]:,}" for split in data.images))
+    console.print(table)
+    sizes = ", ".join(f"{height} x {width} ({count:,})" for (height, width), count in data.image_sizes.common)
+    smallest, largest = data.image_sizes.smallest, data.image_sizes.largest
+    console.print(f"Image sizes (height x width): {sizes}; from {_size(smallest)} to {_size(largest)}")
+    console.print(f"Identical images in more than one split: {len(data.duplicates)}")
+    for duplicate in data.duplicates[:5]:
+        console.print(f"  {duplicate.id_a} = {duplicate.id_b}", markup=False)
+    if data.skipped:
+        console.print(f"Left out as not readable: {len(data.skipped)}, first {data.skipped[0]}", markup=False)
+
+
+def show_fetched(fetched: Fetched, console: Console) -> None:
+    """What lies in the folder now."""
+    counts = ", ".join(f"{split} {count:,}" for split, count in fetched.counts.items())
+    found = "was there already" if fetched.already_there else "is ready"
+    console.print(f"{fetched.path} {found}: {counts}", markup=False, soft_wrap=True)
+    if not fetched.expected:
+        console.print("[yellow]These are not the published 3,474 / 395 / 1,324 images.[/]")
+
+
+def show_report_paths(paths: ReportPaths, console: Console) -> None:
+    """Where a report lies."""
+    for path in (paths.html, paths.markdown, paths.json):
+        console.print(path, markup=False, soft_wrap=True)
+
+
+def show_outcome(directory: str, console: Console) -> None:
+    """The last screen of a study: who won, by how much, whether that is significant, and where everything is."""
+    report = json.loads((Path(directory) / "report" / "report.json").read_text())
+    table = Table(box=None, padding=(0, 2, 0, 0), title="Test accuracy", title_justify="left")
+    for heading in ("approach", "accuracy", "interval", "charged", "trials"):
+        table.add_column(heading, justify="left" if heading == "approach" else "right")
+    for name, approach in report["approaches"].items():
+        accuracy = approach["accuracy"]
+        scored = accuracy is not None and accuracy["estimate"] is not None
+        table.add_row(
+            name,
+            f"{accuracy['estimate']:.3f}" if scored else "-",
+            f"{accuracy['low']:.3f} to {accuracy['high']:.3f}" if scored else "-",
+            f"{approach['charged_seconds']:.0f} / {approach['budget_seconds']:.0f} s",
+            str(approach["trials"]),
+        )
+    console.print(table)
+    console.print(f"\n{report['verdict']}\n", markup=False)
+    console.print(f"Report: {directory}/report/report.html", markup=False, soft_wrap=True)
+    console.print(f"Curves: transfer-study board {directory}", markup=False, soft_wrap=True)
+    console.print(directory, markup=False, soft_wrap=True)
+
+
+def _spaces(config: StudyConfig) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("approach", "hyperparameter", "searched", "published"):
+        table.add_column(heading)
+    for name, approach in config.approaches.items():
+        first = f"{name} ({approach.approach})"
+        for key, given in approach.varied.items():
+            published = (approach.published or {}).get(key, "-")
+            ((kind, values),) = given.written().items()
+            table.add_row(first, key, f"{kind} {', '.join(f'{value}' for value in values)}", str(published))
+            first = ""
+        for key, value in approach.constants.items():
+            table.add_row(first, key, f"always {value}", "")
+            first = ""
+        if first:
+            table.add_row(first, "-", "nothing", "")
+    return table
+
+
+def _stage(records: StudyRecords) -> str:
+    if not records.phases:
+        return "not begun"
+    last = records.phases[-1]
+    if last.phase == "report" and last.event == "finished":
+        return "finished"
+    return f"in phase '{last.phase}' when it last wrote; `transfer-study resume` continues it if it is not running"
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

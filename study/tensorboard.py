@@ -1,0 +1,121 @@
+"""Curves as TensorBoard event files, written while the study runs.
+
+The wall time of an event is the charged seconds at which it happened, from an event at zero: so TensorBoard's RELATIVE
+axis is the budget, and two approaches compare at a glance. The step is the epoch (for an incumbent: the number of the
+trial that set it).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from analysis.records import ENDINGS, HyperparameterValue, TrialEvent
+
+CURVES = {
+    "train_loss": "loss/train",
+    "valid_loss": "loss/valid",
+    "train_accuracy": "accuracy/train",
+    "valid_accuracy": "accuracy/valid",
+    "lr": "learning_rate",
+    "charged_s": "charged_seconds",
+}
+
+
+class Boards:
+    """A listener that writes each trial's curves, and each approach's incumbent, below a folder.
+
+    search/<trial>, final/<trial>: one trial each, with its hyperparameters and best accuracy for the HParams tab.
+    incumbent/<approach>: the best validation accuracy so far against all seconds the approach has been charged.
+
+    Args:
+        folder: where the event files go.
+        charged_s: what approaches were charged before any trial (features), by name.
+    """
+
+    def __init__(self, folder: Path, charged_s: dict[str, float]) -> None:
+        self._folder = folder
+        self._writers: dict[str, SummaryWriter] = {}
+        self._params: dict[str, dict[str, HyperparameterValue]] = {}
+        self._charged = dict(charged_s)
+        self._seen: dict[str, float] = {}  # charged seconds by trial, as last heard
+        self._incumbents: dict[str, float] = {}
+
+    def __call__(self, event: TrialEvent) -> None:
+        """Write what one event adds to the curves."""
+        if event.event == "started":
+            self._begin(event)
+        elif event.event != "evaluated":
+            self._trial_point(event)
+        if event.phase == "search":
+            self._incumbent_point(event)
+        if event.event == "evaluated" or (event.phase == "search" and event.event in ENDINGS):
+            self._hyperparameters(event)
+        if event.event == "evaluated" or event.event in ENDINGS:
+            self._writers.pop(_run(event)).close()
+
+    def replay(self, events: list[TrialEvent]) -> None:
+        """Write the curves of an earlier session again, for a study that goes on."""
+        for event in events:
+            self(event)
+
+    def close(self) -> None:
+        """Flush everything that is still open."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def _begin(self, event: TrialEvent) -> None:
+        self._params[event.trial] = dict(event.params or {})
+        self._writer(_run(event)).add_scalar("charged_seconds", 0.0, 0, walltime=0.0)
+
+    def _trial_point(self, event: TrialEvent) -> None:
+        writer = self._writer(_run(event))
+        for name, tag in CURVES.items():
+            value = getattr(event, name)
+            if value is not None:
+                writer.add_scalar(tag, value, round(event.epoch), walltime=event.charged_s)
+
+    def _incumbent_point(self, event: TrialEvent) -> None:
+        added_s = event.charged_s - self._seen.get(event.trial, 0.0)
+        self._seen[event.trial] = event.charged_s
+        self._charged[event.approach] = self._charged.get(event.approach, 0.0) + added_s
+        best = self._incumbents.get(event.approach, 0.0)
+        if event.best_accuracy is None or (event.best_accuracy <= best and event.event not in ENDINGS):
+            return
+        run = f"incumbent/{event.approach}"
+        if event.approach not in self._incumbents:
+            self._writer(run).add_scalar("accuracy/valid", 0.0, 0, walltime=0.0)
+        self._incumbents[event.approach] = max(best, event.best_accuracy)
+        self._writer(run).add_scalar(
+            "accuracy/valid",
+            self._incumbents[event.approach],
+            event.index + 1,
+            walltime=self._charged[event.approach],
+        )
+
+    def _hyperparameters(self, event: TrialEvent) -> None:
+        scores = {
+            "best_valid_accuracy": event.best_accuracy or 0.0,
+            "test_accuracy": event.test_accuracy,
+            "charged_seconds": event.charged_s,
+        }
+        known = {f"hparam/{name}": value for name, value in scores.items() if value is not None}
+        writer = self._writer(_run(event))
+        about = {"approach": event.approach, **self._params[event.trial]}
+        for summary in hparams(about, known):  # type: ignore[no-untyped-call]
+            file = writer._get_file_writer()  # type: ignore[no-untyped-call]
+            file.add_summary(summary, walltime=event.charged_s)
+        for tag, value in known.items():
+            writer.add_scalar(tag, value, round(event.epoch), walltime=event.charged_s)
+
+    def _writer(self, run: str) -> SummaryWriter:
+        if run not in self._writers:
+            self._writers[run] = SummaryWriter(str(self._folder / run))
+        return self._writers[run]
+
+
+def _run(event: TrialEvent) -> str:
+    return f"{event.phase}/{event.trial}"

@@ -1,0 +1,95 @@
+"""BetterCNN: the small network of the seed study, trained from scratch.
+
+conv 5x5 to 30 - ReLU - max-pool 2 - conv 3x3 to 15 - ReLU - max-pool 2 - dropout 0.2 - linear 128 - ReLU - linear 50 -
+ReLU - linear to the classes; no padding; pixels in [0, 1]. At 30 x 100 the first linear layer sees 1,725 values. The
+published configuration is Adam at a learning rate of 0.001, batches of 128, 10 epochs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from trainables.approach import Epochs, Hyperparameters, Settings, Task
+from trainables.errors import HyperparameterError
+from trainables.sgd import GradientApproach, Training, augmentation, has_fast_bfloat16, to_float
+
+SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
+
+
+class BetterCNNSettings(Settings):
+    """The size of the images; the published one is 30 x 100."""
+
+    image_size: tuple[int, int] = (30, 100)
+
+
+class BetterCNNHyperparameters(Epochs):
+    """Beside the training's: `flip` mirrors at random, `crop` shifts by up to so many pixels, `dropout`."""
+
+    dropout: float = Field(0.2, ge=0, lt=1)
+    flip: bool = False
+    crop: int = Field(0, ge=0)
+
+
+class BetterCNN(GradientApproach):
+    """A small convolutional network from scratch."""
+
+    name = "better_cnn"
+    settings_type = BetterCNNSettings
+    hyperparameters_type = BetterCNNHyperparameters
+
+    def __init__(
+        self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device
+    ) -> None:
+        assert isinstance(settings, BetterCNNSettings)
+        assert isinstance(hyperparameters, BetterCNNHyperparameters)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = build(settings.image_size, task.classes, dropout=hyperparameters.dropout)
+        self.training = Training(
+            network,
+            task.train,
+            hyperparameters,
+            prepare=to_float,
+            augment=augmentation(flip=hyperparameters.flip, crop=hyperparameters.crop),
+            seed=seed,
+            device=device,
+            bfloat16=has_fast_bfloat16(device),
+        )
+
+    @staticmethod
+    def learns_from(settings: Settings) -> Literal["images", "features"]:
+        return "images"
+
+
+def build(image_size: tuple[int, int], classes: int, *, dropout: float = 0.2) -> nn.Sequential:
+    """The layers as published, for (B, 3, H, W) images of any size from 12 x 12 pixels.
+
+    Raises:
+        HyperparameterError: the images are smaller than that.
+    """
+    height, width = image_size
+    if min(height, width) < SMALLEST:
+        raise HyperparameterError(
+            f"better_cnn: images of {height} x {width} pixels are too small for its layers; "
+            f"set image_size to at least {SMALLEST} x {SMALLEST}"
+        )
+    left = [((side - 4) // 2 - 2) // 2 for side in image_size]  # after each 5x5, pool, 3x3, pool
+    return nn.Sequential(
+        nn.Conv2d(3, 30, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(30, 15, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(dropout),
+        nn.Flatten(),
+        nn.Linear(15 * left[0] * left[1], 128),
+        nn.ReLU(),
+        nn.Linear(128, 50),
+        nn.ReLU(),
+        nn.Linear(50, classes),
+    )

@@ -1,0 +1,165 @@
+"""A support vector machine on frozen features.
+
+The fit grows through nested subsets (each four times the one before, from about a thousand examples), because libsvm's
+fit cannot be interrupted: so a trial has a validated state before it tries the whole set, and the driver can predict
+from the smaller fit whether the larger one still fits into the allowance. An SVM gives hard decisions; probabilities come
+from a sigmoid fitted on the validation split (Platt 1999) only when a final run is evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from trainables.approach import (
+    Approach,
+    Examples,
+    Hyperparameters,
+    Predictions,
+    Probabilities,
+    Settings,
+    Step,
+    Task,
+)
+from trainables.backbones import Backbone
+
+WHOLE_AT_ONCE = 1024  # examples; a fit of so many takes a second or so
+
+
+class FeatureSVMSettings(Settings):
+    """What is fixed: the frozen network that gives the features."""
+
+    backbone: Backbone
+
+
+class FeatureSVMHyperparameters(Hyperparameters):
+    """Hyperparameters of scikit-learn's SVC; the defaults are its own.
+
+    Attributes:
+        C: inverse strength of the regularisation.
+        gamma: width of the kernel in units of scikit-learn's `scale`, 1 / (features x variance of the inputs).
+        kernel: `rbf` or `linear`.
+        scaling: standardise the features to mean 0 and variance 1 first.
+    """
+
+    C: float = Field(1.0, gt=0)
+    gamma: float = Field(1.0, gt=0)
+    kernel: Literal["rbf", "linear"] = "rbf"
+    scaling: bool = False
+
+
+class FeatureSVM(Approach):
+    """SVC on the features of a frozen network. An epoch is one fit; the last one uses all examples."""
+
+    name = "feature_svm"
+    settings_type = FeatureSVMSettings
+    hyperparameters_type = FeatureSVMHyperparameters
+
+    def __init__(
+        self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device
+    ) -> None:
+        assert isinstance(hyperparameters, FeatureSVMHyperparameters)
+        self._task = task
+        self._hyperparameters = hyperparameters
+        self._order = class_leading_order(task.train.labels, np.random.default_rng(seed))
+        self._sizes = stages(len(task.train))
+        self._fits = 0
+        self._classifier: Pipeline | None = None
+        self._calibrated: CalibratedClassifierCV | None = None
+
+    @staticmethod
+    def learns_from(settings: Settings) -> Literal["images", "features"]:
+        return "features"
+
+    @property
+    def probabilities(self) -> Probabilities:
+        return "none" if self._calibrated is None else "calibrated_on_validation"
+
+    @property
+    def epoch(self) -> float:
+        return float(self._fits)
+
+    @property
+    def epochs(self) -> int:
+        return len(self._sizes)
+
+    @property
+    def next_cost(self) -> float:
+        """Square of the number of examples: libsvm's fit takes between that and its cube."""
+        return float(self._sizes[self._fits] ** 2)
+
+    def step(self) -> Step:
+        size = self._sizes[self._fits]
+        examples = self._task.train
+        rows = self._order[:size]
+        self._classifier = _fit(self._hyperparameters, examples.inputs[rows], examples.labels[rows])
+        self._calibrated = None
+        self._fits += 1
+        return Step(loss=None)
+
+    def predict(self, inputs: np.ndarray) -> Predictions:
+        assert self._classifier is not None, "predict before the first step"
+        labels = self._classifier.predict(inputs)
+        if self._calibrated is None:
+            return Predictions(labels=labels, probabilities=None)
+        known = self._calibrated.classes_
+        probabilities = np.zeros((len(inputs), self._task.classes), dtype=np.float32)
+        probabilities[:, known] = self._calibrated.predict_proba(inputs)
+        return Predictions(labels=labels, probabilities=probabilities)
+
+    def calibrate(self) -> None:
+        if self._classifier is not None and self._task.valid is not None:
+            self._calibrated = _calibrated(self._classifier, self._task.valid)
+
+    def model_state(self) -> Mapping[str, object]:
+        return {"classifier": self._classifier}
+
+    def load_model_state(self, state: Mapping[str, Any]) -> None:
+        self._classifier, self._calibrated = state["classifier"], None
+
+    def training_state(self) -> Mapping[str, object]:
+        return {"classifier": self._classifier, "fits": self._fits}
+
+    def load_training_state(self, state: Mapping[str, Any]) -> None:
+        self.load_model_state(state)
+        self._fits = state["fits"]
+
+
+def stages(examples: int) -> list[int]:
+    """Sizes of the nested subsets, each about four times the one before, the last one everything."""
+    sizes = [examples]
+    while sizes[0] > WHOLE_AT_ONCE:
+        sizes.insert(0, sizes[0] // 4)
+    return sizes
+
+
+def class_leading_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random order of the examples that starts with one of each class, so that every prefix knows all classes."""
+    order = rng.permutation(len(labels))
+    _, first = np.unique(labels[order], return_index=True)
+    leading = np.zeros(len(labels), dtype=bool)
+    leading[first] = True
+    return np.concatenate([order[leading], order[~leading]])
+
+
+def _fit(hyperparameters: FeatureSVMHyperparameters, X: np.ndarray, y: np.ndarray) -> Pipeline:
+    scaler = StandardScaler().fit(X) if hyperparameters.scaling else None
+    scaled = X if scaler is None else scaler.transform(X)
+    scale = 1 / (X.shape[1] * max(float(scaled.var()), np.finfo(np.float32).tiny))
+    svc = SVC(C=hyperparameters.C, kernel=hyperparameters.kernel, gamma=hyperparameters.gamma * scale, cache_size=500)
+    return Pipeline([("scaler", scaler or "passthrough"), ("svc", svc.fit(scaled, y))])
+
+
+def _calibrated(classifier: Pipeline, valid: Examples) -> CalibratedClassifierCV:
+    calibrated = CalibratedClassifierCV(FrozenEstimator(classifier), method="sigmoid")
+    calibrated.fit(valid.inputs, valid.labels)
+    return calibrated

@@ -1,0 +1,90 @@
+"""Frozen features: extracted once for each (images, backbone, size), cached by content together with their cost.
+
+The cost travels with the features, so that a study which finds them in the cache charges what they took when they were
+made: equal time must not depend on what somebody ran yesterday.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from trainables import backbones
+from trainables.backbones import Backbone
+from trainables.clock import clock_for
+from trainables.sgd import has_fast_bfloat16, normalised
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features (N, D) float32, the slot-seconds they took to extract, and whether they came from the cache."""
+
+    values: np.ndarray
+    cost_s: float
+    cached: bool
+
+
+def frozen_features(backbone: Backbone, images: np.ndarray, *, device: torch.device, cache: Path) -> Features:
+    """Features of (N, H, W, 3) uint8 images by a frozen backbone, from the cache where it has them.
+
+    Two processes that want the same features at the same time extract them once: the second waits for the first.
+
+    Raises:
+        BackboneError: the backbone cannot be loaded.
+    """
+    path = cache / "features" / f"{content_key(backbone, images, device)}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        found = _read(path)
+        if found is not None:
+            return found
+        made = extract(backbone, images, device=device)
+        part = path.with_suffix(".part")
+        save_file({"features": made.values}, part, metadata={"cost_s": repr(made.cost_s)})
+        part.replace(path)
+        return made
+
+
+def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device) -> Features:
+    """Extract features, timing the work; loading the network is not part of the cost."""
+    network, width = backbones.as_feature_extractor(backbone)
+    network = network.to(device).to(memory_format=torch.channels_last)
+    prepare = normalised(*backbones.normalise(backbone), device=device)
+    precision = torch.autocast(device.type, dtype=torch.bfloat16) if has_fast_bfloat16(device) else nullcontext()
+    values = np.empty((len(images), width), dtype=np.float32)
+    clock = clock_for(device)
+    with clock.charging(), torch.inference_mode(), precision:
+        for start in range(0, len(images), BATCH):
+            batch = torch.tensor(images[start : start + BATCH], device=device)
+            values[start : start + BATCH] = network(prepare(batch)).float().cpu().numpy()
+    return Features(values=values, cost_s=clock.charged_s, cached=False)
+
+
+def content_key(backbone: Backbone, images: np.ndarray, device: torch.device) -> str:
+    """A name for the features: changes with the images, their size, the network, its weights and the precision."""
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(repr(images.shape).encode())
+    digest.update(backbones.content_key(backbone).encode())
+    digest.update(b"bfloat16" if has_fast_bfloat16(device) else b"float32")
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path) -> Features | None:
+    """The cached features, or None where there are none or the file is damaged."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return Features(file.get_tensor("features"), float(file.metadata()["cost_s"]), cached=True)
+    except (SafetensorError, KeyError, ValueError):
+        return None

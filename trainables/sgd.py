@@ -1,0 +1,249 @@
+"""One training step for all networks: schedule, mixed precision, augmentation; and prediction.
+
+The images of a split are one array; a batch is an index into it, and augmentation is done on the whole batch at once,
+so there are no loader processes whose time nobody would be charged for.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the customary name
+
+from trainables.approach import Approach, Epochs, Examples, Predictions, Step
+
+PREDICT_BATCH = 256
+
+
+class Training:
+    """A network, its optimizer and its place in the training data.
+
+    Args:
+        network: float input to (B, C) logits.
+        train: what to train on.
+        hyperparameters: learning rate, epochs, batch size and so on.
+        prepare: turns a batch of inputs as stored into the network's input; (B, H, W, 3) uint8 to (B, 3, H, W) float.
+        augment: changes a stored batch at random, or None.
+        train_mode: puts the network into training mode (parts that stay in eval mode are the caller's business).
+        seed: of the order of the examples, augmentation and dropout.
+        bfloat16: compute in bfloat16 where the operation allows it (autocast); parameters stay float32.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        train: Examples,
+        hyperparameters: Epochs,
+        *,
+        prepare: Callable[[Tensor], Tensor],
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        train_mode: Callable[[nn.Module], object] = nn.Module.train,
+        seed: int,
+        device: torch.device,
+        bfloat16: bool,
+    ) -> None:
+        torch.manual_seed(seed)  # dropout draws from the global generators
+        self.network = network.to(device).to(memory_format=torch.channels_last)
+        self.train = train
+        self.hyperparameters = hyperparameters
+        self.device = device
+        self._inputs = _Batches(train.inputs, device)
+        self._labels = torch.tensor(train.labels, device=device)
+        self._prepare, self._augment, self._train_mode = prepare, augment, train_mode
+        self._generator = torch.Generator().manual_seed(seed)
+        self._bfloat16 = bfloat16
+        self._order = self._shuffled()
+        self._step = 0
+        self.steps_per_epoch = math.ceil(len(train) / hyperparameters.batch_size)
+        trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        kind = torch.optim.AdamW if hyperparameters.optimizer == "adamw" else torch.optim.Adam
+        self.optimizer = kind(trainable, lr=hyperparameters.lr, weight_decay=hyperparameters.weight_decay)
+
+    @property
+    def epoch(self) -> float:
+        """Epochs trained; whole when an epoch has just ended."""
+        return self._step / self.steps_per_epoch
+
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        if self.hyperparameters.schedule == "constant":
+            return self.hyperparameters.lr
+        done = self._step / (self.steps_per_epoch * self.hyperparameters.epochs)
+        return 0.5 * self.hyperparameters.lr * (1 + math.cos(math.pi * done))
+
+    def step(self) -> Step:
+        """Train on the next batch."""
+        at = self._step % self.steps_per_epoch
+        if at == 0 and self._step > 0:
+            self._order = self._shuffled()
+        size = self.hyperparameters.batch_size
+        chosen = self._order[at * size : (at + 1) * size]  # (B,)
+        lr = self.lr()
+        loss, accuracy = self._update(chosen, lr)
+        self._step += 1
+        return Step(loss=loss, accuracy=accuracy, lr=lr, examples=len(chosen))
+
+    def predict(self, inputs: np.ndarray) -> Predictions:
+        """Class probabilities by softmax, and the most probable class, for inputs as they are stored."""
+        self.network.eval()
+        batches = _Batches(inputs, self.device)
+        probabilities = []
+        with torch.inference_mode():
+            for start in range(0, len(inputs), PREDICT_BATCH):
+                batch = self._prepare(batches[torch.arange(start, min(start + PREDICT_BATCH, len(inputs)))])
+                with self._autocast():
+                    logits = self.network(batch)
+                probabilities.append(F.softmax(logits.float(), dim=1).cpu())
+        together = torch.cat(probabilities).numpy()  # (N, C)
+        return Predictions(labels=together.argmax(axis=1), probabilities=together)
+
+    def model_state(self) -> dict[str, Tensor]:
+        """A copy of the network's parameters and statistics, on the CPU."""
+        return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+
+    def load_model_state(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(dict(state))
+
+    def training_state(self) -> dict[str, Any]:
+        """Parameters, optimizer, place in the data and every random generator: what going on exactly needs."""
+        return {
+            "network": self.model_state(),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "order": self._order,
+            "step": self._step,
+            "generator": self._generator.get_state(),
+            "global_generator": torch.get_rng_state(),
+            "device_generator": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def load_training_state(self, state: Mapping[str, Any]) -> None:
+        self.load_model_state(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._order, self._step = state["order"], state["step"]
+        self._generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        if state["device_generator"] is not None:
+            torch.cuda.set_rng_state(state["device_generator"], self.device)
+
+    def _update(self, chosen: Tensor, lr: float) -> tuple[float, float]:
+        self._train_mode(self.network)
+        batch = self._inputs[chosen]
+        if self._augment is not None:
+            batch = self._augment(batch, self._generator)
+        labels = self._labels[chosen.to(self.device)]
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._autocast():
+            logits = self.network(self._prepare(batch))  # (B, C)
+        loss = F.cross_entropy(logits.float(), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.item(), (logits.argmax(dim=1) == labels).float().mean().item()
+
+    def _shuffled(self) -> Tensor:
+        return torch.randperm(len(self.train), generator=self._generator)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self._bfloat16 else nullcontext()
+
+
+class GradientApproach(Approach):
+    """An approach whose steps are those of a `Training`, which its constructor makes."""
+
+    training: Training
+
+    @property
+    def epoch(self) -> float:
+        return self.training.epoch
+
+    @property
+    def epochs(self) -> int:
+        return self.training.hyperparameters.epochs
+
+    def step(self) -> Step:
+        return self.training.step()
+
+    def predict(self, inputs: np.ndarray) -> Predictions:
+        return self.training.predict(inputs)
+
+    def model_state(self) -> Mapping[str, object]:
+        return self.training.model_state()
+
+    def load_model_state(self, state: Mapping[str, object]) -> None:
+        self.training.load_model_state(state)
+
+    def training_state(self) -> Mapping[str, object]:
+        return self.training.training_state()
+
+    def load_training_state(self, state: Mapping[str, object]) -> None:
+        self.training.load_training_state(state)
+
+
+class _Batches:
+    """Rows of an array as tensors on the device; the whole array moves there once if half the room is enough."""
+
+    def __init__(self, inputs: np.ndarray, device: torch.device) -> None:
+        self.device = device
+        fits = device.type == "cuda" and inputs.nbytes < torch.cuda.mem_get_info(device)[0] // 2
+        self._inputs: np.ndarray | Tensor = torch.tensor(inputs, device=device) if fits else inputs
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        if isinstance(self._inputs, Tensor):
+            return self._inputs[rows.to(self.device)]
+        return torch.from_numpy(self._inputs[rows.numpy()]).to(self.device)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 natively.
+
+    Measured on one core of an EPYC with AVX-512 BF16: MobileNetV2 at 120 x 400 trains 2.0 times as fast as in float32.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def to_float(images: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float().div_(255)
+
+
+def normalised(
+    mean: tuple[float, float, float], std: tuple[float, float, float], *, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """`to_float`, then (x - mean) / std for each colour channel."""
+    means, stds = (torch.tensor(values, device=device)[:, None, None] for values in (mean, std))  # (3, 1, 1)
+    return lambda images: (to_float(images) - means) / stds
+
+
+def augmentation(*, flip: bool, crop: int) -> Callable[[Tensor, torch.Generator], Tensor] | None:
+    """Random mirroring left to right, and random shifts by up to `crop` pixels (edges repeated); None for neither."""
+    if not flip and not crop:
+        return None
+
+    def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+        if flip:
+            mirrored = torch.rand(len(images), generator=generator) < 0.5
+            images = torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(2), images)
+        return shifted(images, crop, generator) if crop else images
+
+    return augment
+
+
+def shifted(images: Tensor, by: int, generator: torch.Generator) -> Tensor:
+    """Shift each of (B, H, W, 3) images by its own random offset of up to `by` pixels, repeating the edge pixels."""
+    count, height, width, _ = images.shape
+    offsets = torch.randint(-by, by + 1, (2, count, 1), generator=generator)
+    rows = (torch.arange(height) + offsets[0]).clamp(0, height - 1).to(images.device)  # (B, H)
+    columns = (torch.arange(width) + offsets[1]).clamp(0, width - 1).to(images.device)  # (B, W)
+    image = torch.arange(count, device=images.device)
+    return images[image[:, None, None], rows[:, :, None], columns[:, None, :]]  # (B, H, W, 3)

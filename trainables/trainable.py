@@ -1,0 +1,220 @@
+"""The adapter to Ray Tune, and the only file here that knows Ray.
+
+One class serves all approaches, so that a worker process goes on from any trial to any other (`reuse_actors`): a new
+process costs seconds, a reused one hundredths. Nothing that can go wrong in a trial raises here: a failure is a result
+with its reason. Only the death of the process is left to Tune, which starts the trial again from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pyarrow import fs
+from ray import tune
+from threadpoolctl import threadpool_limits
+
+from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
+from trainables.backbones import Backbone
+from trainables.clock import clock_for
+from trainables.driver import Driver
+from trainables.features import frozen_features
+
+HEARTBEAT_S = 10.0
+CHECKPOINT_EVERY_S = 30.0
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial or final run: which approach, with what, for how long."""
+
+    trial: str
+    approach: str
+    phase: Literal["search", "final"]
+    params: Mapping[str, bool | int | float | str]
+    seed: int
+    allowance_s: float
+    precharged_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the trials of one approach need.
+
+    Attributes:
+        test: images and labels of the test split in the final phase, None in the search, which cannot see it.
+        backbone: the frozen network that turns test images into features, for an approach that learns from features.
+    """
+
+    kind: type[Approach]
+    settings: Settings
+    task: Task
+    test: Examples | None = None
+    backbone: Backbone | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one trial holds: CPUs and GPUs (possibly a fraction of one)."""
+
+    cpus: int
+    gpus: float
+
+
+Deliver = Callable[[TrialSpec, Predictions, Probabilities], None]
+
+
+class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
+    """Runs whichever trial its configuration describes; see `TrialSpec`."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        inputs: Mapping[str, Inputs],
+        slot: Slot,
+        checkpoints: str,
+        cache: str,
+        deliver: Deliver | None = None,
+    ) -> None:
+        pin_threads(slot.cpus)
+        self._inputs, self._deliver, self._cache = inputs, deliver, Path(cache)
+        self._device = torch.device("cuda" if slot.gpus else "cpu")
+        self._checkpoints = checkpoints
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train until the next validation, heartbeat or end; see Report for what comes back."""
+        try:
+            return self._advance()
+        except Exception as error:  # a trial's failure is a result like any other
+            self._store.delete()
+            return self._result({"event": "failed", "reason": one_line(error), "done": True})
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Checkpoints are keyed by trial and kept beside the records, not by Tune (see README, Resuming)."""
+
+    def load_checkpoint(self, checkpoint: object) -> None:
+        """See `save_checkpoint`."""
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._spec = TrialSpec(**config)
+        self._store = CheckpointStore(self._checkpoints, self._spec.trial)
+        self._driver: Driver | None = None
+        self._saved_at_s = 0.0
+        self._began = time.monotonic()
+        self._charged_before = 0.0
+
+    def _advance(self) -> dict[str, Any]:
+        resumed_at_s = None
+        if self._driver is None:
+            self._driver, resumed_at_s = self._make_driver()
+        report = self._driver.advance(for_s=HEARTBEAT_S)
+        result = asdict(report) | {"done": report.done, "resumed_at_s": resumed_at_s}
+        if report.done:
+            if self._spec.phase == "final" and self._driver.usable:
+                result["test_accuracy"], result["probabilities"] = self._evaluate(self._driver)
+            self._store.delete()
+        elif report.charged_s - self._saved_at_s >= CHECKPOINT_EVERY_S:
+            self._store.save(self._driver.state())
+            self._saved_at_s = report.charged_s
+        return self._result(result)
+
+    def _make_driver(self) -> tuple[Driver, float]:
+        spec, inputs = self._spec, self._inputs[self._spec.approach]
+        approach = inputs.kind(
+            inputs.task,
+            inputs.settings,
+            inputs.kind.hyperparameters_type.model_validate(dict(spec.params)),
+            seed=spec.seed,
+            device=self._device,
+        )
+        clock = clock_for(self._device, charged_s=spec.precharged_s)
+        driver = Driver(approach, inputs.task.valid, allowance_s=spec.allowance_s, clock=clock)
+        saved = self._store.load()
+        if saved is not None:
+            driver.load_state(saved)
+            self._saved_at_s = clock.charged_s
+        self._charged_before = clock.charged_s
+        return driver, clock.charged_s
+
+    def _evaluate(self, driver: Driver) -> tuple[float, Probabilities]:
+        """Read the test split: the only place that does."""
+        inputs = self._inputs[self._spec.approach]
+        assert inputs.test is not None, "a final run needs the test split"
+        driver.keep_best()
+        driver.approach.calibrate()
+        predictions = driver.approach.predict(self._test_inputs(inputs, inputs.test.inputs))
+        if self._deliver is not None:
+            self._deliver(self._spec, predictions, driver.approach.probabilities)
+        return float((predictions.labels == inputs.test.labels).mean()), driver.approach.probabilities
+
+    def _test_inputs(self, inputs: Inputs, images: np.ndarray) -> np.ndarray:
+        if inputs.backbone is None:
+            return images
+        return frozen_features(inputs.backbone, images, device=self._device, cache=self._cache).values
+
+    def _result(self, result: dict[str, Any]) -> dict[str, Any]:
+        worked_s = self._driver.clock.charged_s if self._driver else self._charged_before
+        passed_s = time.monotonic() - self._began
+        return {
+            "trial": self._spec.trial,
+            "charged_s": min(worked_s, self._spec.allowance_s),
+            "uncharged_s": max(0.0, passed_s - (worked_s - self._charged_before)),
+            "host": platform.node(),
+            "device": torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu",
+        } | result
+
+
+class CheckpointStore:
+    """The checkpoint of one trial, keyed by its name: a file below a path or URI that all nodes reach.
+
+    A checkpoint is read back with pickle, so the directory must be as trusted as the code itself.
+    """
+
+    def __init__(self, location: str, trial: str) -> None:
+        self._fs, root = fs.FileSystem.from_uri(location) if "://" in location else (fs.LocalFileSystem(), location)
+        self._folder, self._path = root, f"{root}/{trial}.pt"
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        self._fs.create_dir(self._folder, recursive=True)
+        with self._fs.open_output_stream(f"{self._path}.part") as stream:
+            stream.write(buffer.getvalue())
+        self._fs.move(f"{self._path}.part", self._path)
+
+    def load(self) -> dict[str, Any] | None:
+        if self._fs.get_file_info(self._path).type == fs.FileType.NotFound:
+            return None
+        with self._fs.open_input_stream(self._path) as stream:
+            state: dict[str, Any] = torch.load(io.BytesIO(stream.read()), weights_only=False)
+        return state
+
+    def delete(self) -> None:
+        if self._fs.get_file_info(self._path).type != fs.FileType.NotFound:
+            self._fs.delete_file(self._path)
+
+
+def one_line(error: Exception) -> str:
+    """The kind of an error and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def pin_threads(cpus: int) -> None:
+    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed."""
+    os.environ["OMP_NUM_THREADS"] = str(cpus)
+    torch.set_num_threads(cpus)
+    threadpool_limits(cpus)
