@@ -16,6 +16,7 @@ are derived from these files alone; this module knows neither torch nor Ray.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -235,6 +236,11 @@ class Store:
                 self.fs, self.root = fs.LocalFileSystem(), str(PurePosixPath(self.location))
         except (pa.ArrowInvalid, OSError) as error:
             raise RecordsError(f"{location}: not a usable storage location ({_first_line(error)})") from error
+
+    @property
+    def absolute(self) -> str:
+        """The location in a form that means the same in every process: the URI, or the absolute path."""
+        return self.location if "://" in self.location else os.path.abspath(self.location)
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"

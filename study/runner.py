@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-# Tune reads these when it is imported: no loggers, snapshots or signal handlers of its own.
+# Tune reads these when it is imported: no loggers, snapshots, signal handlers or progress display of its own.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import numpy as np
@@ -223,7 +224,7 @@ class _Session:
         parts = self.dataset.splits["test"]
         deliver = partial(
             write_predictions,
-            location=str(self.store.location),
+            location=self.store.absolute,
             ids=parts.ids,
             groups=parts.groups,
             labels=parts.labels,
@@ -245,7 +246,7 @@ class _Session:
             ApproachTrainable,
             inputs=inputs,
             slot=self.slot,
-            checkpoints=f"{self.store.location}/checkpoints",
+            checkpoints=f"{self.store.absolute}/checkpoints",
             cache=str(cache_dir()),
             deliver=deliver,
         )
