@@ -115,7 +115,8 @@ def _network_errors(url: str) -> Iterator[None]:
         error.close()
         raise DataError(f"{url}: the server answers {error.code} {error.reason}; give another url") from error
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", None) or error
+        cause = getattr(error, "reason", error)
+        cause = getattr(cause, "strerror", None) or cause
         raise DataError(f"{url}: cannot be downloaded ({cause}); check the connection and the url") from error
     except ValueError as error:
         raise DataError(f"{url}: not a url ({error}); give one, or the path of a zip") from error

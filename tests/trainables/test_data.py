@@ -1,0 +1,285 @@
+"""Opening, checking and describing data sets that lie in folders, and the digits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import class_folders, image_folder, picture, save
+from pydantic import TypeAdapter, ValidationError
+
+from trainables.data import SPLITS, DataConfig, DigitsData, FolderData, describe, duplicates, open_dataset
+from trainables.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return image_folder(tmp_path / "pets")
+
+
+def opened(root: Path, **options):
+    return open_dataset(FolderData(path=str(root), **options))
+
+
+def refusal(root: Path, **options) -> str:
+    """The one line with which a folder is refused."""
+    with pytest.raises(DataError) as caught:
+        opened(root, **options).check()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_three_folders_become_three_splits_with_sorted_classes_and_relative_names(root):
+    dataset = opened(root)
+    dataset.check()
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.counts == {"train": (4, 4), "valid": (2, 2), "test": (3, 3)}
+    assert dataset.splits["valid"].ids == (
+        "valid/cat/00.png",
+        "valid/cat/01.png",
+        "valid/dog/00.png",
+        "valid/dog/01.png",
+    )
+    assert dataset.splits["valid"].labels.tolist() == [0, 0, 1, 1]
+    assert dataset.splits["valid"].labels.dtype == np.int64
+    assert dataset.splits["valid"].groups is None
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_the_validation_folder_may_have_its_other_names(root, name):
+    (root / "valid").rename(root / name)
+    assert opened(root).counts["valid"] == (2, 2)
+
+
+def test_two_folders_for_the_validation_split_are_refused(root):
+    (root / "val").mkdir()
+    assert "more than one folder for the same split (val, valid); keep one" in refusal(root)
+
+
+def test_stray_files_are_ignored_and_nested_images_count(root):
+    (root / "train" / "split.groovy").write_text("def split")
+    (root / "train" / ".DS_Store").write_bytes(b"\0")
+    (root / "train" / "cat" / ".hidden.png").write_bytes(b"\0")
+    (root / "train" / "cat" / "Thumbs.db").write_bytes(b"\0")
+    save(root / "train" / "cat" / "2013" / "x.png", 99)
+    dataset = opened(root)
+    assert dataset.counts["train"] == (5, 4)
+    assert "train/cat/2013/x.png" in dataset.splits["train"].ids
+
+
+def test_an_image_outside_the_class_folders_is_refused(root):
+    save(root / "train" / "lost.png", 99)
+    assert refusal(root) == f"{root}/train/lost.png: an image outside the class folders; move it into one"
+
+
+def test_train_and_test_without_valid_divide_valid_off_the_training_images(tmp_path):
+    root = image_folder(tmp_path / "pets", {"train": 20, "test": 3})
+    dataset = opened(root, valid_fraction=0.25)
+    dataset.check()
+    assert dataset.counts == {"train": (15, 15), "valid": (5, 5), "test": (3, 3)}
+    assert all(name.startswith("train/") for name in dataset.splits["valid"].ids)
+
+
+def test_a_folder_of_classes_is_divided_by_class_and_by_seed(tmp_path):
+    root = class_folders(tmp_path / "pets", {"cat": 40, "dog": 20, "yak": 3})
+    dataset = opened(root)
+    dataset.check()
+    assert dataset.counts == {"train": (26, 13, 1), "valid": (6, 3, 1), "test": (8, 4, 1)}
+    assert opened(root).splits["test"].ids == dataset.splits["test"].ids
+    assert opened(root, split_seed=1).splits["test"].ids != dataset.splits["test"].ids
+
+
+def test_a_class_that_happens_to_be_called_train_is_a_class(tmp_path):
+    root = class_folders(tmp_path / "vehicles", {"bus": 5, "car": 5, "train": 5})
+    assert opened(root).classes == ("bus", "car", "train")
+
+
+def test_a_class_too_small_to_divide_is_named(tmp_path):
+    root = class_folders(tmp_path / "pets", {"cat": 10, "yak": 2})
+    assert "class 'yak' has 2 images, too few to be in each of the 3 splits" in refusal(root)
+
+
+def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
+    root = tmp_path / "boats"
+    for seed in range(60):
+        save(root / f"class{seed % 2}" / f"boat{seed // 5:02d}_frame{seed}.png", seed)
+    dataset = opened(root, groups=r"^(boat\d+)_")
+    members = {split: set(dataset.splits[split].groups) for split in SPLITS}
+    assert set.union(*members.values()) == {f"boat{i:02d}" for i in range(12)}
+    assert sum(len(it) for it in members.values()) == 12
+    assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
+
+
+def test_a_file_without_a_group_is_named(root):
+    message = refusal(root, groups=r"boat(\d+)")
+    assert message == (
+        f"{root}/test/cat/00.png: its name does not match groups: 'boat(\\d+)'; change the expression or the name"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (lambda root: None, "no such folder"),
+        (lambda root: root.write_text(""), "not a folder"),
+        (lambda root: root.mkdir(), "no class folders in it"),
+        (lambda root: (root / "cat").mkdir(parents=True), "no images in its class folders"),
+        (lambda root: image_folder(root, {"valid": 1, "test": 1}), "test and valid, but no train folder"),
+        (lambda root: image_folder(root, classes=("cat",)), "one class only, 'cat'"),
+    ],
+)
+def test_a_folder_that_is_no_data_set_is_refused_in_one_line(tmp_path, make, cause):
+    make(tmp_path / "pets")
+    message = refusal(tmp_path / "pets")
+    assert message.startswith(f"{tmp_path}/pets: {cause}")
+    assert ";" in message, "a message ends with the mend"
+
+
+@pytest.mark.parametrize(
+    ("kept", "absent"), [("train", "valid and test"), ("test", "train and valid"), ("valid", "train and test")]
+)
+def test_a_class_in_one_split_only_is_named_with_the_splits_it_lacks(root, kept, absent):
+    save(root / kept / "yak" / "0.png", 99)
+    assert f"class 'yak' has no images in {absent}; every class must be in every split" in refusal(root)
+
+
+def test_an_empty_split_is_refused(root):
+    for image in (root / "valid").rglob("*.png"):
+        image.unlink()
+    assert "no images in the split 'valid'" in refusal(root)
+
+
+def test_a_truncated_image_is_refused_by_name_and_can_be_skipped(root):
+    path = root / "train" / "dog" / "00.png"
+    path.write_bytes(path.read_bytes()[:300])
+    assert refusal(root).startswith(f"{path}: not a readable image (")
+    assert refusal(root).endswith("set skip_corrupt: true")
+
+    dataset = opened(root, skip_corrupt=True)
+    dataset.check()
+    assert dataset.skipped == ("train/dog/00.png",)
+    assert dataset.counts["train"] == (4, 3)
+    assert dataset.images("train", (6, 10)).shape == (7, 6, 10, 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_counts_as_unreadable(root, content):
+    (root / "test" / "cat" / "00.png").write_bytes(content)
+    (root / "test" / "cat" / "01.png").write_bytes(content)
+    assert f"{root}/test/cat/00.png and 1 more: not a readable image (" in refusal(root)
+
+
+def test_a_link_to_nowhere_counts_as_unreadable(root):
+    (root / "test" / "cat" / "gone.png").symlink_to(root / "nowhere.png")
+    assert "gone.png: not a readable image (No such file or directory)" in refusal(root)
+
+
+def test_a_folder_of_unreadable_images_is_no_data_set_even_when_they_are_skipped(tmp_path):
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    (tmp_path / "pets" / "cat" / "a.png").write_bytes(b"")
+    assert "no readable image among its 1 files" in refusal(tmp_path / "pets", skip_corrupt=True)
+
+
+def test_a_mended_image_is_noticed(root):
+    path = root / "train" / "dog" / "00.png"
+    path.write_bytes(b"")
+    refusal(root)
+    save(path, 99)
+    opened(root).check()
+
+
+def test_the_same_picture_saved_again_under_another_name_is_a_duplicate(root):
+    save(root / "test" / "dog" / "copy.bmp", seed=1)  # picture 1 is train/cat/00.png
+    assert "1 image is in more than one split, first train/cat/00.png = test/dog/copy.bmp" in refusal(root)
+    assert refusal(root).endswith("set allow_duplicates: true")
+
+    dataset = opened(root, allow_duplicates=True)
+    dataset.check()
+    (found,) = duplicates(dataset)
+    assert (found.split_a, found.id_a, found.split_b, found.id_b) == (
+        "train",
+        "train/cat/00.png",
+        "test",
+        "test/dog/copy.bmp",
+    )
+
+
+def test_the_same_picture_twice_in_one_split_is_no_duplicate_across_splits(root):
+    save(root / "train" / "cat" / "again.png", seed=1)
+    opened(root).check()
+
+
+def test_an_image_repeated_in_two_later_splits_is_listed_for_each(root):
+    save(root / "valid" / "cat" / "copy.png", seed=1)
+    save(root / "test" / "cat" / "copy.png", seed=1)
+    found = duplicates(opened(root))
+    assert [(it.id_a, it.id_b) for it in found] == [
+        ("train/cat/00.png", "valid/cat/copy.png"),
+        ("train/cat/00.png", "test/cat/copy.png"),
+    ]
+
+
+def test_a_description_gives_the_figures_of_a_set_that_is_refused_too(root):
+    save(root / "test" / "dog" / "copy.png", seed=1)
+    picture(99, (30, 40)).save(root / "train" / "cat" / "large.png")
+    (root / "train" / "dog" / "00.png").write_bytes(b"")
+    found = describe(opened(root, skip_corrupt=True))
+    assert found.images == {"train": 8, "valid": 4, "test": 7}
+    assert found.largest_share == {"train": 5 / 8, "valid": 0.5, "test": 4 / 7}
+    assert found.image_sizes.common == (((12, 20), 18), ((30, 40), 1))
+    assert (found.image_sizes.smallest, found.image_sizes.largest) == ((12, 20), (30, 40))
+    assert len(found.duplicates) == 1
+    assert found.skipped == ("train/dog/00.png",)
+    assert found.groups is None
+
+
+def test_a_description_counts_the_groups_of_each_split(tmp_path):
+    root = image_folder(tmp_path / "pets")
+    assert describe(opened(root, groups=r"^(\d\d)")).groups == {"train": 4, "valid": 2, "test": 3}
+
+
+def test_the_digits_have_ten_training_images_a_class_and_leave_the_rest_for_the_test():
+    dataset = open_dataset(DigitsData())
+    dataset.check()
+    assert dataset.classes == tuple("0123456789")
+    assert dataset.counts["train"] == (10,) * 10
+    assert dataset.counts["valid"] == (20,) * 10
+    assert len(dataset.splits["test"]) == 1497
+    assert len(set().union(*(part.ids for part in dataset.splits.values()))) == 1797
+
+
+def test_digits_are_gray_and_use_the_full_range():
+    images = open_dataset(DigitsData()).images("train", (8, 8))
+    assert images.shape == (100, 8, 8, 3)
+    assert (images.min(), images.max()) == (0, 255)
+    assert (images == images[..., :1]).all()
+
+
+def test_the_seed_of_the_digits_draws_others():
+    first, second = (open_dataset(DigitsData(split_seed=seed)).splits["train"].ids for seed in (0, 1))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ({"source": "folder"}, "path"),
+        ({"source": "folder", "path": "x", "grups": "y"}, "grups"),
+        ({"source": "folder", "path": "x", "groups": "("}, "not a regular expression"),
+        ({"source": "folder", "path": "x", "valid_fraction": 0.5, "test_fraction": 0.5}, "valid_fraction"),
+        ({"source": "digits", "train_per_class": 170}, "below 174"),
+        ({"source": "imagenet"}, "'folder', 'digits', 'torchvision'"),
+    ],
+)
+def test_a_wrong_key_or_value_of_the_configuration_is_named(given, cause):
+    with pytest.raises(ValidationError, match=cause):
+        TypeAdapter(DataConfig).validate_python(given)
+
+
+def test_the_source_chooses_the_kind_of_configuration():
+    found = TypeAdapter(DataConfig).validate_python({"source": "digits", "train_per_class": 5})
+    assert found == DigitsData(train_per_class=5)

@@ -1,0 +1,231 @@
+"""Fetching the boats, from a server on this machine and from zips made here."""
+
+import errno
+import io
+import shutil
+import stat
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import pytest
+
+from trainables.errors import DataError
+from trainables.fetch import BOATS_COUNTS, fetch_boats
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8
+
+
+def archive(*, prefix: str = "", splits=("train", "valid", "test"), classes=("Topa", "Water"), extra=()) -> bytes:
+    """A small zip in the layout of the course's archive, with what lies about in the true one."""
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as opened:
+        for split in splits:
+            for name in classes:
+                for number in range({"train": 3, "valid": 1, "test": 2}[split]):
+                    opened.writestr(f"{prefix}{split}/{name}/2013_{number}.jpg", JPEG)
+            opened.writestr(f"{prefix}{split}/.DS_Store", b"\0")
+        opened.writestr(f"{prefix}train/split.groovy", b"def split")
+        opened.writestr(f"{prefix}Resnet50Features.zip", b"PK")
+        opened.writestr("__MACOSX/train/Topa/._2013_0.jpg", b"\0")
+        for member, text in extra:
+            opened.writestr(member, text)
+    return content.getvalue()
+
+
+class Server(ThreadingHTTPServer):
+    """Answers every request with the same bytes, and says it will be `announced` of them."""
+
+    content = b""
+    announced: int | None = None
+    status = 200
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(self.server.status)
+        if self.server.announced is not None:
+            self.send_header("Content-Length", str(self.server.announced))
+        self.end_headers()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as running:
+        running.url = f"http://127.0.0.1:{running.server_port}/download"
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def zipped(path: Path, **options) -> str:
+    path.write_bytes(archive(**options))
+    return str(path)
+
+
+def refusal(target: Path, url: str) -> str:
+    """The one line of a refused fetch, which leaves nothing behind."""
+    before = sorted(target.parent.iterdir())
+    with pytest.raises(DataError) as caught:
+        fetch_boats(target, url=url)
+    assert sorted(target.parent.iterdir()) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["", "boats/", "a/deep/folder/"])
+def test_the_archive_is_downloaded_and_only_its_images_unpacked(server, tmp_path, prefix):
+    server.content = archive(prefix=prefix)
+    server.announced = len(server.content)
+    seen: list[tuple[int, int | None]] = []
+    found = fetch_boats(tmp_path / "data" / "boats", url=server.url, progress=lambda *progress: seen.append(progress))
+    assert found.counts == {"train": 6, "valid": 2, "test": 4}
+    assert not found.expected
+    assert not found.already_there
+    files = {path.relative_to(found.path).as_posix() for path in found.path.rglob("*") if path.is_file()}
+    assert len(files) == 12
+    assert (found.path / "test" / "Topa" / "2013_1.jpg").read_bytes() == JPEG
+    assert list(found.path.parent.iterdir()) == [found.path]
+    assert seen[-1] == (server.announced, server.announced)
+
+
+def test_a_server_that_announces_no_length_is_served_too(server, tmp_path):
+    server.content = archive()
+    seen: list[tuple[int, int | None]] = []
+    fetch_boats(tmp_path / "boats", url=server.url, progress=lambda *progress: seen.append(progress))
+    assert seen[-1] == (len(server.content), None)
+
+
+def test_a_zip_on_this_machine_will_do(tmp_path):
+    assert fetch_boats(tmp_path / "boats", url=zipped(tmp_path / "boats.zip")).path == tmp_path / "boats"
+
+
+def test_the_published_counts_are_recognised(tmp_path, monkeypatch):
+    monkeypatch.setitem(BOATS_COUNTS, "train", 6)
+    monkeypatch.setitem(BOATS_COUNTS, "valid", 2)
+    monkeypatch.setitem(BOATS_COUNTS, "test", 4)
+    assert fetch_boats(tmp_path / "boats", url=zipped(tmp_path / "boats.zip")).expected
+
+
+def test_what_is_there_already_is_not_fetched_again(tmp_path):
+    fetch_boats(tmp_path / "boats", url=zipped(tmp_path / "boats.zip"))
+    found = fetch_boats(tmp_path / "boats", url="http://127.0.0.1:1/nobody")
+    assert found.already_there
+    assert found.counts == {"train": 6, "valid": 2, "test": 4}
+
+
+def test_a_folder_with_something_else_is_in_the_way(tmp_path):
+    (tmp_path / "boats" / "photos").mkdir(parents=True)
+    assert "not the same classes, two or more, in train, valid and test" in refusal(tmp_path / "boats", "unused.zip")
+
+
+def test_a_download_cut_short_is_noticed(server, tmp_path):
+    server.content = archive()
+    server.announced = len(server.content) + 1000
+    message = refusal(tmp_path / "boats", server.url)
+    assert message.endswith(f"broke off after {len(server.content):,} of {server.announced:,} bytes; try again")
+
+
+def test_an_archive_cut_short_is_no_zip(server, tmp_path):
+    server.content = archive()[:-200]
+    assert "not a whole zip archive" in refusal(tmp_path / "boats", server.url)
+
+
+def test_a_page_instead_of_the_archive_is_no_zip(server, tmp_path):
+    server.content = b"<html>log in first</html>"
+    assert "not a whole zip archive (File is not a zip file); fetch it again" in refusal(tmp_path / "boats", server.url)
+
+
+def test_a_damaged_image_is_noticed_by_its_checksum(tmp_path):
+    content = bytearray(archive())
+    start = content.index(b"train/Topa/2013_0.jpg") + len("train/Topa/2013_0.jpg")
+    content[start + 20 : start + 24] = b"\0\0\0\0"
+    (tmp_path / "boats.zip").write_bytes(content)
+    assert "not a whole zip archive" in refusal(tmp_path / "boats", str(tmp_path / "boats.zip"))
+
+
+def test_an_answer_that_is_an_error_is_given_with_its_number(server, tmp_path):
+    server.status = 404
+    assert f"{server.url}: the server answers 404 Not Found" in refusal(tmp_path / "boats", server.url)
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("http://127.0.0.1:1/nobody", "cannot be downloaded (Connection refused)"),
+        ("gopher://127.0.0.1/boats", "cannot be downloaded (unknown url type: gopher)"),
+        ("http://[", "not a url"),
+        ("nowhere.zip", "cannot be read (No such file or directory)"),
+        (".", "cannot be read (Is a directory)"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_one_line(tmp_path, url, cause):
+    assert f"{url}: {cause}" in refusal(tmp_path / "boats", url)
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.jpg", "train/../../../outside.jpg", "/etc/train/Topa/a.jpg", "train\\Topa\\a.jpg", "C:/a.jpg"]
+)
+def test_names_that_lead_out_of_the_folder_are_refused(tmp_path, name):
+    url = zipped(tmp_path / "boats.zip", extra=[(_named(name), JPEG)])
+    assert "would lead out of the folder; do not trust this archive" in refusal(tmp_path / "boats", url)
+
+
+def test_a_link_in_the_archive_is_refused(tmp_path):
+    link = ZipInfo("train/Topa/a.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    url = zipped(tmp_path / "boats.zip", extra=[(link, b"/etc/passwd")])
+    assert "'train/Topa/a.jpg' would lead out of the folder" in refusal(tmp_path / "boats", url)
+
+
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ({"splits": ("train", "test")}, "2 in train, 0 in valid, 2 in test"),
+        ({"classes": ("Topa",)}, "1 in train, 1 in valid, 1 in test"),
+        ({"classes": ()}, "0 in train, 0 in valid, 0 in test"),
+        ({"extra": [("train/Gondola/a.jpg", JPEG)]}, "3 in train, 2 in valid, 2 in test"),
+    ],
+)
+def test_another_layout_is_refused_with_what_was_seen(tmp_path, options, seen):
+    assert f"train, valid and test ({seen})" in refusal(tmp_path / "boats", zipped(tmp_path / "boats.zip", **options))
+
+
+def test_splits_in_two_places_are_ambiguous(tmp_path):
+    url = zipped(tmp_path / "boats.zip", extra=[("old/train/Topa/a.jpg", JPEG)])
+    assert "splits in more than one place (., old)" in refusal(tmp_path / "boats", url)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    message = refusal(tmp_path / "boats", zipped(tmp_path / "boats.zip"))
+    assert message == f"{tmp_path}/boats: cannot be written (No space left on device); make room"
+
+
+def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    url = zipped(tmp_path / "boats.zip")
+    monkeypatch.setattr(shutil, "copyfileobj", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_boats(tmp_path / "boats", url=url)
+    assert [path.name for path in tmp_path.iterdir()] == ["boats.zip"]
+
+
+def _named(name: str) -> ZipInfo:
+    """A member of exactly this name; the constructor would mend some."""
+    member = ZipInfo("x")
+    member.filename = name
+    return member
