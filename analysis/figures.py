@@ -120,8 +120,8 @@ def draw_incumbents(study: StudySummary) -> Drawing | None:
     for approach, curve in drawn:
         look = _look(study, approach.name)
         label = approach.name if curve is next(c for c in approach.curves if c.seconds) else None
-        ax.step(curve.seconds, curve.accuracy, where="post", color=look.colour, linewidth=1.8, label=label)
-        ax.plot(curve.seconds[:-1], curve.accuracy[:-1], look.marker, color=look.colour, markersize=5)
+        line = {"color": look.colour, "linewidth": 1.8, "marker": look.marker, "markersize": 5, "label": label}
+        ax.step(curve.seconds, curve.accuracy, where="post", markevery=slice(0, -1), **line)
     ax.set_xlim(left=0)
     ax.set_xlabel("charged slot-seconds of the approach")
     ax.set_ylabel("best accuracy so far\n(validation split)")
@@ -151,8 +151,8 @@ def draw_search(study: StudySummary) -> Drawing | None:
         ax.set_ylabel("best accuracy of the trial\n(validation split)")
     _legend(figure, *axes[: len(keys)])
     caption = (
-        "One marker per trial of the search, hollow where its allowance cut it short. A slope along one axis says how"
-        " much that hyperparameter alone decides."
+        "One marker per trial of the search: its best accuracy on the validation split, hollow where its allowance cut"
+        " it short. A slope along one axis says how much that hyperparameter alone decides."
     )
     return _drawing("search", "Search: accuracy against hyperparameters", caption, figure)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import pandas as pd
 
@@ -190,7 +191,7 @@ def _sessions(records: StudyRecords) -> list[tuple[float, int]]:
     phases = [event for event in records.phases if event.phase == "search" and event.event != "exhausted"]
     times = records.events.loc[records.events.phase == "search", "time"]
     sessions = []
-    for event, following in zip(phases, [*phases[1:], None], strict=True):
+    for event, following in zip_longest(phases, phases[1:]):
         if event.event == "started":
             end = following.time if following and following.event == "finished" else _last_before(times, following)
             sessions.append((max(0.0, end - event.time), event.slots or 1))

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import gcd, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,8 +117,8 @@ def difference(
 ) -> Difference:
     """Compare the accuracies of two approaches on the same images.
 
-    With one seed of both it is the paired t test over images. Seeds that are exact copies of each other, all in equal
-    number, count once. Where the difference is the same on every image there is no variance to estimate: a
+    With one seed of both it is the paired t test over images. Where every seed is there in the same number of exact
+    copies, the copies count once. Where the difference is the same on every image there is no variance to estimate: a
     difference of zero has p = 1, any other the p of a sign test over the images (or groups).
 
     Args:
@@ -171,15 +171,16 @@ def _checked(correct: ArrayLike, name: str) -> Matrix:
 
 
 def _without_copies(X: Matrix) -> Matrix:
-    """Collapse rows that are exact copies, where each row occurs equally often, so that the mean stays the same."""
+    """Divide the number of copies of every distinct row by their common divisor, so that the mean stays the same.
+
+    Seeds listed twice are no new evidence, nor are five seeds of an approach that does not depend on them.
+    """
     counts: dict[bytes, int] = {}
-    first = []
     for row in X:
-        key = row.tobytes()
-        if key not in counts:
-            first.append(row)
-        counts[key] = counts.get(key, 0) + 1
-    return np.array(first) if len(set(counts.values())) == 1 else X
+        counts[row.tobytes()] = counts.get(row.tobytes(), 0) + 1
+    divisor = gcd(*counts.values())
+    kept = [np.frombuffer(row) for row, count in counts.items() for _ in range(count // divisor)]
+    return X if divisor == 1 else np.array(kept)
 
 
 def _unit_totals(matrices: Sequence[Matrix], groups: ArrayLike | None) -> tuple[Matrix, list[Matrix]]:

@@ -66,7 +66,6 @@ def render(study: StudySummary, template: str) -> str:
         p=wording.p_value,
         seconds=wording.seconds,
         cell=_cell,
-        count=_count,
         params=_params,
     )
     return environment.get_template(template).render(_context(study, with_figures=template.endswith(".html.j2")))
@@ -82,6 +81,7 @@ def _context(study: StudySummary, *, with_figures: bool) -> dict[str, Any]:
         "verdict": wording.verdict_sentence(study),
         "gap": wording.gap_sentence(study),
         "pair_verdict": wording.pair_verdict,
+        "variance_sentence": wording.variance_sentence,
         "rule": FEATURE_RULES[study.records.settings.feature_cost],
         "unit": "replicate" if study.records.settings.replicates > 1 else "seed",
         "figures": figures,
@@ -94,11 +94,6 @@ def _context(study: StudySummary, *, with_figures: bool) -> dict[str, Any]:
 def _cell(value: object) -> str:
     """Text that cannot break a Markdown table."""
     return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _count(value: float) -> str:
-    """A mean count: whole numbers as such."""
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
 
 
 def _params(params: dict[str, object]) -> str:

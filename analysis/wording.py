@@ -36,6 +36,18 @@ def pair_verdict(pair: PairSummary) -> str:
     return VERDICTS[pair.verdict].format(a=pair.difference.a, b=pair.difference.b)
 
 
+def variance_sentence(pair: PairSummary) -> str:
+    """Where the uncertainty of one difference comes from."""
+    d = pair.difference
+    if d.se == 0:
+        return "no variance could be estimated"
+    parts = (d.components.image, d.components.seed_a, d.components.seed_b)
+    image, seed_a, seed_b = (f"{100 * part / d.se**2:.0f} %" for part in parts)
+    return (
+        f"{image} of the variance comes from the images, {seed_a} from the seeds of {d.a}, {seed_b} from those of {d.b}"
+    )
+
+
 def gap_sentence(study: StudySummary) -> str | None:
     """What the distance between validation and test accuracy means, or None without test results."""
     gaps = {a.name: a.gap for a in study.approaches if a.gap is not None}
@@ -89,12 +101,13 @@ def level(study: StudySummary) -> str:
 def _leader(study: StudySummary, best: ApproachSummary) -> str:
     test, others = best.test, study.ranked[1:]
     verdicts = [_wins(study, best, other) for other in others]
+    time = f"Given {seconds(best.account.budget_s)} of charged search time for each approach,"
     if not others:
-        opening = f"{best.name} is the only approach with test results"
+        opening = f"{time} {best.name} is the only approach with test results"
     elif all(verdicts):
-        opening = f"{best.name} won"
+        opening = f"{time} {best.name} won"
     else:
-        opening = f"{best.name} has the highest test accuracy, but it is not shown to be better than every other"
+        opening = f"{time} {best.name} has the highest test accuracy, but it is not shown to be better than every other"
     return f"{opening}: {_accuracy(study, test)}." if test else f"{opening}."
 
 
@@ -117,7 +130,7 @@ def _against(study: StudySummary, best: ApproachSummary, other: ApproachSummary)
     figures = f"{level(study)} interval {points(low)} to {points(high)}, Holm-corrected p{equals}{p_value(pair.p_holm)}"
     by = f"{points(sign * d.difference)} points"
     if pair.verdict in ("a_better", "b_better"):
-        return f"It beats {other.name} by {by} ({figures}): the difference is significant."
+        return f"It beats {other.name} by {by.lstrip('+')} ({figures}): the difference is significant."
     if pair.verdict == "equivalent":
         return f"It and {other.name} are equivalent within {100 * margin:g} points ({by}, {figures})."
     return (

@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+
+from analysis.paired import accuracy, difference
+
+BITS = st.integers(0, 1).map(float)
+
+
+def matrices(images: int = 8) -> st.SearchStrategy[np.ndarray]:
+    return st.integers(1, 4).flatmap(lambda seeds: hnp.arrays(float, (seeds, images), elements=BITS))
+
+
+def compare(a: np.ndarray, b: np.ndarray, **more):
+    return difference("a", "b", a, b, **more)
+
+
+def test_the_difference_follows_a_worked_example():
+    # By hand: A has seed means 3/4 and 2/4, image means (1, 1, 1/2, 0); B one seed with (1, 0, 0, 0).
+    # d = (0, 1, 1/2, 0), mean 3/8, variance 11/48, over 4 images 11/192. v_A = (1/32) / 2 = 1/64. The residuals of A
+    # are +-(-1/8, -1/8, 3/8, -1/8), squares summing to 3/8, mean square 1/8 over 3, so e_A = (1/8) / 8 = 1/64.
+    a = np.array([[1, 1, 1, 0], [1, 1, 0, 0]])
+    found = compare(a, np.array([[1, 0, 0, 0]]))
+    assert found.difference == pytest.approx(3 / 8)
+    assert found.components.image == pytest.approx(11 / 192)
+    assert found.components.seed_a == pytest.approx(1 / 64 - 1 / 64, abs=1e-15)
+    assert found.se == pytest.approx(np.sqrt(11 / 192))
+
+
+def test_satterthwaite_degrees_of_freedom_follow_a_worked_example():
+    # Both classify all 4 images alike within a seed but for one image, so seeds dominate.
+    # A: seed means 1, 0, image variance 0, residual 0, v = (1/2)/2 = 1/4; B: (1, 1, 1, 0) with one seed.
+    # d = (-1/2, -1/2, -1/2, 1/2): variance 1/4, q = 1/16. df = (5/16)^2 / ((1/16)^2/3 + (1/4)^2/1) = 75/49.
+    found = compare(np.array([[1, 1, 1, 1], [0, 0, 0, 0]]), np.array([[1, 1, 1, 0]]))
+    assert found.se**2 == pytest.approx(5 / 16)
+    assert found.df == pytest.approx(75 / 49)
+
+
+def test_with_one_seed_each_it_is_the_paired_t_test_over_images():
+    rng = np.random.default_rng(1)
+    a, b = (rng.random((1, 300)) < level for level in (0.8, 0.7))
+    found, expected = compare(a, b), stats.ttest_rel(a[0].astype(float), b[0].astype(float))
+    interval = expected.confidence_interval(0.95)
+    assert (found.p, found.df) == pytest.approx((expected.pvalue, 299), rel=1e-9)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_with_one_seed_it_says_that_seeds_are_left_out():
+    a, b = np.array([[1, 0, 1, 1]]), np.array([[1, 0, 0, 1], [0, 1, 1, 0]])
+    assert "one seed of a:" in str(compare(a, b).note)
+    assert "one seed" in str(accuracy(a).note)
+    assert accuracy(b).note is None
+
+
+def test_groups_give_the_cluster_robust_variance_of_statsmodels():
+    rng = np.random.default_rng(2)
+    a, b = (rng.random((1, 200)) < level for level in (0.8, 0.7))
+    groups = np.sort(rng.integers(0, 30, 200))
+    d = (a.astype(float) - b)[0]
+    fit = sm.OLS(d, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    assert compare(a, b, groups=groups).se == pytest.approx(fit.bse[0], rel=1e-9)
+    assert compare(a, b, groups=groups).df == len(np.unique(groups)) - 1
+
+
+def test_a_group_for_every_image_changes_nothing():
+    rng = np.random.default_rng(3)
+    a, b = (rng.random((3, 50)) < level for level in (0.8, 0.7))
+    alone, grouped = compare(a, b), compare(a, b, groups=np.arange(50))
+    assert (grouped.se, grouped.df, grouped.p) == pytest.approx((alone.se, alone.df, alone.p))
+
+
+def test_repeating_every_image_within_its_group_creates_no_evidence():
+    rng = np.random.default_rng(4)
+    a, b = (rng.random((3, 50)) < level for level in (0.8, 0.7))
+    once, tenfold = compare(a, b), compare(np.repeat(a, 10, 1), np.repeat(b, 10, 1), groups=np.repeat(range(50), 10))
+    assert (tenfold.se, tenfold.df, tenfold.p) == pytest.approx((once.se, once.df, once.p))
+
+
+def test_identical_predictions_have_no_difference_and_p_one():
+    found = compare(np.ones((2, 9)), np.ones((3, 9)))
+    assert (found.difference, found.p, found.se) == (0, 1, 0)
+    assert "alike" in str(found.note)
+
+
+def test_a_difference_without_variance_falls_back_to_a_sign_test():
+    found = compare(np.ones((1, 10)), np.zeros((1, 10)))
+    assert found.difference == 1
+    assert found.p == pytest.approx(stats.binomtest(10, 10).pvalue)
+    assert "sign test" in str(found.note)
+
+
+def test_an_approach_without_an_error_keeps_an_interval():
+    found = accuracy(np.ones((3, 100)))
+    assert found.high == 1
+    assert 0.95 < found.low < 0.97  # Wilson's lower bound of 100 of 100 is 0.963 with a normal quantile
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "groups", "message"),
+    [
+        ([[1, 0, 1]], [[1, 0]], None, "same images"),
+        ([[1, 0, 2]], [[1, 0, 1]], None, r"must lie in \[0, 1\]"),
+        ([[1, np.nan, 1]], [[1, 0, 1]], None, r"must lie in \[0, 1\]"),
+        ([[1]], [[0]], None, "at least two images"),
+        ([[1, 0, 1]], [[1, 0, 0]], [7, 7, 7], "one group"),
+        ([[1, 0, 1]], [[1, 0, 0]], [7, 8], "one group per image"),
+    ],
+)
+def test_unusable_input_is_named(a, b, groups, message):
+    with pytest.raises(ValueError, match=message):
+        compare(a, b, groups=groups)
+
+
+@given(matrices(), matrices())
+def test_swapping_the_approaches_flips_the_sign(a, b):
+    one, other = compare(a, b), compare(b, a)
+    assert one.difference == -other.difference
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+    assert one.p == pytest.approx(other.p)
+
+
+@given(matrices(), matrices())
+def test_p_is_a_probability_and_the_interval_holds_the_estimate(a, b):
+    found = compare(a, b)
+    assert 0 <= found.p <= 1
+    assert -1 <= found.low <= found.difference <= found.high <= 1
+    assert found.df >= 1
+    alone = accuracy(a)
+    assert 0 <= alone.low <= alone.estimate <= alone.high <= 1
+
+
+@given(matrices(), matrices(), st.randoms())
+def test_the_order_of_images_and_seeds_does_not_matter(a, b, random):
+    images, seeds = list(range(a.shape[1])), list(range(len(a)))
+    random.shuffle(images)
+    random.shuffle(seeds)
+    one, other = compare(a, b), compare(a[seeds][:, images], b[:, images])
+    assert (other.difference, other.se, other.p) == pytest.approx((one.difference, one.se, one.p), abs=1e-9)
+
+
+@given(matrices(), matrices(), st.integers(2, 4))
+def test_copies_of_every_seed_create_no_evidence(a, b, copies):
+    one, other = compare(a, b), compare(np.tile(a, (copies, 1)), np.repeat(b, copies, axis=0))
+    assert (other.se, other.df, other.p) == pytest.approx((one.se, one.df, one.p))
+
+
+@given(matrices(), matrices())
+def test_the_components_sum_to_the_variance(a, b):
+    found = compare(a, b)
+    parts = found.components
+    assert parts.image + parts.seed_a + parts.seed_b == pytest.approx(found.se**2, rel=1e-9, abs=1e-20)
+
+
+def draw(rng: np.random.Generator, seeds: int, images: int, seed_sd: tuple[float, float]) -> list[np.ndarray]:
+    """Two approaches of equal accuracy 0.8 from a probit model: image difficulty, interaction, seeds, noise."""
+    difficulty = rng.normal(0, 1, images)
+    drawn = []
+    for sd in seed_sd:
+        spread = np.sqrt(1 + 0.25 + sd**2 + 0.25)
+        own = difficulty + rng.normal(0, 0.5, images) + rng.normal(0, 0.5, (seeds, images))
+        drawn.append(stats.norm.ppf(0.8) * spread + own + rng.normal(0, 1, (seeds, 1)) * sd > 0)
+    return drawn
+
+
+@pytest.mark.parametrize("seed_sd", [(0.0, 0.0), (0.1, 0.1), (0.15, 0.0)])
+@pytest.mark.parametrize(("seeds", "images"), [(3, 200), (5, 1000)])
+def test_a_true_null_is_rejected_about_as_often_as_stated(seeds, images, seed_sd):
+    rng, draws = np.random.default_rng(5), 600
+    rejected = sum(compare(*draw(rng, seeds, images, seed_sd)).p < 0.05 for _ in range(draws))
+    # 2 to 7.5 % is what 4,000 draws must show; 600 draws add a standard error of 0.9 points
+    assert 0.01 <= rejected / draws <= 0.09
+
+
+def test_the_interval_of_an_accuracy_covers_it_about_as_often_as_stated():
+    rng, draws = np.random.default_rng(6), 600
+    found = [accuracy(draw(rng, 5, 200, (0.1, 0.1))[0]) for _ in range(draws)]
+    assert sum(e.low <= 0.8 <= e.high for e in found) / draws >= 0.93
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 6))
+def test_fractions_stand_for_means_over_runs(seeds):
+    rng = np.random.default_rng(seeds)
+    runs = rng.random((seeds, 40)) < 0.7
+    assert accuracy(runs.mean(axis=0)).estimate == pytest.approx(accuracy(runs).estimate)

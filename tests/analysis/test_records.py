@@ -1,0 +1,174 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import predictions
+
+from analysis.records import (
+    FeatureCost,
+    PhaseEvent,
+    RecordsError,
+    Store,
+    TrialEvent,
+    check_predictions,
+    feature_charges,
+    read_study,
+    trial_table,
+)
+
+
+def event(order: int, name: str, **more: object) -> TrialEvent:
+    fixed = {"trial": "t", "order": order, "event": name, "approach": "a", "phase": "search", "index": 0}
+    return TrialEvent(**{**fixed, "time": float(order), **more})
+
+
+def table(*events: TrialEvent) -> pd.DataFrame:
+    return trial_table(pd.DataFrame([e.model_dump() for e in events]))
+
+
+def test_a_study_is_read_as_it_was_written(study_dir):
+    study = read_study(study_dir)
+    assert study.settings.name == "three-boats"
+    assert study.data is not None
+    assert study.data.test == 120
+    assert [phase.event for phase in study.phases] == ["started", "exhausted", "finished", "started", "finished"]
+    assert study.events.time.is_monotonic_increasing
+    assert len(study.predictions) == 3 * 3 * 120
+    assert study.environment["hardware"] == {"cpus": 2}
+
+
+def test_an_event_survives_the_round_trip(tmp_path):
+    store = Store(str(tmp_path))
+    written = event(0, "started", params={"lr": 1e-3, "scale": True, "kernel": "rbf"}, allowance_s=20.0, lr=0.1)
+    store.write_trial_event(written)
+    assert store.trial_events() == [written]
+
+
+def test_a_study_can_be_read_from_a_uri(study_dir):
+    assert read_study(f"file://{study_dir}/").settings.name == "three-boats"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    store = Store(str(tmp_path))
+    store.write_bytes("a/b.json", b"old")
+    (tmp_path / "a" / "b.json.part").write_bytes(b"half of a new")  # what a crash leaves
+    assert store.read_bytes("a/b.json") == b"old"
+    assert store.names("a", ".json") == ["a/b.json"]
+    store.write_bytes("a/b.json", b"new")
+    assert store.read_bytes("a/b.json") == b"new"
+    assert store.names("a", "") == ["a/b.json"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "study.yaml",
+        "data.json",
+        "environment.json",
+        "features/k.json",
+        "phases/0000-search-started.json",
+        "records/fine_tune-r0-0000/0000-started.json",
+        "predictions/fine_tune-r0-seed0.parquet",
+    ],
+)
+def test_a_damaged_file_is_named_in_one_line(study_dir, name):
+    path = Path(study_dir, name)
+    path.write_bytes(path.read_bytes()[:12] + b"\x00:[")
+    with pytest.raises(RecordsError) as error:
+        read_study(study_dir)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_value_in_the_study_file_is_named(study_dir):
+    path = Path(study_dir, "study.yaml")
+    path.write_text(path.read_text().replace("search_seconds: 60.0", "search_seconds: soon"))
+    with pytest.raises(RecordsError, match=r"study.yaml: not a study file \(budget.search_seconds: "):
+        read_study(study_dir)
+
+
+def test_another_directory_is_no_study(tmp_path):
+    with pytest.raises(RecordsError, match="not a study directory"):
+        read_study(str(tmp_path))
+
+
+def test_a_location_that_is_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordsError, match="cannot be written"):
+        Store(str(tmp_path / "file")).write_bytes("a.json", b"")
+
+
+def test_predictions_without_probabilities_stand_beside_others(tmp_path):
+    store = Store(str(tmp_path))
+    full = predictions("a", 1, accuracy=0.5)
+    store.write_predictions("a", full)
+    store.write_predictions("b", full.drop(columns=["p_0", "p_1", "p_2"]).assign(approach="b", group=None))
+    joined = store.predictions()
+    assert len(joined) == 2 * len(full)
+    assert joined.p_0.isna().sum() == len(full)
+
+
+def test_predictions_are_checked_before_they_are_written():
+    good = predictions("a", 1, accuracy=0.5)
+    check_predictions(good)
+    with pytest.raises(RecordsError, match="lack the column 'label'"):
+        check_predictions(good.drop(columns="label"))
+    with pytest.raises(RecordsError, match="more than once"):
+        check_predictions(pd.concat([good, good.tail(1)], ignore_index=True))
+    with pytest.raises(RecordsError, match=r"row 3 sum to 1\.\d{4}; they must sum to 1"):
+        check_predictions(good.assign(p_0=good.p_0.where(good.index != 3, good.p_0 + 0.3)))
+
+
+def test_a_trial_is_what_its_events_say():
+    trials = table(
+        event(0, "started", allowance_s=20.0, params={"lr": 0.1}),
+        event(1, "validated", charged_s=5.0, best_accuracy=0.7, best_at_s=4.0),
+        event(2, "finished", charged_s=12.0, best_accuracy=0.7, best_at_s=4.0, overshoot_s=0.2),
+    )
+    row = trials.iloc[0]
+    assert (row.status, row.charged_s, row.refunded_s, row.overshoot_s) == ("finished", 12.0, 8.0, 0.2)
+    assert (row.best_accuracy, row.best_at_s, row.params) == (0.7, 4.0, {"lr": 0.1})
+
+
+def test_a_final_run_keeps_its_ending_after_it_was_evaluated():
+    trials = table(event(0, "started"), event(1, "cut", charged_s=9.0), event(2, "evaluated", charged_s=9.0))
+    assert trials.status.tolist() == ["cut"]
+
+
+def test_a_trial_that_still_runs_has_refunded_nothing():
+    row = table(event(0, "started", allowance_s=20.0), event(1, "heartbeat", charged_s=3.0)).iloc[0]
+    assert (row.status, row.charged_s, row.refunded_s) == ("running", 3.0, 0.0)
+
+
+def test_a_trial_interrupted_by_a_crash_is_lost_until_it_goes_on():
+    first = (event(0, "started", allowance_s=20.0), event(1, "lost", charged_s=3.0, reason="worker died"))
+    assert table(*first).status.tolist() == ["lost"]
+    assert table(*first, event(2, "heartbeat", charged_s=4.0)).status.tolist() == ["running"]
+
+
+def test_trials_are_listed_in_the_order_they_started():
+    events = [event(0, "started", trial=f"t{i:02d}", time=float(100 - i)) for i in range(40)]
+    frame = pd.DataFrame([e.model_dump() for e in events]).sort_values("time")
+    assert trial_table(frame).started.is_monotonic_increasing
+
+
+def test_only_first_use_owes_the_features_once():
+    feature = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=7.0, cached=True, approaches=("svm", "head"))
+    assert feature_charges([feature, feature], "first_use") == {"svm": 14.0, "head": 14.0}
+    assert feature_charges([feature], "every_trial") == {}
+    assert feature_charges([feature], "free") == {}
+
+
+def test_phases_keep_their_order(tmp_path):
+    store = Store(str(tmp_path))
+    for phase in ("search", "prepare", "final"):
+        store.write_phase_event(PhaseEvent(phase=phase, event="started"))
+    assert [p.phase for p in store.phase_events()] == ["search", "prepare", "final"]
+
+
+def test_reading_records_needs_neither_scipy_nor_matplotlib():
+    heavy = "{'scipy', 'matplotlib', 'torch', 'ray'} & {name.split('.')[0] for name in sys.modules}"
+    code = f"import sys, analysis.records; found = {heavy}; sys.exit(', '.join(found) or 0)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -1,0 +1,181 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import figures
+from analysis.records import read_study
+from analysis.report import render, write_report
+from analysis.summary import summarise
+from analysis.wording import seconds, verdict_sentence
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Collects tags and attributes, and checks that what is opened is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def html(location: str) -> str:
+    return Path(write_report(location).html).read_text()
+
+
+def test_the_json_has_the_names_that_others_rely_on(study_dir):
+    report = json.loads(Path(write_report(study_dir).json).read_text())
+    svm = report["approaches"]["feature_svm"]
+    assert set(svm["accuracy"]) >= {"estimate", "low", "high"}
+    assert set(svm) >= {"charged_seconds", "budget_seconds", "trials", "cut", "failed", "incumbent", "final_runs"}
+    assert svm["incumbent"]["trial"] == "feature_svm-r0-0000"
+    assert len(svm["final_runs"]) == 3
+    pair = report["pairs"][0]
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se"}
+    assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
+    assert pair["verdict"] in {"a_better", "b_better", "equivalent", "undecided"}
+    assert set(report["search"]) == {"wall_seconds", "slots", "utilisation", "charged_spread"}
+    data = report["data"]
+    assert (data["classes"], data["train"], data["valid"], data["test"]) == (3, 60, 30, 120)
+    assert data["fingerprint"] == "f" * 64
+    assert report["environment"]["commit"] == "abc"
+
+
+def test_what_is_unknown_is_null_in_the_json(make_study):
+    text = Path(write_report(make_study(accuracy={})).json).read_text()
+    report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert report["approaches"]["fine_tune"]["accuracy"] is None
+    assert report["pairs"] == []
+
+
+def test_the_page_refers_to_nothing_outside_itself(study_dir):
+    text = html(study_dir)
+    links = [value or "" for name, value in Page(text).attributes if name in {"src", "href", "xlink:href", "srcset"}]
+    assert links
+    assert all(link.startswith("#") or link.startswith("data:") for link in links)
+    assert set(re.findall(r"url\((.)", text)) <= {"#"}
+    assert "@import" not in text
+
+
+def test_the_page_is_well_formed_with_unique_figure_ids_and_a_title(study_dir):
+    page = Page(html(study_dir))
+    assert page.open == []
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert ("lang", "en") in page.attributes
+    assert "three-boats: report" in page.words
+
+
+def test_names_of_classes_and_files_are_escaped(study_dir):
+    text = html(study_dir)
+    assert "<b>barge" not in text
+    assert "&lt;b&gt;barge &amp; tug&lt;/b&gt;" in text
+    assert "train/ferry/&lt;broken&gt;.jpg" in text
+
+
+def test_every_figure_has_a_caption_and_says_what_it_shows(study_dir):
+    text = html(study_dir)
+    drawn = text.count("<svg ")
+    assert drawn == 4 + 3  # accuracy, differences, incumbents, search, and a confusion matrix for each approach
+    assert text.count("<figcaption>") == text.count('role="img" aria-label="') == drawn
+
+
+def test_every_figure_names_its_split(study_dir):
+    for drawing in figures.draw_all(summarise(read_study(study_dir))):
+        assert re.search("test|validation", drawing.title + drawing.caption, re.IGNORECASE), drawing.key
+
+
+def test_the_same_study_gives_the_same_figures(study_dir):
+    study = summarise(read_study(study_dir))
+    assert [d.svg for d in figures.draw_all(study)] == [d.svg for d in figures.draw_all(study)]
+
+
+def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
+    text = Path(write_report(study_dir).markdown).read_text()
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    assert len(tables) == 4
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_report_opens_with_the_verdict(study_dir):
+    verdict = verdict_sentence(summarise(read_study(study_dir)))
+    text = Path(write_report(study_dir).markdown).read_text()
+    assert text.startswith(f"# three-boats\n\n{verdict}\n")
+
+
+def test_a_clear_winner_is_said_to_have_won(make_study):
+    study = summarise(read_study(make_study(accuracy={"better_cnn": 0.4, "fine_tune": 0.6, "feature_svm": 0.95})))
+    sentence = verdict_sentence(study)
+    assert "feature_svm won: accuracy 0.883 (95 % interval " in sentence
+    assert "It beats fine_tune by " in sentence
+    assert "the difference is significant" in sentence
+    assert "feature_svm ran out of configurations" in sentence
+
+
+def test_an_undecided_pair_is_not_called_equal(make_study):
+    study = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.86})))
+    sentence = verdict_sentence(study)
+    assert "not enough evidence" in sentence
+    assert "won" not in sentence
+    assert "no difference" not in sentence
+    assert "better_cnn has no test result: no final run has been evaluated." in sentence
+
+
+def test_a_single_approach_is_reported_without_a_comparison(make_study):
+    sentence = verdict_sentence(summarise(read_study(make_study(accuracy={"fine_tune": 0.85}))))
+    assert "fine_tune is the only approach with test results" in sentence
+
+
+def test_a_study_without_final_runs_can_be_reported(make_study):
+    text = html(make_study(accuracy={}))
+    assert "nothing can be said about test accuracy yet" in text
+    assert "ran out of configurations" in text
+
+
+def test_one_seed_is_reported_with_its_limits(make_study):
+    text = render(summarise(read_study(make_study(seeds=1))), "report.md.j2")
+    assert "one seed of better_cnn and feature_svm: how much another seed would change the result is left out" in text
+
+
+def test_a_study_that_has_only_begun_can_be_reported(make_study, tmp_path):
+    location = make_study(accuracy={})
+    for name in ("records", "phases", "features", "data.json", "environment.json"):
+        path = tmp_path / "study" / name
+        for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+            file.unlink()
+    assert "The data have not been read yet." in html(location)
+
+
+def test_a_large_confusion_matrix_shows_the_most_confused_classes():
+    matrix = np.eye(50) * 10
+    matrix[7, 31] = 5
+    shown = figures._most_confused(matrix)
+    assert len(shown) == figures.MOST_CLASSES
+    assert {7, 31} <= set(shown)
+
+
+@pytest.mark.parametrize(("value", "said"), [(3.14, "3.1 s"), (300, "5.0 min"), (9000, "2.5 h")])
+def test_durations_read_well(value, said):
+    assert seconds(value) == said

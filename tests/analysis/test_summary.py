@@ -1,0 +1,226 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import IMAGES, StudyWriter, predictions
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
+
+from analysis import outcomes
+from analysis.ledger import best_trial, incumbent_curve
+from analysis.records import RecordsError, Store, TrialEvent, read_study
+from analysis.summary import StudySummary, summarise
+
+
+def summary(location: str) -> StudySummary:
+    return summarise(read_study(location))
+
+
+def approach(study: StudySummary, name: str):
+    return next(a for a in study.approaches if a.name == name)
+
+
+def search_event(trial: str, order: int, time: float, charged: float, best: float | None) -> dict[str, object]:
+    fixed = {"approach": "a", "phase": "search", "index": 0}
+    event = TrialEvent(
+        trial=trial, order=order, event="validated", time=time, charged_s=charged, best_accuracy=best, **fixed
+    )
+    return event.model_dump()
+
+
+def test_the_ledger_counts_seconds_and_endings(study_dir):
+    account = approach(summary(study_dir), "fine_tune").account
+    assert (account.trials, account.finished, account.cut, account.failed) == (4, 2, 1, 1)
+    assert (account.charged_s, account.budget_s) == (59.0, 60.0)
+    assert account.refunded_s == 0 + 16 + 0 + 5
+    assert account.overshoot_s == pytest.approx(0.4)
+    assert account.exhausted is None
+
+
+def test_frozen_features_are_charged_once_to_whoever_uses_them(study_dir):
+    study = summary(study_dir)
+    assert approach(study, "feature_svm").account.charged_s == 5 + 5 + 10
+    assert approach(study, "fine_tune").account.feature_s == 0
+
+
+def test_who_ran_out_of_configurations_is_named_with_the_reason(study_dir):
+    assert approach(summary(study_dir), "feature_svm").account.exhausted == "all 2 grid points were tried"
+
+
+def test_the_charged_times_of_those_who_did_not_run_out_are_compared(study_dir):
+    assert summary(study_dir).search.charged_spread == pytest.approx((59 - 55) / 60)
+
+
+def test_utilisation_leaves_frozen_features_out(study_dir):
+    search = summary(study_dir).search
+    assert search.slots == 2
+    assert search.utilisation == pytest.approx((55 + 10 + 59) / (2 * search.wall_seconds))
+
+
+def test_a_session_that_was_killed_ends_with_its_last_trial_event(tmp_path):
+    writer = StudyWriter(tmp_path)
+    settings = {"name": "n", "approaches": {"a": {}}, "budget": {"search_seconds": 100, "trial_seconds": 10}}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    writer.now = 0.0
+    writer.phase("search", "started", slots=2)  # at 1
+    writer.trial("a", 0, "finished", 8.0, 0.5)  # ends at 10, then the driver dies
+    writer.now = 500.0
+    writer.phase("search", "started", slots=4)  # at 501
+    writer.trial("a", 1, "finished", 8.0, 0.5)
+    writer.phase("search", "finished")  # at 511
+    search = summary(str(tmp_path)).search
+    assert search.wall_seconds == 9 + 10
+    assert search.slots == 4
+    assert search.utilisation == pytest.approx(16 / (9 * 2 + 10 * 4))
+
+
+def test_the_incumbent_is_the_best_validated_trial_and_when_it_was_found(study_dir):
+    (incumbent,) = approach(summary(study_dir), "feature_svm").incumbents
+    assert (incumbent.trial, incumbent.valid_accuracy) == ("feature_svm-r0-0000", 0.9)
+    assert incumbent.params == {"C": 1.0, "gamma": "scale"}
+    assert incumbent.at_s == 10 + 2.5  # the features, then half of the trial
+
+
+def test_of_two_equal_trials_the_first_started_is_the_incumbent():
+    trials = pd.DataFrame({"trial": ["x", "y", "z"], "best_accuracy": [0.5, 0.7, 0.7], "status": "finished"})
+    best = best_trial(trials)
+    assert best is not None
+    assert best.trial == "y"
+
+
+def test_a_failed_trial_is_never_the_incumbent():
+    trials = pd.DataFrame({"trial": ["x", "y"], "best_accuracy": [0.5, 0.7], "status": ["cut", "failed"]})
+    best = best_trial(trials)
+    assert best is not None
+    assert best.trial == "x"
+
+
+def test_the_curve_adds_the_charges_of_interleaved_trials_in_the_order_of_time():
+    events = pd.DataFrame(
+        [
+            search_event("x", 0, 1.0, 2.0, 0.5),
+            search_event("y", 0, 2.0, 3.0, 0.4),
+            search_event("x", 1, 3.0, 6.0, 0.6),
+            search_event("y", 1, 4.0, 4.0, 0.6),
+        ]
+    )
+    curve = incumbent_curve(events, replicate=0, start_s=10.0)
+    assert curve.seconds == (12.0, 19.0, 20.0)
+    assert curve.accuracy == (0.5, 0.6, 0.6)
+    assert curve.trial == ("x", "x", "x")
+
+
+def test_a_curve_without_validation_is_empty():
+    assert incumbent_curve(pd.DataFrame([search_event("x", 0, 1.0, 2.0, None)]), replicate=0).seconds == ()
+
+
+def test_test_scores_agree_with_scikit_learn(study_dir):
+    records = read_study(study_dir)
+    test = approach(summarise(records), "fine_tune").test
+    rows = records.predictions[records.predictions.approach == "fine_tune"]
+    assert test is not None
+    assert test.accuracy.estimate == pytest.approx((rows.label == rows.prediction).mean())
+    assert test.balanced_accuracy == pytest.approx(balanced_accuracy_score(rows.label, rows.prediction))
+    assert test.log_loss == pytest.approx(log_loss(rows.label, rows[["p_0", "p_1", "p_2"]]), rel=1e-6)
+    np.testing.assert_allclose(test.confusion * 3, confusion_matrix(rows.label, rows.prediction))
+
+
+def test_calibrated_probabilities_are_named_so(study_dir):
+    study = summary(study_dir)
+    assert {a.name: a.test.probabilities for a in study.ranked} == {
+        "feature_svm": "calibrated_on_validation",
+        "fine_tune": "softmax",
+        "better_cnn": "softmax",
+    }
+
+
+def test_the_one_hot_loss_is_that_of_the_published_study():
+    # 16 classes at accuracy 0.872: ln(e + 15) - 0.872 = 2.003
+    assert outcomes.one_hot_log_loss(0.872, 16) == pytest.approx(2.003, abs=5e-4)
+
+
+def test_groups_become_the_unit(make_study):
+    alone, grouped = summary(make_study()), summary(make_study(grouped=True))
+    assert (alone.units, grouped.units) == (IMAGES, IMAGES // 4)
+    assert grouped.pairs[0].difference.difference == alone.pairs[0].difference.difference
+    assert grouped.pairs[0].difference.se != alone.pairs[0].difference.se
+
+
+def test_the_gap_compares_the_same_final_runs(study_dir):
+    svm = approach(summary(study_dir), "feature_svm")
+    assert svm.test is not None
+    assert svm.valid_accuracy == pytest.approx(0.9)
+    assert svm.gap == pytest.approx(0.9 - svm.test.accuracy.estimate)
+
+
+def test_an_approach_whose_every_trial_failed_is_named_and_the_others_are_compared(tmp_path, make_study):
+    location = make_study(accuracy={"better_cnn": 0.6, "feature_svm": 0.88})
+    store = Store(location)
+    for name in store.names("records/fine_tune-r0-0000", "") + store.names("records/fine_tune-r0-0002", ""):
+        (tmp_path / "study" / name).unlink()
+    for name in store.names("records/fine_tune-r0-0003", ""):
+        (tmp_path / "study" / name).unlink()
+    study = summary(location)
+    assert approach(study, "fine_tune").problem == "every trial failed: out of memory"
+    assert [(p.difference.a, p.difference.b) for p in study.pairs] == [("better_cnn", "feature_svm")]
+
+
+def test_a_study_without_final_runs_has_a_ledger_and_no_verdict(make_study):
+    study = summary(make_study(accuracy={}))
+    assert study.ranked == ()
+    assert study.pairs == ()
+    assert approach(study, "fine_tune").problem == "no final run has been evaluated"
+
+
+def test_a_repeated_search_makes_the_replicate_the_unit(tmp_path):
+    writer = StudyWriter(tmp_path)
+    settings = {"name": "n", "approaches": {"a": {}, "b": {}}, "replicates": 2}
+    budget = {"budget": {"search_seconds": 100, "trial_seconds": 10}}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump({**settings, **budget}).encode())
+    classes = {"classes": ("x", "y", "z"), "counts": {"test": (40, 40, 40)}}
+    info = {"source": "s", "fingerprint": "f", "train": 1, "valid": 1, "test": IMAGES, **classes}
+    writer.store.write_bytes("data.json", json.dumps(info).encode())
+    for name in ("a", "b"):
+        for replicate in (0, 1):
+            for index in range(3):
+                seed = 10 * replicate + index
+                writer.final(name, index, seed, predictions(name, seed, accuracy=0.7), replicate=replicate)
+    study = summary(str(tmp_path))
+    test = approach(study, "a").test
+    assert test is not None
+    assert len(test.accuracy.per_seed) == 2
+    assert approach(study, "a").account.budget_s == 200
+    runs = [run.test_accuracy for run in approach(study, "a").final_runs]
+    assert test.accuracy.per_seed == pytest.approx((np.mean(runs[:3]), np.mean(runs[3:])))
+
+
+def test_the_order_of_rows_does_not_matter():
+    rows = pd.concat([predictions("a", seed, accuracy=0.7) for seed in (1, 2)])
+    one = outcomes.read_outcomes(rows, grouped=True)
+    other = outcomes.read_outcomes(rows.sample(frac=1, random_state=0), grouped=True)
+    assert one.runs["a"].correct.mean(axis=1).tolist() == other.runs["a"].correct.mean(axis=1).tolist()
+
+
+def test_runs_on_different_images_are_refused():
+    rows = pd.concat([predictions("a", 1, accuracy=0.7), predictions("b", 1, accuracy=0.7).iloc[1:]])
+    with pytest.raises(RecordsError, match=r"predictions of b, seed 1 lack image 'test/0000\.jpg'"):
+        outcomes.read_outcomes(rows, grouped=False)
+
+
+def test_runs_that_disagree_about_a_label_are_refused():
+    other = predictions("b", 1, accuracy=0.7).assign(label=lambda rows: (rows.label + 1) % 3)
+    with pytest.raises(RecordsError, match="two labels or groups"):
+        outcomes.read_outcomes(pd.concat([predictions("a", 1, accuracy=0.7), other]), grouped=False)
+
+
+def test_an_image_predicted_twice_by_one_run_is_refused():
+    rows = predictions("a", 1, accuracy=0.7)
+    with pytest.raises(RecordsError, match="hold an image twice"):
+        outcomes.read_outcomes(pd.concat([rows, rows]), grouped=False)
+
+
+def test_a_class_unknown_to_the_data_set_is_refused():
+    found = outcomes.read_outcomes(predictions("a", 1, accuracy=0.7), grouped=False)
+    with pytest.raises(RecordsError, match="class 2, but the data set has classes 0 to 1"):
+        outcomes.confusion(found.runs["a"], found.labels, 2)
