@@ -16,6 +16,8 @@ from analysis.records import TrialEvent
 from study.search import Turn
 
 Listener = Callable[[TrialEvent], None]
+# Tune keeps the process of a trial that has ended only if another trial waits for it already.
+AHEAD = 1
 EVALUATION = frozenset({"test_accuracy", "probabilities"})
 RESULT_FIELDS = frozenset(TrialEvent.model_fields) - {"trial", "time", "params"} - EVALUATION
 
@@ -34,7 +36,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     Args:
         turns: what to run.
-        slots: how many trials can run at this moment; asked before each trial, as a cluster may grow.
+        slots: how many trials can run at this moment (one more is handed out, to wait for a process); asked before each
+            trial, as a cluster may grow.
         listeners: called with every event, in order.
         earlier: events of an earlier session, for trials that go on from there.
     """
@@ -56,7 +59,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune asks for a trial: its configuration, None for "not now", or FINISHED."""
-        if len(self._running) >= self._slots():
+        if len(self._running) >= self._slots() + AHEAD:
             return None
         turn = self._turns.next()
         if turn is None:

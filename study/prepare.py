@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import ray
@@ -18,7 +19,8 @@ from trainables import backbones
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones import Backbone
 from trainables.data import Dataset, Split, cache_dir, duplicates
-from trainables.features import content_key, frozen_features
+from trainables.features import Features, content_key, frozen_features
+from trainables.sgd import in_bfloat16
 from trainables.trainable import Inputs, Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
@@ -84,18 +86,15 @@ def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Froze
     Returns:
         By approach; approaches with the same backbone and image size share one.
     """
-    users: dict[tuple[Backbone, tuple[int, int]], list[str]] = {}
+    users: dict[_FeatureSettings, list[str]] = {}
     for name, approach in config.approaches.items():
         settings = config.settings(name)
         if approach.kind.learns_from(settings) == "features":
-            backbone = backbone_of(settings)
-            assert backbone is not None
-            users.setdefault((backbone, settings.image_size), []).append(name)
-    pending = {key: _extraction(*key, dataset, slot) for key in users}
+            users.setdefault(_what_features_depend_on(settings), []).append(name)
+    pending = {settings: _extraction(settings, dataset, slot) for settings in users}
     frozen: dict[str, Frozen] = {}
-    for (backbone, size), names in users.items():
-        made = _collected(backbone, size, tuple(names), pending[backbone, size])
-        frozen.update(dict.fromkeys(names, made))
+    for settings, names in users.items():
+        frozen.update(dict.fromkeys(names, _collected(settings, tuple(names), pending[settings])))
     return frozen
 
 
@@ -150,33 +149,40 @@ def _task(config: StudyConfig, name: str, dataset: Dataset, frozen: Mapping[str,
     return Task(together, None, len(dataset.classes))
 
 
-def _extraction(backbone: Backbone, size: tuple[int, int], dataset: Dataset, slot: Slot) -> dict[Split, ray.ObjectRef]:
+class _FeatureSettings(Settings):
+    backbone: Backbone
+
+
+def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
+    backbone = backbone_of(settings)
+    assert backbone is not None, "an approach that learns from features has a backbone"
+    return _FeatureSettings(image_size=settings.image_size, precision=settings.precision, backbone=backbone)
+
+
+def _extraction(settings: _FeatureSettings, dataset: Dataset, slot: Slot) -> dict[Split, ray.ObjectRef]:
     extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
     return {
-        split: extract.remote(backbone, ray.put(dataset.images(split, size)), slot, str(cache_dir()))
+        split: extract.remote(settings, ray.put(dataset.images(split, settings.image_size)), slot, str(cache_dir()))
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(backbone: Backbone, images: np.ndarray, slot: Slot, cache: str) -> tuple[np.ndarray, float, bool, str]:
-    from pathlib import Path
-
+def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot, cache: str) -> tuple[Features, str]:
     pin_threads(slot.cpus)
     device = torch.device("cuda" if slot.gpus else "cpu")
-    features = frozen_features(backbone, images, device=device, cache=Path(cache))
-    return features.values, features.cost_s, features.cached, content_key(backbone, images, device)
+    bfloat16 = in_bfloat16(settings, device)
+    features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=Path(cache))
+    return features, content_key(settings.backbone, images, bfloat16=bfloat16)
 
 
-def _collected(
-    backbone: Backbone, size: tuple[int, int], names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]
-) -> Frozen:
-    found = {split: ray.get(reference) for split, reference in pending.items()}
+def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]) -> Frozen:
+    found: dict[Split, tuple[Features, str]] = {split: ray.get(reference) for split, reference in pending.items()}
     cost = FeatureCost(
-        key=found["train"][3],
-        backbone=f"{backbone.model} ({backbone.weights or 'random weights'})",
-        image_size=size,
-        cost_s=sum(cost_s for _, cost_s, _, _ in found.values()),
-        cached=all(cached for _, _, cached, _ in found.values()),
+        key=found["train"][1],
+        backbone=f"{settings.backbone.model} ({settings.backbone.weights or 'random weights'})",
+        image_size=settings.image_size,
+        cost_s=sum(features.cost_s for features, _ in found.values()),
+        cached=all(features.cached for features, _ in found.values()),
         approaches=names,
     )
-    return Frozen({split: values for split, (values, *_) in found.items()}, cost)
+    return Frozen({split: features.values for split, (features, _) in found.items()}, cost)

@@ -163,7 +163,7 @@ class EqualTimeTurns:
             account: Sampler(
                 self.approaches[account.approach],
                 seed=derived_seed(self.seed, "sampler", account.approach, account.replicate),
-                lag=math.ceil((self.slots - 1) / len(self.ledger.accounts)),
+                lag=math.ceil(self.slots / len(self.ledger.accounts)),
             )
             for account in self.ledger.accounts
         }

@@ -15,7 +15,7 @@ from torch import nn
 
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
 from trainables.errors import HyperparameterError
-from trainables.sgd import GradientApproach, Training, augmentation, has_fast_bfloat16, to_float
+from trainables.sgd import GradientApproach, Training, augmentation, in_bfloat16, to_float
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
 
@@ -57,7 +57,7 @@ class BetterCNN(GradientApproach):
             augment=augmentation(flip=hyperparameters.flip, crop=hyperparameters.crop),
             seed=seed,
             device=device,
-            bfloat16=has_fast_bfloat16(device),
+            bfloat16=in_bfloat16(settings, device),
         )
 
     @staticmethod

@@ -2,8 +2,8 @@
 
 The fit grows through nested subsets (each four times the one before, from about a thousand examples), because libsvm's
 fit cannot be interrupted: so a trial has a validated state before it tries the whole set, and the driver can predict
-from the smaller fit whether the larger one still fits into the allowance. An SVM gives hard decisions; probabilities come
-from a sigmoid fitted on the validation split (Platt 1999) only when a final run is evaluated.
+from the smaller fit whether the larger one still fits into the allowance. An SVM gives hard decisions; probabilities
+come from a sigmoid fitted on the validation split (Platt 1999), only when a final run is evaluated.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from trainables import backbones
 from trainables.backbones import Backbone
 from trainables.clock import clock_for
-from trainables.sgd import has_fast_bfloat16, normalised
+from trainables.sgd import normalised
 
 BATCH = 64
 
@@ -34,7 +34,9 @@ class Features:
     cached: bool
 
 
-def frozen_features(backbone: Backbone, images: np.ndarray, *, device: torch.device, cache: Path) -> Features:
+def frozen_features(
+    backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool, cache: Path
+) -> Features:
     """Features of (N, H, W, 3) uint8 images by a frozen backbone, from the cache where it has them.
 
     Two processes that want the same features at the same time extract them once: the second waits for the first.
@@ -42,25 +44,25 @@ def frozen_features(backbone: Backbone, images: np.ndarray, *, device: torch.dev
     Raises:
         BackboneError: the backbone cannot be loaded.
     """
-    path = cache / "features" / f"{content_key(backbone, images, device)}.safetensors"
+    path = cache / "features" / f"{content_key(backbone, images, bfloat16=bfloat16)}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         found = _read(path)
         if found is not None:
             return found
-        made = extract(backbone, images, device=device)
+        made = extract(backbone, images, device=device, bfloat16=bfloat16)
         part = path.with_suffix(".part")
         save_file({"features": made.values}, part, metadata={"cost_s": repr(made.cost_s)})
         part.replace(path)
         return made
 
 
-def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device) -> Features:
+def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> Features:
     """Extract features, timing the work; loading the network is not part of the cost."""
     network, width = backbones.as_feature_extractor(backbone)
     network = network.to(device).to(memory_format=torch.channels_last)
     prepare = normalised(*backbones.normalise(backbone), device=device)
-    precision = torch.autocast(device.type, dtype=torch.bfloat16) if has_fast_bfloat16(device) else nullcontext()
+    precision = torch.autocast(device.type, dtype=torch.bfloat16) if bfloat16 else nullcontext()
     values = np.empty((len(images), width), dtype=np.float32)
     clock = clock_for(device)
     with clock.charging(), torch.inference_mode(), precision:
@@ -70,12 +72,12 @@ def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device) -> 
     return Features(values=values, cost_s=clock.charged_s, cached=False)
 
 
-def content_key(backbone: Backbone, images: np.ndarray, device: torch.device) -> str:
+def content_key(backbone: Backbone, images: np.ndarray, *, bfloat16: bool) -> str:
     """A name for the features: changes with the images, their size, the network, its weights and the precision."""
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(repr(images.shape).encode())
     digest.update(backbones.content_key(backbone).encode())
-    digest.update(b"bfloat16" if has_fast_bfloat16(device) else b"float32")
+    digest.update(b"bfloat16" if bfloat16 else b"float32")
     return digest.hexdigest()[:32]
 
 

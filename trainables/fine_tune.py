@@ -17,7 +17,7 @@ from trainables import backbones
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
 from trainables.backbones import Backbone
 from trainables.errors import HyperparameterError
-from trainables.sgd import GradientApproach, Training, augmentation, has_fast_bfloat16, normalised
+from trainables.sgd import GradientApproach, Training, augmentation, in_bfloat16, normalised
 
 
 class FineTuneSettings(Settings):
@@ -61,7 +61,7 @@ class FineTune(GradientApproach):
             augment=augmentation(flip=hyperparameters.flip, crop=hyperparameters.crop),
             seed=seed,
             device=device,
-            bfloat16=has_fast_bfloat16(device) and not on_features,
+            bfloat16=in_bfloat16(settings, device) and not on_features,
         )
 
     @staticmethod

@@ -27,6 +27,7 @@ from trainables.backbones import Backbone
 from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.features import frozen_features
+from trainables.sgd import in_bfloat16
 
 HEARTBEAT_S = 10.0
 CHECKPOINT_EVERY_S = 30.0
@@ -163,7 +164,10 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
     def _test_inputs(self, inputs: Inputs, images: np.ndarray) -> np.ndarray:
         if inputs.backbone is None:
             return images
-        return frozen_features(inputs.backbone, images, device=self._device, cache=self._cache).values
+        bfloat16 = in_bfloat16(inputs.settings, self._device)
+        return frozen_features(
+            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=self._cache
+        ).values
 
     def _result(self, result: dict[str, Any]) -> dict[str, Any]:
         worked_s = self._driver.clock.charged_s if self._driver else self._charged_before
