@@ -60,7 +60,8 @@ class TrialEvent(_Record):
         approach: the name the study file gives the approach.
         phase: `search` or `final`.
         replicate: which repetition of the whole search, from 0.
-        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the seed.
+        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the seed,
+            counted on over the replicates.
         seed: the seed of everything random in this trial.
         params: the hyperparameters (on `started`).
         origin: `published`: the study file's configuration; `suggested`: the sampler's; `incumbent`: a final run.
@@ -207,7 +208,8 @@ class StudyRecords:
 
     Attributes:
         events: one row per TrialEvent, its attributes as columns, in the order of `time`.
-        predictions: one row per final run and test image: approach, seed, image, group, label, prediction,
+        predictions: one row per final run and test image: approach, seed (the `index` of the run's events, its number
+            within the approach over all replicates), image, group, label, prediction,
             p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
     """
 

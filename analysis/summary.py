@@ -19,17 +19,22 @@ from analysis.mcnemar import McNemar, mcnemar
 from analysis.outcomes import Outcomes, Runs
 from analysis.paired import AccuracyEstimate, Difference, accuracy, difference
 from analysis.power import detectable
-from analysis.records import StudyRecords, trial_table
+from analysis.records import RecordsError, StudyRecords, trial_table
 from analysis.verdicts import Verdict, equivalence_p, holm, verdict
 
 
 @dataclass(frozen=True)
 class FinalRun:
-    """One seed of an approach's incumbent. The accuracies are None where it was not validated or not evaluated."""
+    """One seed of an approach's incumbent. The accuracies are None where it was not validated or not evaluated.
+
+    Attributes:
+        seed: its number within the approach, as in the predictions. random_seed: what its generators started from.
+    """
 
     trial: str
     replicate: int
     seed: int
+    random_seed: int
     status: str
     charged_s: float
     allowance_s: float
@@ -161,13 +166,16 @@ class _Units:
     def __init__(self, records: StudyRecords, trials: pd.DataFrame) -> None:
         self.repeated = records.settings.replicates > 1
         final = trials[trials.phase == "final"]
-        keys = zip(final.approach, final.seed, strict=True)
+        keys = zip(final.approach, final["index"], strict=True)
         self.replicate = dict(zip(keys, final.replicate, strict=True))
 
     def correct(self, approach: str, runs: Runs) -> NDArray[np.float64]:
         if not self.repeated:
             return runs.correct.astype(np.float64)
-        return runs.by_replicate({seed: int(self.replicate.get((approach, seed), 0)) for seed in runs.seeds})
+        unknown = [seed for seed in runs.seeds if (approach, seed) not in self.replicate]
+        if unknown:
+            raise RecordsError(f"predictions of {approach}, seed {unknown[0]} belong to no recorded final run")
+        return runs.by_replicate({seed: int(self.replicate[approach, seed]) for seed in runs.seeds})
 
 
 def _outcomes(records: StudyRecords) -> Outcomes | None:
@@ -219,7 +227,8 @@ def _final_run(row: pd.Series) -> FinalRun:
     return FinalRun(
         trial=str(row.trial),
         replicate=int(row.replicate),
-        seed=int(row.seed),
+        seed=int(row["index"]),  # row.index would be the names of the columns
+        random_seed=int(row.seed),
         status=str(row.status),
         charged_s=float(row.charged_s),
         allowance_s=float(row.allowance_s),

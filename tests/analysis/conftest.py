@@ -1,123 +1,16 @@
-"""A small study directory as a runner would leave it, written through records.Store."""
+"""What the tests of the analysis share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from hypothesis import settings
-
-from analysis.records import DataInfo, FeatureCost, PhaseEvent, Store, TrialEvent
+from synthetic_study import write_study
 
 settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any-machine")
-
-CLASSES = ("ferry", "gondola", "<b>barge & tug</b>")
-IMAGES = 120
-SETTINGS = {
-    "name": "three-boats",
-    "approaches": {"better_cnn": {}, "fine_tune": {}, "feature_svm": {}},
-    "budget": {"search_seconds": 60.0, "trial_seconds": 20.0},
-}
-ACCURACY = {"better_cnn": 0.6, "fine_tune": 0.85, "feature_svm": 0.88}
-
-
-class StudyWriter:
-    """Writes events with times that rise by themselves."""
-
-    def __init__(self, root: Path) -> None:
-        self.store = Store(str(root))
-        self.now = 1_000.0
-
-    def phase(self, phase: str, event: str, **more: object) -> None:
-        self.now += 1
-        self.store.write_phase_event(PhaseEvent(phase=phase, event=event, time=self.now, **more))
-
-    def trial(self, approach: str, index: int, ending: str, charged: float, best: float | None, **more: object) -> None:
-        replicate = int(more.pop("replicate", 0))
-        name = f"{approach}-r{replicate}-{index:04d}"
-        self.run(
-            name, ending, charged, best, approach=approach, phase="search", index=index, replicate=replicate, **more
-        )
-
-    def final(self, approach: str, index: int, seed: int, predictions: pd.DataFrame, **more: object) -> None:
-        replicate = int(more.pop("replicate", 0))
-        name = f"{approach}-r{replicate}-seed{index}"
-        accuracy = float((predictions.label == predictions.prediction).mean())
-        calibrated = "calibrated_on_validation" if approach == "feature_svm" else "softmax"
-        identity = {"approach": approach, "phase": "final", "index": index, "seed": seed, "replicate": replicate}
-        self.run(name, "finished", 15.0, 0.9, **identity)
-        self.event(name, 3, "evaluated", **identity, charged_s=15.0, test_accuracy=accuracy, probabilities=calibrated)
-        self.store.write_predictions(name, predictions)
-
-    def run(self, name: str, ending: str, charged: float, best: float | None, **more: object) -> None:
-        params = more.pop("params", {"lr": 1e-3, "epochs": 10})
-        reason = more.pop("reason", None)
-        self.event(name, 0, "started", **more, params=params, allowance_s=20.0)
-        scores = {"valid_accuracy": best, "best_accuracy": best, "best_at_s": charged / 2} if best is not None else {}
-        if scores:
-            self.event(name, 1, "validated", **more, charged_s=charged / 2, **scores)
-        self.event(
-            name, 2, ending, **more, charged_s=charged, **scores, reason=reason, overshoot_s=0.1, uncharged_s=0.5
-        )
-
-    def event(self, name: str, order: int, event: str, **more: object) -> None:
-        self.now += 3
-        self.store.write_trial_event(TrialEvent(trial=name, order=order, event=event, time=self.now, **more))
-
-
-def predictions(approach: str, seed: int, *, accuracy: float, images: int = IMAGES) -> pd.DataFrame:
-    """Predictions of one final run: the same images are hard for every run, a few vary with the seed."""
-    hard = np.random.default_rng(0).random(images)
-    jitter = np.random.default_rng(seed + sum(map(ord, approach))).normal(0, 0.1, images)
-    label = np.arange(images) % len(CLASSES)
-    predicted = np.where(hard + jitter < accuracy, label, (label + 1) % len(CLASSES))
-    p = np.full((images, len(CLASSES)), 0.1)
-    p[np.arange(images), predicted] = 0.8
-    columns = {f"p_{c}": p[:, c].astype(np.float32) for c in range(len(CLASSES))}
-    ids = [f"test/{i:04d}.jpg" for i in range(images)]
-    groups = [f"boat{i // 4}" for i in range(images)]
-    fixed = {"approach": approach, "seed": seed, "image": ids, "group": groups, "label": label, "prediction": predicted}
-    return pd.DataFrame({**fixed, **columns})
-
-
-def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float] = ACCURACY, seeds: int = 3) -> str:
-    """Three approaches: one ran out of configurations; a cut, a diverged and a failed trial; a cached backbone."""
-    writer = StudyWriter(root)
-    writer.store.write_bytes("study.yaml", yaml.safe_dump(SETTINGS).encode())
-    writer.store.write_bytes("environment.json", b'{"python": "3.11", "commit": "abc", "hardware": {"cpus": 2}}')
-    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
-    data = DataInfo(
-        source="folder boats", fingerprint="f" * 64, classes=CLASSES, train=60, valid=30, test=IMAGES, counts=counts,
-        grouped=grouped, skipped=("train/ferry/<broken>.jpg",), duplicates=2,
-    )  # fmt: skip
-    writer.store.write_record("data.json", data)
-    svm = FeatureCost(
-        key="k", backbone="resnet", image_size=(32, 32), cost_s=10.0, cached=True, approaches=("feature_svm",)
-    )
-    writer.store.write_record("features/k.json", svm)
-    writer.phase("search", "started", slots=2)
-    writer.trial("better_cnn", 0, "finished", 20.0, 0.55)
-    writer.trial("fine_tune", 0, "cut", 20.0, 0.80, params={"lr": 1e-4, "epochs": 40})
-    writer.trial("feature_svm", 0, "finished", 5.0, 0.90, params={"C": 1.0, "gamma": "scale"})
-    writer.trial("better_cnn", 1, "diverged", 15.0, None, params={"lr": 1.0, "epochs": 10})
-    writer.trial("fine_tune", 1, "failed", 4.0, None, reason="out of memory")
-    writer.trial("feature_svm", 1, "finished", 5.0, 0.85, params={"C": 100.0, "gamma": 0.1})
-    writer.phase("search", "exhausted", approach="feature_svm", replicate=0, reason="all 2 grid points were tried")
-    writer.trial("better_cnn", 2, "finished", 20.0, 0.65, params={"lr": 3e-3, "epochs": 20})
-    writer.trial("fine_tune", 2, "finished", 20.0, 0.86, params={"lr": 3e-4, "epochs": 20})
-    writer.trial("fine_tune", 3, "finished", 15.0, 0.84, params={"lr": 3e-4, "epochs": 5})
-    writer.phase("search", "finished")
-    writer.phase("final", "started", slots=2)
-    for approach, level in accuracy.items():
-        for index in range(seeds):
-            writer.final(approach, index, 100 + index, predictions(approach, 100 + index, accuracy=level))
-    writer.phase("final", "finished")
-    return str(root)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import predictions
+from synthetic_study import predictions
 
 from analysis.records import (
     FeatureCost,

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import IMAGES, StudyWriter, predictions
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
+from synthetic_study import IMAGES, StudyWriter, predictions
 
 from analysis import outcomes
 from analysis.ledger import best_trial, incumbent_curve
@@ -183,9 +183,8 @@ def test_a_repeated_search_makes_the_replicate_the_unit(tmp_path):
     writer.store.write_bytes("data.json", json.dumps(info).encode())
     for name in ("a", "b"):
         for replicate in (0, 1):
-            for index in range(3):
-                seed = 10 * replicate + index
-                writer.final(name, index, seed, predictions(name, seed, accuracy=0.7), replicate=replicate)
+            for index in range(3 * replicate, 3 * replicate + 3):
+                writer.final(name, index, predictions(name, index, accuracy=0.7), replicate=replicate)
     study = summary(str(tmp_path))
     test = approach(study, "a").test
     assert test is not None
