@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
 from analysis.records import RecordsError
@@ -186,7 +185,7 @@ def main() -> None:
 
 
 def _config(study: str, budget: float | None, seeds: int | None, assignments: list[str] | None) -> StudyConfig:
-    from study.config import read_config
+    from study.config import read_config, read_yaml
 
     overrides: dict[str, Any] = {"budget.search_seconds": budget, "final.seeds": seeds}
     overrides = {key: value for key, value in overrides.items() if value is not None}
@@ -194,7 +193,7 @@ def _config(study: str, budget: float | None, seeds: int | None, assignments: li
         key, equals, value = assignment.partition("=")
         if not equals:
             raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.seeds=3")
-        overrides[key] = yaml.safe_load(value)
+        overrides[key] = read_yaml(value)
     return read_config(study, overrides)
 
 

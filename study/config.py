@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -115,6 +116,13 @@ class Distribution(_Section):
 Space = dict[str, Distribution | HyperparameterValue]
 
 
+def _parse_hyperparameter(name: str, written: object) -> Distribution | HyperparameterValue:
+    try:
+        return Distribution.parse(written)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
 class ApproachConfig(BaseModel):
     """One approach of the study. Keys beside these are the approach's own settings (image_size, backbone, frozen).
 
@@ -136,7 +144,7 @@ class ApproachConfig(BaseModel):
     def _parse_space(cls, space: object) -> object:
         if not isinstance(space, Mapping):
             return space
-        return {name: Distribution.parse(written) for name, written in space.items()}
+        return {name: _parse_hyperparameter(name, written) for name, written in space.items()}
 
     @model_validator(mode="after")
     def _check(self) -> ApproachConfig:
@@ -154,7 +162,7 @@ class ApproachConfig(BaseModel):
     def _check_value(self, where: str, name: str, value: HyperparameterValue) -> None:
         known = self.kind.hyperparameters_type.model_fields
         if name not in known:
-            raise ValueError(f"{where}: {self.approach} has no hyperparameter {name!r}{_did_you_mean(name, known)}")
+            raise ValueError(f"{where}: no hyperparameter{_did_you_mean(name, known)}; there are {', '.join(known)}")
         try:
             self.kind.hyperparameters_type.model_validate({name: value})
         except ValidationError as error:
@@ -302,7 +310,7 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
 def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
     """Like `read_config`, from the text of a study file; `name` is what errors call it."""
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
@@ -313,6 +321,22 @@ def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None
         return StudyConfig.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{name}: {_problem(error)}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number; YAML 1.1 takes it for text, as it has no dot."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def read_yaml(text: str) -> object:
+    """The content of a study file, or of a value for one of its keys.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+    """
+    return yaml.load(text, Loader=_Loader)
 
 
 def presets() -> list[str]:
@@ -345,17 +369,41 @@ def _override(content: dict[str, Any], key: str, value: object) -> None:
 def _problem(error: ValidationError) -> str:
     """The first problem in one line: the key, what is wrong, and what would be accepted."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    place, message = first["loc"], first["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for index, part in enumerate(place) if (index, place[0]) != (1, "data"))
     if first["type"] == "value_error":
-        return f"{where}.{message}" if where else message
+        names_a_key = re.match(r"[\w.-]+: ", message)
+        return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key"
+        known = _keys(place[:-1])
+        return f"{where}: unknown key{_did_you_mean(str(place[-1]), known)}; accepted: {', '.join(known)}"
+    if first["type"].startswith("union_tag"):
+        given = first["input"].get("source")
+        return f"{where}.source: {given!r} is not one of {', '.join(_data_kinds())}"
     if first["type"] == "missing":
         return f"{where}: missing; this key is needed"
     return f"{where}: {message[0].lower()}{message[1:]}, but got {first['input']!r}"
 
 
+def _keys(place: Sequence[int | str]) -> Mapping[str, object]:
+    """The keys that a section of the study file may have."""
+    section: Any = StudyConfig
+    for part in map(str, place):
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            section = section.model_fields[part].annotation
+        elif part in _data_kinds():
+            section = _data_kinds()[part]
+        else:  # sections by a name of the user's choice
+            _, section = get_args(section)
+    fields: Mapping[str, object] = section.model_fields
+    return fields
+
+
+def _data_kinds() -> dict[str, type[BaseModel]]:
+    kinds = get_args(StudyConfig.model_fields["data"].annotation)
+    return {kind.model_fields["source"].default: kind for kind in kinds}
+
+
 def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(known)}"
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -135,6 +135,7 @@ def _config(turn: Turn) -> dict[str, Any]:
         "trial": turn.trial,
         "approach": turn.account.approach,
         "phase": turn.phase,
+        "index": turn.index,
         "params": dict(turn.params),
         "seed": turn.seed,
         "allowance_s": turn.allowance_s,

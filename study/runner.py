@@ -22,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
+os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000000")  # the dispatcher alone decides how many wait
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
@@ -325,11 +326,10 @@ def write_predictions(
     labels: np.ndarray,
 ) -> None:
     """Write what one final run predicted for the test split; called where the run is, with what `deliver` passes."""
-    seed = int(spec.trial.rpartition("seed")[2])
     frame = pd.DataFrame(
         {
             "approach": spec.approach,
-            "seed": seed,
+            "seed": spec.index,
             "image": list(ids),
             "group": list(groups) if groups is not None else None,
             "label": labels,

@@ -35,11 +35,12 @@ CHECKPOINT_EVERY_S = 30.0
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial or final run: which approach, with what, for how long."""
+    """One trial or final run: which approach, with what, for how long. Attributes as in a TrialEvent."""
 
     trial: str
     approach: str
     phase: Literal["search", "final"]
+    index: int
     params: Mapping[str, bool | int | float | str]
     seed: int
     allowance_s: float
