@@ -193,7 +193,7 @@ def _config(study: str, budget: float | None, seeds: int | None, assignments: li
         key, equals, value = assignment.partition("=")
         if not equals:
             raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.seeds=3")
-        overrides[key] = read_yaml(value)
+        overrides[key] = read_yaml(value, name=f"--set {assignment}")
     return read_config(study, overrides)
 
 

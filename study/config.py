@@ -309,10 +309,7 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
 
 def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
     """Like `read_config`, from the text of a study file; `name` is what errors call it."""
-    try:
-        content = read_yaml(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
+    content = read_yaml(text, name=name)
     if not isinstance(content, dict):
         raise ConfigError(f"{name}: not a study file; it must hold the keys {', '.join(StudyConfig.model_fields)}")
     for key, value in (overrides or {}).items():
@@ -330,13 +327,16 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def read_yaml(text: str) -> object:
-    """The content of a study file, or of a value for one of its keys.
+def read_yaml(text: str, *, name: str) -> object:
+    """The content of a study file, or of a value for one of its keys; `name` is what errors call it.
 
     Raises:
-        yaml.YAMLError: it is no YAML.
+        ConfigError: it is no YAML.
     """
-    return yaml.load(text, Loader=_Loader)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
 
 
 def presets() -> list[str]:
