@@ -154,12 +154,15 @@ def class_leading_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndar
 def _fit(hyperparameters: FeatureSVMHyperparameters, X: np.ndarray, y: np.ndarray) -> Pipeline:
     scaler = StandardScaler().fit(X) if hyperparameters.scaling else None
     scaled = X if scaler is None else scaler.transform(X)
-    scale = 1 / (X.shape[1] * max(float(scaled.var()), np.finfo(np.float32).tiny))
+    variance = scaled.astype(np.float64).var()  # as precise as scikit-learn's own, so that 1 is exactly its `scale`
+    scale = 1 / (X.shape[1] * max(variance, np.finfo(np.float32).tiny))
     svc = SVC(C=hyperparameters.C, kernel=hyperparameters.kernel, gamma=hyperparameters.gamma * scale, cache_size=500)
     return Pipeline([("scaler", scaler or "passthrough"), ("svc", svc.fit(scaled, y))])
 
 
 def _calibrated(classifier: Pipeline, valid: Examples) -> CalibratedClassifierCV:
-    calibrated = CalibratedClassifierCV(FrozenEstimator(classifier), method="sigmoid")
+    # The classifier is frozen, so one fold of everything will do; the default five would need five images of each class.
+    everything = np.arange(len(valid))
+    calibrated = CalibratedClassifierCV(FrozenEstimator(classifier), method="sigmoid", cv=[(everything, everything)])
     calibrated.fit(valid.inputs, valid.labels)
     return calibrated
