@@ -31,7 +31,6 @@ class Training:
         hyperparameters: learning rate, epochs, batch size and so on.
         prepare: turns a batch of inputs as stored into the network's input; (B, H, W, 3) uint8 to (B, 3, H, W) float.
         augment: changes a stored batch at random, or None.
-        train_mode: puts the network into training mode (parts that stay in eval mode are the caller's business).
         seed: of the order of the examples, augmentation and dropout.
         bfloat16: compute in bfloat16 where the operation allows it (autocast); parameters stay float32.
     """
@@ -44,7 +43,6 @@ class Training:
         *,
         prepare: Callable[[Tensor], Tensor],
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
-        train_mode: Callable[[nn.Module], object] = nn.Module.train,
         seed: int,
         device: torch.device,
         bfloat16: bool,
@@ -56,12 +54,13 @@ class Training:
         self.device = device
         self._inputs = _Batches(train.inputs, device)
         self._labels = torch.tensor(train.labels, device=device)
-        self._prepare, self._augment, self._train_mode = prepare, augment, train_mode
+        self._prepare, self._augment = prepare, augment
         self._generator = torch.Generator().manual_seed(seed)
         self._bfloat16 = bfloat16
         self._order = self._shuffled()
         self._step = 0
-        self.steps_per_epoch = math.ceil(len(train) / hyperparameters.batch_size)
+        # A lone last example joins the batch before it: batch norm cannot learn from one.
+        self.steps_per_epoch = max(1, math.ceil((len(train) - 1) / hyperparameters.batch_size))
         trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         kind = torch.optim.AdamW if hyperparameters.optimizer == "adamw" else torch.optim.Adam
         self.optimizer = kind(trainable, lr=hyperparameters.lr, weight_decay=hyperparameters.weight_decay)
@@ -84,7 +83,8 @@ class Training:
         if at == 0 and self._step > 0:
             self._order = self._shuffled()
         size = self.hyperparameters.batch_size
-        chosen = self._order[at * size : (at + 1) * size]  # (B,)
+        end = None if at + 1 == self.steps_per_epoch else (at + 1) * size
+        chosen = self._order[at * size : end]  # (B,)
         lr = self.lr()
         loss, accuracy = self._update(chosen, lr)
         self._step += 1
@@ -133,7 +133,7 @@ class Training:
             torch.cuda.set_rng_state(state["device_generator"], self.device)
 
     def _update(self, chosen: Tensor, lr: float) -> tuple[float, float]:
-        self._train_mode(self.network)
+        self.network.train()
         batch = self._inputs[chosen]
         if self._augment is not None:
             batch = self._augment(batch, self._generator)
