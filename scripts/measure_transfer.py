@@ -67,7 +67,7 @@ def images(seed: int) -> tuple[Task, Examples]:
 def features(seed: int) -> tuple[Task, Examples]:
     """The same as features of the frozen backbone."""
     task, others = images(seed)
-    train, test = (extract(BUNDLED, part.inputs, device=CPU) for part in (task.train, others))
+    train, test = (extract(BUNDLED, part.inputs, device=CPU, bfloat16=False) for part in (task.train, others))
     if seed == 0:
         print(f"extracting {len(task.train) + len(others):,} images' features: {train.cost_s + test.cost_s:.2f} s")
     return Task(Examples(train.values, task.train.labels), None, 10), Examples(test.values, others.labels)
