@@ -161,7 +161,7 @@ def _fit(hyperparameters: FeatureSVMHyperparameters, X: np.ndarray, y: np.ndarra
 
 
 def _calibrated(classifier: Pipeline, valid: Examples) -> CalibratedClassifierCV:
-    # The classifier is frozen, so one fold of everything will do; the default five would need five images of each class.
+    # Nothing is fitted again, so one fold of everything will do; the default five would need five images of a class.
     everything = np.arange(len(valid))
     calibrated = CalibratedClassifierCV(FrozenEstimator(classifier), method="sigmoid", cv=[(everything, everything)])
     calibrated.fit(valid.inputs, valid.labels)
