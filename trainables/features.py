@@ -20,9 +20,7 @@ from safetensors.numpy import save_file
 from trainables import backbones
 from trainables.backbones import Backbone
 from trainables.clock import clock_for
-from trainables.sgd import normalised
-
-BATCH = 64
+from trainables.sgd import normalised, prediction_batches
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfl
     values = np.empty((len(images), width), dtype=np.float32)
     clock = clock_for(device)
     with clock.charging(), torch.inference_mode(), precision:
-        for start in range(0, len(images), BATCH):
-            batch = torch.tensor(images[start : start + BATCH], device=device)
-            values[start : start + BATCH] = network(prepare(batch)).float().cpu().numpy()
+        for start, stop in prediction_batches(images, device):
+            batch = torch.tensor(images[start:stop], device=device)
+            values[start:stop] = network(prepare(batch)).float().cpu().numpy()
     return Features(values=values, cost_s=clock.charged_s, cached=False)
 
 

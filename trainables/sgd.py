@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,7 +19,9 @@ from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from trainables.approach import Approach, Epochs, Examples, Predictions, Settings, Step
 
-PREDICT_BATCH = 256
+# Values of the input that one batch holds when nothing is trained. Measured with MobileNetV2 on one core of an EPYC: 16
+# images of 120 x 400 at a time are classified 1.4 times as fast as 64, which no longer fit the core's caches.
+PREDICT_VALUES = {"cpu": 16 * 120 * 400 * 3, "cuda": 1024 * 120 * 400 * 3}
 
 
 class Training:
@@ -96,8 +98,8 @@ class Training:
         batches = _Batches(inputs, self.device)
         probabilities = []
         with torch.inference_mode():
-            for start in range(0, len(inputs), PREDICT_BATCH):
-                batch = self._prepare(batches[torch.arange(start, min(start + PREDICT_BATCH, len(inputs)))])
+            for start, stop in prediction_batches(inputs, self.device):
+                batch = self._prepare(batches[torch.arange(start, stop)])
                 with self._autocast():
                     logits = self.network(batch)
                 probabilities.append(F.softmax(logits.float(), dim=1).cpu())
@@ -213,6 +215,12 @@ def in_bfloat16(settings: Settings, device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def prediction_batches(inputs: np.ndarray, device: torch.device) -> Iterator[tuple[int, int]]:
+    """Start and end of each batch in which (N, ...) inputs are best worked through without training."""
+    size = max(1, PREDICT_VALUES[device.type] // math.prod(inputs.shape[1:]))
+    return ((start, min(start + size, len(inputs))) for start in range(0, len(inputs), size))
 
 
 def to_float(images: Tensor) -> Tensor:
