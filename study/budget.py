@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 # Less than this share of a budget is not worth a trial: the account is settled.
 REMAINDER = 0.01
+# Not reserved of what is left, so that charges stay within the budget however their floating-point sum is rounded.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, order=True)
@@ -45,7 +47,7 @@ class Ledger:
 
     def reserve(self, account: Account, trial: str) -> float:
         """Reserve the allowance of a trial and return it, in seconds."""
-        allowance = min(self.trial_s, self.left_s(account))
+        allowance = min(self.trial_s, self.left_s(account) * (1 - ROUNDING))
         if allowance <= 0:
             raise ValueError(f"{account}: nothing is left to reserve")
         self._reserved[trial] = (account, allowance)
