@@ -1,0 +1,133 @@
+"""Ray Tune's part in a search, played by an event queue and a fake clock, with trials that only pretend to train."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from analysis.records import TrialEvent
+from study.budget import Account, Ledger
+from study.config import ApproachConfig
+from study.dispatch import Dispatcher
+from study.search import EqualTimeTurns
+
+Params = Mapping[str, Any]
+Config = Mapping[str, Any]
+
+
+@dataclass
+class Search:
+    """What a simulated search left."""
+
+    events: list[TrialEvent]
+    ledger: Ledger
+    turns: EqualTimeTurns
+
+    @property
+    def started(self) -> list[TrialEvent]:
+        return [event for event in self.events if event.event == "started"]
+
+    def suggestions(self, approach: str) -> list[Params]:
+        """The hyperparameters of one approach's trials, by the number of the trial."""
+        return [it.params or {} for it in self._of(approach)]
+
+    def conditioned_on(self, approach: str) -> list[int | None]:
+        return [it.conditioned_on for it in self._of(approach)]
+
+    def charged(self) -> dict[str, float]:
+        """Charged seconds per approach, from the events."""
+        last = {event.trial: event for event in self.events}
+        charged: dict[str, float] = defaultdict(float)
+        for event in last.values():
+            charged[event.approach] += event.charged_s
+        return dict(charged)
+
+    def _of(self, approach: str) -> list[TrialEvent]:
+        return sorted((it for it in self.started if it.approach == approach), key=lambda it: it.index)
+
+
+def pace(seed: int, shortest_s: float = 0.5, longest_s: float = 40.0) -> Callable[[Config], float]:
+    """How long each trial would like to train: anything, but always the same for the same trial."""
+    return lambda config: random.Random(repr((seed, config["trial"]))).uniform(shortest_s, longest_s)
+
+
+def accuracy(params: Params) -> float:
+    """A smooth function of the hyperparameters, so that the sampler has something to learn."""
+    return 1 / (1 + sum(abs(float(value) - 0.3) for value in params.values() if not isinstance(value, str)))
+
+
+def search(
+    approaches: Mapping[str, ApproachConfig],
+    *,
+    slots: int = 1,
+    seed: int = 0,
+    replicates: int = 1,
+    budget_s: float = 300.0,
+    trial_s: float = 20.0,
+    owed_s: Mapping[str, float] | None = None,
+    duration: Callable[[Config], float] | None = None,
+    accuracy_of: Callable[[Params], float | None] = accuracy,
+    earlier: list[TrialEvent] | None = None,
+    stop_after: int | None = None,
+) -> Search:
+    """Simulate a search to its end, or until so many trials have ended, as if the driver had been killed then.
+
+    Args:
+        owed_s: seconds that frozen features cost each approach.
+        duration: seconds that the trial with this configuration would train, if it were allowed to.
+        accuracy_of: what hyperparameters lead to; None is a trial that fails.
+        earlier: the records of an earlier session.
+    """
+    accounts = tuple(Account(name, r) for r in range(replicates) for name in approaches)
+    ledger = Ledger(accounts, budget_s, trial_s)
+    for account in accounts:
+        ledger.charge(account, (owed_s or {}).get(account.approach, 0.0))
+    turns = EqualTimeTurns(approaches, ledger, seed, slots)
+    events = list(earlier or [])
+    turns.resume(list(events))
+    dispatcher = Dispatcher(turns, slots=lambda: slots, listeners=[events.append], earlier=list(events))
+    _run(dispatcher, slots, duration or pace(0), accuracy_of, stop_after)
+    return Search(events, ledger, turns)
+
+
+def _run(
+    dispatcher: Dispatcher,
+    slots: int,
+    duration: Callable[[Config], float],
+    accuracy_of: Callable[[Params], float | None],
+    stop_after: int | None,
+) -> None:
+    waiting: deque[tuple[str, Config]] = deque()
+    running: list[tuple[float, str, Config]] = []
+    now, asked, ended, finished = 0.0, 0, 0, False
+    while ended != stop_after:
+        while not finished and (config := dispatcher.suggest(f"{asked:05d}")) is not None:
+            finished = config == Searcher.FINISHED
+            if not finished:
+                waiting.append((f"{asked:05d}", config))
+            asked += 1
+        while waiting and len(running) < slots:
+            name, config = waiting.popleft()
+            heapq.heappush(running, (now + min(duration(config), config["allowance_s"]), name, config))
+        if not running:
+            assert finished, "nothing runs, and the search has not ended"
+            return
+        now, name, config = heapq.heappop(running)
+        dispatcher.on_trial_complete(name, _result(config, duration(config), accuracy_of(config["params"])))
+        ended += 1
+
+
+def _result(config: Config, wanted_s: float, reached: float | None) -> dict[str, Any]:
+    cut = wanted_s > config["allowance_s"]
+    return {
+        "event": "failed" if reached is None else "cut" if cut else "finished",
+        "charged_s": min(wanted_s, config["allowance_s"]),
+        "best_accuracy": reached,
+        "resumed_at_s": config["precharged_s"],
+    }
