@@ -7,6 +7,7 @@ trial that set it).
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -57,7 +58,8 @@ class Boards:
             self._writers.pop(_run(event)).close()
 
     def replay(self, events: list[TrialEvent]) -> None:
-        """Write the curves of an earlier session again, for a study that goes on."""
+        """Write the curves of an earlier session anew, for a study that goes on; its own files would double them."""
+        shutil.rmtree(self._folder, ignore_errors=True)
         for event in events:
             self(event)
 

@@ -1,0 +1,175 @@
+"""The event files, read back with TensorBoard's own reader."""
+
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from analysis.records import TrialEvent
+from study.tensorboard import Boards
+
+START = 1_700_000_000.0  # any date: no event's wall time may be one
+
+
+def event(name: str, order: int, kind: str, **more: object) -> TrialEvent:
+    identity = {"approach": "cnn", "phase": "search", "index": int(name[-1])}
+    return TrialEvent(**identity | {"trial": name, "order": order, "event": kind, "time": START + order} | more)
+
+
+def one_trial(name: str, *, best: float, begins_s: float = 0.0) -> list[TrialEvent]:
+    """Started, validated at 2 s, finished at 5 s."""
+    half = {"charged_s": 2.0, "epoch": 1.0, "lr": 1e-3, "train_loss": 2.0, "train_accuracy": 0.4}
+    full = half | {"charged_s": 5.0, "epoch": 2.0, "train_loss": 1.0, "train_accuracy": 0.6}
+    return [
+        event(name, 0, "started", params={"lr": 1e-3, "kernel": "rbf", "flip": True, "epochs": 2}, charged_s=begins_s),
+        event(name, 1, "validated", **half, valid_loss=1.5, valid_accuracy=best / 2, best_accuracy=best / 2),
+        event(name, 2, "finished", **full, valid_loss=1.2, valid_accuracy=best, best_accuracy=best),
+    ]
+
+
+def write(folder: Path, events: list[TrialEvent], **charged_s: float) -> None:
+    boards = Boards(folder, charged_s)
+    for it in events:
+        boards(it)
+    boards.close()
+
+
+def read(folder: Path) -> EventAccumulator:
+    return EventAccumulator(str(folder)).Reload()
+
+
+def points(folder: Path, tag: str) -> list[tuple[float, int, float]]:
+    """(wall time, step, value) of one curve."""
+    return [(it.wall_time, it.step, pytest.approx(it.value)) for it in read(folder).Scalars(tag)]
+
+
+def test_a_trial_has_a_curve_for_each_quantity(tmp_path):
+    write(tmp_path, one_trial("cnn-0", best=0.8))
+    assert set(read(tmp_path / "search/cnn-0").Tags()["scalars"]) >= {
+        "loss/train",
+        "loss/valid",
+        "accuracy/train",
+        "accuracy/valid",
+        "learning_rate",
+        "charged_seconds",
+    }
+
+
+def test_the_wall_time_of_a_point_is_the_charged_seconds_and_its_step_the_epoch(tmp_path):
+    write(tmp_path, one_trial("cnn-0", best=0.8))
+    assert points(tmp_path / "search/cnn-0", "accuracy/valid") == [(2.0, 1, 0.4), (5.0, 2, 0.8)]
+    assert points(tmp_path / "search/cnn-0", "loss/train") == [(2.0, 1, 2.0), (5.0, 2, 1.0)]
+
+
+def test_curves_begin_at_zero_so_that_the_relative_axis_is_the_budget(tmp_path):
+    write(tmp_path, one_trial("cnn-0", best=0.8))
+    assert points(tmp_path / "search/cnn-0", "charged_seconds") == [(0.0, 0, 0.0), (2.0, 1, 2.0), (5.0, 2, 5.0)]
+    assert read(tmp_path / "search/cnn-0").Scalars("charged_seconds")[0].wall_time == 0.0
+
+
+def test_a_quantity_that_an_approach_does_not_have_leaves_no_curve(tmp_path):
+    events = [event("svm-0", 0, "started", params={}), event("svm-0", 1, "finished", charged_s=1.0, best_accuracy=0.9)]
+    write(tmp_path, events)
+    assert "loss/valid" not in read(tmp_path / "search/svm-0").Tags()["scalars"]
+
+
+def test_a_trial_that_starts_with_its_features_charged_is_drawn_from_zero_all_the_same(tmp_path):
+    write(tmp_path, one_trial("cnn-0", best=0.8, begins_s=1.0))
+    assert read(tmp_path / "search/cnn-0").Scalars("charged_seconds")[0].wall_time == 0.0
+
+
+def test_the_incumbent_never_falls_and_stands_at_all_seconds_charged_so_far(tmp_path):
+    events = [
+        it for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8), ("cnn-2", 0.6)) for it in one_trial(name, best=best)
+    ]
+    write(tmp_path, events)
+    assert points(tmp_path / "incumbent/cnn", "accuracy/valid") == [
+        (0.0, 0, 0.0),
+        (2.0, 1, 0.25),
+        (5.0, 1, 0.5),
+        (10.0, 2, 0.8),
+        (15.0, 3, 0.8),
+    ]
+
+
+def test_the_incumbent_of_an_approach_begins_after_what_its_features_cost(tmp_path):
+    write(tmp_path, one_trial("cnn-0", best=0.8), cnn=7.0)
+    assert [wall_time for wall_time, *_ in points(tmp_path / "incumbent/cnn", "accuracy/valid")] == [0.0, 9.0, 12.0]
+
+
+def test_trials_side_by_side_add_up_on_their_approach_incumbent(tmp_path):
+    a, b = one_trial("cnn-0", best=0.5), one_trial("cnn-1", best=0.8)
+    write(tmp_path, [a[0], b[0], a[1], b[1], a[2], b[2]])
+    seconds = [wall_time for wall_time, *_ in points(tmp_path / "incumbent/cnn", "accuracy/valid")]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] == 10.0
+
+
+def test_approaches_have_incumbents_of_their_own(tmp_path):
+    other = [it.model_copy(update={"approach": "svm"}) for it in one_trial("svm-1", best=0.9)]
+    write(tmp_path, one_trial("cnn-0", best=0.5) + other)
+    assert points(tmp_path / "incumbent/svm", "accuracy/valid")[-1] == (5.0, 2, 0.9)
+    assert points(tmp_path / "incumbent/cnn", "accuracy/valid")[-1] == (5.0, 1, 0.5)
+
+
+def hparams(folder: Path) -> dict[str, object]:
+    """The hyperparameters that TensorBoard's HParams tab would show for a run."""
+    (content,) = [
+        data
+        for tag, data in read(folder).PluginTagToContent("hparams").items()
+        if tag == "_hparams_/session_start_info"
+    ]
+    started = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    return {name: getattr(value, value.WhichOneof("kind")) for name, value in started.items()}
+
+
+def test_hyperparameters_stand_in_the_hparams_tab_beside_the_best_accuracy(tmp_path):
+    write(tmp_path, one_trial("cnn-0", best=0.8))
+    assert hparams(tmp_path / "search/cnn-0") == {
+        "approach": "cnn",
+        "lr": 1e-3,
+        "kernel": "rbf",
+        "flip": True,
+        "epochs": 2.0,
+    }
+    assert points(tmp_path / "search/cnn-0", "hparam/best_valid_accuracy") == [(5.0, 2, 0.8)]
+    assert points(tmp_path / "search/cnn-0", "hparam/charged_seconds") == [(5.0, 2, 5.0)]
+
+
+@pytest.mark.parametrize("ending", ["cut", "diverged", "failed"])
+def test_a_trial_has_hyperparameters_however_it_ended(tmp_path, ending):
+    events = [event("cnn-0", 0, "started", params={"lr": 1.0}), event("cnn-0", 1, ending, charged_s=3.0)]
+    write(tmp_path, events)
+    assert hparams(tmp_path / "search/cnn-0")["lr"] == 1.0
+    assert points(tmp_path / "search/cnn-0", "hparam/best_valid_accuracy") == [(3.0, 0, 0.0)]
+
+
+def test_a_final_run_shows_its_test_accuracy_and_is_no_incumbent(tmp_path):
+    final = [it.model_copy(update={"phase": "final"}) for it in one_trial("cnn-0", best=0.8)]
+    final.append(final[-1].model_copy(update={"event": "evaluated", "order": 3, "test_accuracy": 0.7}))
+    write(tmp_path, final)
+    assert points(tmp_path / "final/cnn-0", "hparam/test_accuracy") == [(5.0, 2, 0.7)]
+    assert points(tmp_path / "final/cnn-0", "accuracy/valid") == [(2.0, 1, 0.4), (5.0, 2, 0.8)]
+    assert not (tmp_path / "incumbent").exists()
+
+
+def test_seconds_lost_in_a_crash_are_taken_back_from_the_incumbent(tmp_path):
+    started, validated, finished = one_trial("cnn-0", best=0.8)
+    lost = validated.model_copy(update={"event": "lost", "charged_s": 0.0, "lost_s": 2.0})
+    write(tmp_path, [started, validated, lost, finished])
+    assert points(tmp_path / "incumbent/cnn", "accuracy/valid")[-1] == (5.0, 1, 0.8)
+
+
+def test_a_resumed_study_has_the_curves_of_an_uninterrupted_one(tmp_path):
+    events = [it for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8)) for it in one_trial(name, best=best)]
+    write(tmp_path / "whole", events)
+    write(tmp_path / "resumed", events[:4])
+    boards = Boards(tmp_path / "resumed", {})
+    boards.replay(events[:4])
+    for it in events[4:]:
+        boards(it)
+    boards.close()
+    for run in ("search/cnn-0", "search/cnn-1", "incumbent/cnn"):
+        tag = "accuracy/valid"
+        assert points(tmp_path / "resumed" / run, tag) == points(tmp_path / "whole" / run, tag)
