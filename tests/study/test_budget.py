@@ -139,7 +139,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def nobody_overspends(self) -> None:
-        for account, seconds in self.settled.items():
+        for seconds in self.settled.values():
             assert sum(seconds) <= self.book.budget_s
             assert sum(reversed(seconds)) <= self.book.budget_s, "whoever sums the records may sum in another order"
 

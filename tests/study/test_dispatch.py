@@ -1,0 +1,258 @@
+"""Between turns and Ray Tune: what Tune is handed, and what stands in the records afterwards."""
+
+import math
+import pickle
+from itertools import pairwise
+
+import pytest
+from ray.tune.search import Searcher
+
+from analysis.records import TrialEvent
+from study.budget import Account
+from study.dispatch import AHEAD, Dispatcher
+from study.search import ListedTurns, Turn
+
+
+def turn(index: int, *, phase: str = "search", precharged_s: float = 0.0) -> Turn:
+    return Turn(
+        trial=f"cnn-r0-{index:04d}",
+        account=Account("cnn"),
+        phase=phase,
+        index=index,
+        seed=100 + index,
+        params={"lr": 1e-3},
+        origin="suggested" if phase == "search" else "incumbent",
+        allowance_s=20.0,
+        precharged_s=precharged_s,
+    )
+
+
+class Turns(ListedTurns):
+    """Listed turns that note how trials ended."""
+
+    def __init__(self, *turns: Turn) -> None:
+        super().__init__(list(turns))
+        self.ends: dict[str, TrialEvent] = {}
+
+    def ended(self, trial: str, event: TrialEvent) -> None:
+        super().ended(trial, event)
+        self.ends[trial] = event
+
+
+class Case:
+    """A dispatcher over some turns, and the events that it announced."""
+
+    def __init__(self, *turns: Turn, slots: int = 2, earlier: tuple[TrialEvent, ...] = ()) -> None:
+        self.turns = Turns(*turns)
+        self.events: list[TrialEvent] = []
+        self.slots = slots
+        self.dispatcher = Dispatcher(
+            self.turns, slots=lambda: self.slots, listeners=[self.events.append], earlier=earlier
+        )
+
+    def ask(self, name: str = "a") -> object:
+        return self.dispatcher.suggest(name)
+
+    def report(self, name: str = "a", event: str = "validated", **result: object) -> None:
+        self.dispatcher.on_trial_result(name, {"event": event, "resumed_at_s": None, **result})
+
+    def end(self, name: str = "a", event: str = "finished", **result: object) -> None:
+        self.dispatcher.on_trial_complete(name, {"event": event, "resumed_at_s": None, **result})
+
+    @property
+    def names(self) -> list[str]:
+        return [event.event for event in self.events]
+
+
+def test_a_trial_is_handed_out_with_all_that_its_process_needs():
+    assert Case(turn(3, precharged_s=2.5)).ask() == {
+        "trial": "cnn-r0-0003",
+        "approach": "cnn",
+        "phase": "search",
+        "index": 3,
+        "params": {"lr": 1e-3},
+        "seed": 103,
+        "allowance_s": 20.0,
+        "precharged_s": 2.5,
+    }
+
+
+def test_no_more_trials_are_handed_out_than_slots_and_one_to_wait():
+    case = Case(*map(turn, range(9)), slots=2)
+    assert all(case.ask(str(index)) for index in range(2 + AHEAD))
+    assert case.ask("next") is None
+    case.end("0", charged_s=1.0)
+    assert case.ask("next") is not None
+
+
+def test_a_growing_cluster_gets_more_trials_at_once():
+    case = Case(*map(turn, range(9)), slots=1)
+    assert [case.ask(str(index)) is None for index in range(3)] == [False, False, True]
+    case.slots = 2
+    assert case.ask("2") is not None
+
+
+def test_tune_is_told_that_all_is_finished_only_when_nothing_runs():
+    case = Case(turn(0))
+    case.ask()
+    assert case.ask("b") is None
+    case.end(charged_s=1.0)
+    assert case.ask("b") == Searcher.FINISHED
+
+
+def test_the_events_of_a_trial_are_numbered_in_order():
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=1.0, resumed_at_s=0.0)
+    case.report(event="heartbeat", charged_s=2.0)
+    case.end(charged_s=3.0)
+    assert case.names == ["started", "validated", "heartbeat", "finished"]
+    assert [event.order for event in case.events] == [0, 1, 2, 3]
+
+
+def test_every_event_says_whose_it_is():
+    case = Case(turn(4))
+    case.ask()
+    case.end(charged_s=1.0)
+    assert {(it.trial, it.approach, it.index, it.seed, it.allowance_s) for it in case.events} == {
+        ("cnn-r0-0004", "cnn", 4, 104, 20.0)
+    }
+    assert case.events[0].params == {"lr": 1e-3}
+
+
+def test_results_are_recorded_as_reported():
+    case = Case(turn(0))
+    case.ask()
+    case.end(event="cut", charged_s=20.0, overshoot_s=0.25, epoch=1.5, best_accuracy=0.9, host="node7", done=True)
+    last = case.events[-1]
+    assert (last.event, last.charged_s, last.overshoot_s, last.epoch) == ("cut", 20.0, 0.25, 1.5)
+    assert (last.best_accuracy, last.host) == (0.9, "node7")
+    assert case.turns.ends["cnn-r0-0000"] == last
+
+
+def test_a_trial_that_owes_for_its_features_has_charged_them_when_it_starts():
+    case = Case(turn(0, precharged_s=4.0))
+    case.ask()
+    assert case.events[0].charged_s == 4.0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_never_reaches_a_record(value):
+    case = Case(turn(0))
+    case.ask()
+    case.end(event="diverged", charged_s=1.0, train_loss=value, valid_loss=value)
+    assert case.events[-1].train_loss is None
+    assert "nan" not in case.events[-1].model_dump_json().lower()
+    assert "inf" not in case.events[-1].model_dump_json(exclude={"reason"}).lower()
+
+
+def test_what_is_no_field_of_a_record_is_left_out():
+    case = Case(turn(0))
+    case.ask()
+    case.end(charged_s=1.0, training_iteration=7, time_total_s=3.0, config={"trial": "x"})
+    assert case.names == ["started", "finished"]
+
+
+def test_work_lost_when_a_process_dies_is_recorded_and_not_charged():
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=5.0, resumed_at_s=0.0)
+    case.report(charged_s=9.0)
+    case.report(charged_s=6.0, resumed_at_s=4.0)  # again, from a checkpoint made at 4 s
+    case.end(charged_s=8.0)
+    assert case.names == ["started", "validated", "validated", "lost", "validated", "finished"]
+    lost = case.events[3]
+    assert (lost.charged_s, lost.lost_s) == (4.0, 5.0)
+    assert "went on from its last checkpoint" in lost.reason
+    assert (case.events[-1].charged_s, case.events[-1].lost_s) == (8.0, 5.0)
+    assert [it.order for it in case.events] == list(range(6))
+
+
+def test_work_lost_twice_adds_up():
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=5.0, resumed_at_s=0.0)
+    case.report(charged_s=3.0, resumed_at_s=0.0)
+    case.end(charged_s=2.0, resumed_at_s=0.0)
+    assert case.names == ["started", "validated", "lost", "validated", "lost", "finished"]
+    assert case.events[-1].lost_s == 5.0 + 3.0
+
+
+def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
+    earlier = Case(turn(0))
+    earlier.ask()
+    earlier.report(charged_s=5.0, resumed_at_s=0.0)
+    case = Case(turn(0), earlier=tuple(earlier.events))
+    case.ask()
+    assert case.events == [], "it has started already"
+    case.end(charged_s=7.0, resumed_at_s=0.0)
+    assert case.names == ["lost", "finished"]
+    assert [it.order for it in case.events] == [2, 3]
+    assert case.events[-1].lost_s == 5.0
+
+
+def test_a_trial_resumed_where_it_stopped_has_lost_nothing():
+    earlier = Case(turn(0))
+    earlier.ask()
+    earlier.report(charged_s=5.0, resumed_at_s=0.0)
+    case = Case(turn(0), earlier=tuple(earlier.events))
+    case.ask()
+    case.end(charged_s=7.0, resumed_at_s=5.0)
+    assert case.events[-1].lost_s == 0.0
+
+
+@pytest.mark.parametrize("reported", [None, {"event": "validated", "charged_s": 3.0}])
+def test_a_trial_whose_process_died_for_good_has_failed_and_keeps_what_it_charged(reported):
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=3.0, resumed_at_s=0.0)
+    case.dispatcher.on_trial_complete("a", reported, error=True)
+    failed = case.events[-1]
+    assert (failed.event, failed.charged_s) == ("failed", 3.0)
+    assert "died" in failed.reason
+    assert case.turns.finished
+
+
+def test_a_failure_is_recorded_with_its_reason():
+    case = Case(turn(0))
+    case.ask()
+    case.end(event="failed", charged_s=1.0, reason="OutOfMemoryError: no memory left")
+    assert case.events[-1].reason == "OutOfMemoryError: no memory left"
+
+
+def test_a_final_run_is_evaluated_after_it_has_ended():
+    case = Case(turn(0, phase="final"))
+    case.ask()
+    case.end(event="cut", charged_s=20.0, best_accuracy=0.8, test_accuracy=0.75, probabilities="softmax")
+    assert case.names == ["started", "cut", "evaluated"]
+    ended, evaluated = case.events[1:]
+    assert ended.test_accuracy is None
+    assert (evaluated.test_accuracy, evaluated.probabilities, evaluated.order) == (0.75, "softmax", 2)
+    assert (evaluated.charged_s, evaluated.best_accuracy) == (20.0, 0.8)
+
+
+def test_a_final_run_that_failed_is_not_evaluated():
+    case = Case(turn(0, phase="final"))
+    case.ask()
+    case.end(event="failed", charged_s=1.0, reason="ValueError: no")
+    assert case.names == ["started", "failed"]
+
+
+def test_trials_that_run_side_by_side_do_not_mix():
+    case = Case(turn(0), turn(1))
+    case.ask("a")
+    case.ask("b")
+    case.report("a", charged_s=5.0, resumed_at_s=0.0)
+    case.end("b", charged_s=1.0, resumed_at_s=0.0)
+    case.end("a", charged_s=6.0)
+    orders = {it.trial: [e.order for e in case.events if e.trial == it.trial] for it in case.events}
+    assert orders == {"cnn-r0-0000": [0, 1, 2], "cnn-r0-0001": [0, 1]}
+    times = [it.time for it in case.events]
+    assert all(a <= b for a, b in pairwise(times))
+
+
+def test_tune_may_pickle_its_searcher_at_any_time():
+    """Listeners hold open files; a snapshot must neither fail on them nor carry them."""
+    case = Case(turn(0))
+    case.ask()
+    assert pickle.loads(pickle.dumps(case.dispatcher)).__dict__ == {}
