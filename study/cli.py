@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -205,11 +206,14 @@ def _new_directory(config: StudyConfig) -> str:
 
 
 def _refuse_unwritable(directory: str) -> None:
+    folder = Path(directory)
     try:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        probe = Path(directory) / ".writable"
-        probe.touch()
-        probe.unlink()
+        known = folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if not known:
+            folder.rmdir()
     except OSError as error:
         raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another with --out") from error
 

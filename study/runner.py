@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 # Tune reads these when it is imported: no loggers, snapshots, signal handlers or progress display of its own.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -35,6 +36,7 @@ from ray import tune
 from analysis.ledger import best_trial
 from analysis.records import (
     DataInfo,
+    FeatureCost,
     HyperparameterValue,
     Phase,
     PhaseEvent,
@@ -88,7 +90,6 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
     if store.exists("study.yaml"):
         raise StudyError(f"{directory}: holds a study already; resume it, or choose another directory")
     dataset = open_checked(config)
-    store.write_bytes("study.yaml", config.to_yaml().encode())
     with connected(address):
         return _Session(config, store, dataset, progress).run()
 
@@ -145,42 +146,54 @@ class _Session:
             return Outcome(self.store.location, write_report(self.store.location))
 
     def _prepare(self) -> None:
-        with self._phase("prepare"):
-            self._write_data_info()
-            prepare.rehearse(self.config, self.dataset)
-            self.frozen = prepare.freeze(self.config, self.dataset, self.slot)
-            self._write_feature_costs()
-            cluster = ray.cluster_resources()
-            about = environment(seed=self.config.seed, slots=slots_of(cluster, self.slot), cluster=cluster)
-            self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
-        rule = self.config.feature_cost
-        self.owed = feature_charges(self.store.feature_costs(), rule)
+        """Get everything ready. A new study is written only when nothing is wrong, so a refused one leaves no trace."""
+        cluster = ray.cluster_resources()
+        slots = slots_of(cluster, self.slot)
+        self.progress.phase("prepare", slots)
+        prepare.rehearse(self.config, self.dataset)
+        info = prepare.data_info(self.config, self.dataset)
+        self._refuse_other_data(info)
+        self.frozen = prepare.freeze(self.config, self.dataset, self.slot)
+        # What the features cost when the study began is what is charged, also after resuming.
+        costs = self.store.feature_costs() or list({it.cost.key: it.cost for it in self.frozen.values()}.values())
+        self.owed = feature_charges(costs, self.config.feature_cost)
+        self._refuse_too_little()
+        if not self.store.exists("study.yaml"):
+            about = environment(seed=self.config.seed, slots=slots, cluster=cluster)
+            self._write_beginning(info, costs, about)
         self.boards = Boards(Path(self.store.location) / "tensorboard", self.owed)
         self.boards.replay(self.events)
 
-    def _write_data_info(self) -> None:
-        info = prepare.data_info(self.config, self.dataset)
+    def _write_beginning(self, info: DataInfo, costs: list[FeatureCost], about: dict[str, Any]) -> None:
+        self.store.write_record("data.json", info)
+        self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
+        for cost in costs:
+            self.store.write_record(f"features/{cost.key}.json", cost)
+        self.store.write_bytes("study.yaml", self.config.to_yaml().encode())  # last: it makes the directory a study
+
+    def _refuse_other_data(self, info: DataInfo) -> None:
         if not self.store.exists("data.json"):
-            self.store.write_record("data.json", info)
-        elif self.store.read_record("data.json", DataInfo).fingerprint != info.fingerprint:
+            return
+        if self.store.read_record("data.json", DataInfo).fingerprint != info.fingerprint:
             raise StudyError(
                 f"{self.store.location}: the data has changed since the study began (fingerprint "
                 f"{info.fingerprint[:12]}); restore it, or start a new study"
             )
 
-    def _write_feature_costs(self) -> None:
-        """Once: what the features cost when the study began is what is charged, also after resuming."""
-        known = {cost.key for cost in self.store.feature_costs()}
-        for cost in {it.cost.key: it.cost for it in self.frozen.values()}.values():
-            if cost.key not in known:
-                self.store.write_record(f"features/{cost.key}.json", cost)
+    def _refuse_too_little(self) -> None:
+        budget_s, trial_s = self.config.budget.search_seconds, self.config.budget.trial_seconds
+        for name, cost_s in self.owed.items():
+            if cost_s + trial_s > budget_s:
+                raise StudyError(
+                    f"budget.search_seconds: {budget_s:g} s is too small for one trial of {name}: its frozen features "
+                    f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {cost_s + trial_s:.0f}"
+                )
 
     def _search(self) -> None:
         accounts = [Account(name, r) for r in range(self.config.replicates) for name in self.config.approaches]
         ledger = Ledger(tuple(accounts), self.config.budget.search_seconds, self.config.budget.trial_seconds)
         for account in accounts:
             ledger.charge(account, self.owed.get(account.approach, 0.0))
-        self._refuse_too_little(ledger)
         turns = EqualTimeTurns(
             self.config.approaches,
             ledger,
@@ -196,14 +209,6 @@ class _Session:
                 self._tune(turns, inputs)
                 self._record_exhaustion(turns)
         self.events = self.store.trial_events()
-
-    def _refuse_too_little(self, ledger: Ledger) -> None:
-        for account in ledger.accounts:
-            if not ledger.can_start(account):
-                raise StudyError(
-                    f"budget.search_seconds: {ledger.budget_s:g} s is too small for one trial of {account.approach}, "
-                    f"whose frozen features alone cost {ledger.charged_s(account):.1f} s; raise it"
-                )
 
     def _record_exhaustion(self, turns: EqualTimeTurns) -> None:
         for account, reason in turns.exhausted.items():

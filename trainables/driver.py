@@ -134,13 +134,16 @@ class Driver:
         return self.clock.charged_s + step_s + self._expected_validation_s() <= self.allowance_s
 
     def _expected_validation_s(self) -> float:
-        """As long as the last one; before the first, as if classifying an image took as long as training on it."""
+        """As long as the last one; before the first, as if classifying an image took half as long as training on it.
+
+        (A training step is about three forward passes. The very first step, which warms up, takes several times longer.)
+        """
         if self.valid is None:
             return 0.0
         if self._validation_s is not None:
             return self._validation_s
         trained = sum(step.examples for step in self._pending)
-        return self._pending_s * len(self.valid) / trained if trained else 0.0
+        return 0.5 * self._pending_s * len(self.valid) / trained if trained else 0.0
 
     def _step(self) -> Step:
         cost, before = self.approach.next_cost, self.clock.charged_s
