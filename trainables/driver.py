@@ -136,7 +136,7 @@ class Driver:
     def _expected_validation_s(self) -> float:
         """As long as the last one; before the first, as if classifying an image took half as long as training on it.
 
-        (A training step is about three forward passes. The very first step, which warms up, takes several times longer.)
+        A training step is about three forward passes; the very first one, which warms up, takes several times longer.
         """
         if self.valid is None:
             return 0.0
