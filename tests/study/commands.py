@@ -1,0 +1,95 @@
+"""The command line as a process of its own, which is how Ray is run in the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE_S = 240  # a command that has not ended by then hangs
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line in which a command says what is wrong with its input, after `error: `."""
+        assert self.code == 2, f"exit code {self.code}, not 2:\n{self.out}\n{self.err}"
+        (line,) = self.err.splitlines()
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where commands run: a folder, with a cache and a home for Ray of its own.
+
+    Args:
+        cpus: how many CPUs Ray shall see; all of them where none is given.
+    """
+
+    folder: Path
+    ray: Path
+    cpus: int | None = None
+
+    def transfer_study(self, *arguments: object) -> Finished:
+        """Run a command to its end."""
+        done = subprocess.run(
+            self._command(*arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def started(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own, to be killed with all that it started."""
+        return subprocess.Popen(
+            self._command(*arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _command(self, *arguments: object) -> list[str]:
+        if self.cpus is None:
+            start = ["-m", "study"]
+        else:
+            ray = f"import ray; ray.init(num_cpus={self.cpus}, include_dashboard=False, log_to_driver=False)"
+            start = ["-c", f"{ray}; from study.cli import main; main()"]
+        return [sys.executable, *start, *map(str, arguments)]
+
+    def _environment(self) -> dict[str, str]:
+        own = {
+            "TRANSFER_STUDY_CACHE": str(self.folder / "cache"),
+            "RAY_TMPDIR": str(self.ray),
+            "RAY_TMP_DIR": str(self.ray),
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "120",
+        }
+        return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
+
+
+@contextmanager
+def machine(folder: Path, *, cpus: int | None = None) -> Iterator[Machine]:
+    """A machine for as long as the context lasts. Ray's home is short: its socket paths may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as ray:
+        yield Machine(folder, Path(ray), cpus)

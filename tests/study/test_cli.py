@@ -1,0 +1,243 @@
+"""The command line without Ray: help, plans, descriptions, and wrong input that ends in one line and exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from commands import machine
+from photos import COLOURS, image_folder, photo
+from study_files import small_study
+
+COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data")
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    return image_folder(tmp_path / "photos")
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    """Writes a variation of the small study and gives its path; by default its data are the photos."""
+
+    def write(**changes: object) -> Path:
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(small_study(**{"data": {"source": "folder", "path": "photos"}} | changes)))
+        return path
+
+    return write
+
+
+def test_without_arguments_the_commands_are_listed(transfer_study):
+    told = transfer_study()
+    assert all(command in told.out + told.err for command in COMMANDS)
+
+
+def test_help_names_every_command_with_what_it_does(transfer_study):
+    told = transfer_study("--help")
+    assert told.code == 0
+    assert "equal compute" in told.out
+    for command in COMMANDS:
+        assert f" {command} " in told.out
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("run",), ("--budget", "--seeds", "--out", "--address", "--set", "search at equal time")),
+        (("resume",), ("nothing finished runs again", "--address")),
+        (("plan",), ("run nothing", "--budget", "--seeds")),
+        (("status",), ("how far", "DIR")),
+        (("report",), ("from the records", "DIR")),
+        (("board",), ("TensorBoard", "--port", "--host")),
+        (("data",), ("describe", "fetch")),
+        (("data", "describe"), ("classes", "STUDY")),
+        (("data", "fetch"), ("unpack", "--to", "--from")),
+    ],
+)
+def test_every_command_explains_itself(transfer_study, command, words):
+    told = transfer_study(*command, "--help")
+    assert told.code == 0
+    for word in words:
+        assert word in " ".join(told.out.split()), f"{word} is not in the help of {command}"
+
+
+def test_a_command_that_does_not_exist_is_refused(transfer_study):
+    assert transfer_study("rnu", "digits").code == 2
+
+
+def test_a_missing_argument_is_refused(transfer_study):
+    told = transfer_study("run")
+    assert told.code == 2
+    assert "STUDY" in told.err
+
+
+def test_the_program_runs_as_a_module_too(tmp_path):
+    with machine(tmp_path) as here:
+        told = here.transfer_study("--help")
+    assert (told.code, told.err) == (0, "")
+    assert "transfer-study" in told.out
+
+
+def test_a_missing_preset_or_file_is_refused_with_the_presets(transfer_study):
+    assert "neither a file nor a preset; presets are" in transfer_study("run", "digit").complaint
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("final.seeds", "not of the form KEY=VALUE"),
+        ("final.seed=3", "final.seed: unknown key; did you mean 'seeds'?"),
+        ("final.seeds=many", "final.seeds: "),
+        ("name.first=x", "name is no section"),
+        ("final.seeds=[", "not YAML"),
+    ],
+)
+def test_an_override_that_cannot_be_used_is_refused(transfer_study, assignment, words):
+    assert words in transfer_study("plan", "digits", "--set", assignment).complaint
+
+
+@pytest.mark.parametrize("option", [("--budget", 3), ("--set", "budget.search_seconds=3")])
+def test_a_budget_too_small_for_one_trial_is_refused(transfer_study, option):
+    complaint = transfer_study("run", "digits", *option).complaint
+    assert "budget.search_seconds: 3 s is too small for one trial of 12 s" in complaint
+    assert "raise the one or lower the other" in complaint
+
+
+def test_options_are_checked_as_the_keys_that_they_override(transfer_study):
+    assert "final.seeds" in transfer_study("plan", "digits", "--seeds", 0).complaint
+
+
+def test_a_missing_data_folder_is_refused(transfer_study, study_file):
+    assert "photos" in transfer_study("run", study_file()).complaint
+
+
+def test_a_class_that_is_in_one_split_only_is_refused_by_name(transfer_study, study_file, photos):
+    photo(photos / "train" / "purple" / "1.png", (200, 0, 200), 1)
+    complaint = transfer_study("run", study_file()).complaint
+    assert "purple" in complaint
+    assert "valid" in complaint
+
+
+def test_one_class_is_refused(transfer_study, study_file, tmp_path):
+    image_folder(tmp_path / "photos", classes=("red",))
+    complaint = transfer_study("run", study_file()).complaint
+    assert "class" in complaint
+    assert "red" in complaint or "1" in complaint
+
+
+@pytest.mark.parametrize("content", [b"", b"words, not pixels", b"\x89PNG\r\n\x1a\n"])
+def test_a_corrupt_image_is_refused_by_name_with_the_way_to_leave_it_out(transfer_study, study_file, photos, content):
+    (photos / "train" / "red" / "broken.png").write_bytes(content)
+    complaint = transfer_study("run", study_file()).complaint
+    assert "broken.png" in complaint
+    assert "skip_corrupt" in complaint
+
+
+def test_corrupt_images_can_be_skipped_and_are_counted_and_named(transfer_study, study_file, photos):
+    (photos / "train" / "red" / "broken.png").write_bytes(b"words")
+    path = study_file(data={"source": "folder", "path": "photos", "skip_corrupt": True})
+    told = transfer_study("data", "describe", path)
+    assert told.code == 0
+    assert "Left out as not readable: 1" in told.out
+    assert "train/red/broken.png" in told.out
+
+
+def test_the_same_image_in_two_splits_is_refused(transfer_study, study_file, photos):
+    copy = (photos / "train" / "red" / "red0_0.png").read_bytes()
+    (photos / "test" / "red" / "copy.png").write_bytes(copy)
+    complaint = transfer_study("run", study_file()).complaint
+    assert "copy.png" in complaint
+    assert "allow_duplicates" in complaint
+
+
+@pytest.mark.parametrize("below", ["file/study", "file"])
+def test_an_output_directory_that_cannot_be_written_is_refused(transfer_study, tmp_path, below):
+    (tmp_path / "file").write_text("in the way")
+    complaint = transfer_study("run", "digits", "--out", below).complaint
+    assert complaint.startswith(f"{below}: cannot be written (")
+    assert "--out" in complaint
+
+
+def test_storage_that_cannot_be_written_is_refused(transfer_study, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot be written" in transfer_study("run", "digits", "--set", "storage=file").complaint
+
+
+@pytest.mark.parametrize("command", ["status", "resume", "report", "board"])
+def test_a_directory_that_is_no_study_is_refused(transfer_study, tmp_path, command):
+    complaint = transfer_study(command, tmp_path).complaint
+    assert f"{tmp_path}: not a study directory" in complaint
+    assert "give the directory of a study" in complaint
+
+
+def test_a_directory_that_holds_a_study_already_is_refused(transfer_study, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "study.yaml").write_text("name: mine")
+    complaint = transfer_study("run", "digits", "--out", "mine").complaint
+    assert "mine: holds a study already; resume it" in complaint
+
+
+def test_a_study_file_that_was_damaged_is_refused_by_name(transfer_study, tmp_path):
+    (tmp_path / "study.yaml").write_text("name: [")
+    assert "study.yaml: not" in transfer_study("status", tmp_path).complaint
+    assert "study.yaml: not" in transfer_study("resume", tmp_path).complaint
+
+
+def test_curves_that_do_not_exist_yet_cannot_be_shown(transfer_study, tmp_path):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(small_study()))
+    assert "no curves there yet" in transfer_study("board", tmp_path).complaint
+
+
+def test_a_slot_larger_than_the_machine_is_refused(transfer_study):
+    complaint = transfer_study("plan", "digits", "--set", "slot.cpus=4096").complaint
+    assert "slot: 4096 CPUs" in complaint
+    assert "ask for less" in complaint
+
+
+def test_only_known_data_sets_are_fetched(transfer_study):
+    assert "there is boats" in transfer_study("data", "fetch", "ships").complaint
+
+
+def test_square_brackets_in_a_message_are_text(transfer_study):
+    """Rich would take them for markup."""
+    assert transfer_study("status", "[bold]here[/]").complaint.startswith("[bold]here[/]: ")
+
+
+def test_a_refused_run_leaves_nothing_behind(transfer_study, study_file, tmp_path):
+    path = study_file()
+    before = sorted(tmp_path.rglob("*"))
+    assert transfer_study("run", path, "--out", "refused").code == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study_file, photos, tmp_path):
+    path = study_file(final__seeds=3)
+    told = transfer_study("plan", path)
+    assert told.code == 0
+    text = " ".join(told.out.split())
+    assert "3 classes; 24 images to train on, 12 to validate, 18 to test" in text
+    assert all(name in text for name in ("better_cnn", "fine_tune", "feature_svm"))
+    assert "loguniform" in text
+    assert "Slots found: " in text
+    assert "4 s charged to each of 3 approaches, at most 2 s to a trial" in text
+    assert "3 seeds of each incumbent" in text
+    assert "Smallest accuracy difference" in text
+    assert {it.name for it in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
+
+
+def test_a_plan_follows_the_options(transfer_study):
+    text = " ".join(transfer_study("plan", "digits", "--budget", 7200, "--seeds", 7).out.split())
+    assert "2 h 0 min charged to each" in text
+    assert "7 seeds of each incumbent" in text
+
+
+def test_data_are_described(transfer_study, study_file, photos):
+    text = " ".join(transfer_study("data", "describe", study_file()).out.split())
+    assert "3 classes" in text
+    for name in COLOURS:
+        assert f"{name} 8 4 6" in text
+    assert "32 x 32 (54)" in text
+    assert "Identical images in more than one split: 0" in text
