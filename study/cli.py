@@ -86,13 +86,14 @@ def plan(
 ) -> None:
     """Say what `run` would do, and run nothing."""
     from study import plan as planning
-    from study.runner import connected, open_checked, slot_for, slots_of
+    from study.cluster import connected, local_resources, slot_for, slots_of
+    from study.runner import open_checked
     from study.screens import show_plan
 
     config = _config(study, budget, seeds, set_)
     dataset = open_checked(config)
     if address is None:
-        cluster = planning.local_cluster()
+        cluster = local_resources()
     else:
         with connected(address) as found:
             cluster = dict(found)

@@ -7,15 +7,27 @@ All that happens passes here as trial events, in the driver's process alone. Eve
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+# Tune reads these when it is imported: no loggers, snapshots, signal handlers or progress display of its own.
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
+os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000000")  # the dispatcher alone decides how many wait
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+
+from ray import tune
 from ray.tune.search import Searcher
 
 from analysis.records import TrialEvent
 from study.search import Turn
+from trainables.trainable import ApproachTrainable, Deliver, Inputs, Slot
 
 Listener = Callable[[TrialEvent], None]
+MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
 # Tune keeps the process of a trial that has ended only if another trial waits for it already.
 AHEAD = 1
 EVALUATION = frozenset({"test_accuracy", "probabilities"})
@@ -127,6 +139,42 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._last[event.trial] = event
         for listener in self._listeners:
             listener(event)
+
+
+def run_trials(
+    dispatcher: Dispatcher,
+    inputs: Mapping[str, Inputs],
+    slot: Slot,
+    *,
+    checkpoints: str,
+    cache: str,
+    deliver: Deliver | None = None,
+    reuse_actors: bool = True,
+) -> None:
+    """Run everything that a dispatcher hands out, as one Ray Tune run.
+
+    Args:
+        inputs: by approach; put into the object store once.
+        slot: what each trial holds.
+        checkpoints: path or URI below which running trials keep their checkpoints.
+        cache: folder of the features cache on each node.
+        deliver: called with the predictions of each final run, where it runs.
+        reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
+    """
+    trainable = tune.with_parameters(
+        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, cache=cache, deliver=deliver
+    )
+    with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
+        tune.Tuner(
+            tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
+            tune_config=tune.TuneConfig(search_alg=dispatcher, num_samples=-1, reuse_actors=reuse_actors),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=scratch,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            ),
+        ).fit()
 
 
 def _config(turn: Turn) -> dict[str, Any]:

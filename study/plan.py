@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from analysis.power import planned_detectable
@@ -46,10 +45,3 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         final_s=runs * config.final_seconds / slots,
         detectable=planned_detectable(units, config.final.seeds, alpha=config.significance.alpha),
     )
-
-
-def local_cluster() -> dict[str, float]:
-    """The resources that Ray would find on this machine."""
-    import torch
-
-    return {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}

@@ -1,0 +1,87 @@
+"""The final runs: each approach's incumbent with several seeds, scored on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from analysis.ledger import best_trial
+from analysis.records import ENDINGS, HyperparameterValue, Store, TrialEvent, trial_table
+from study.budget import Account
+from study.config import StudyConfig
+from study.search import Turn, derived_seed, turn_of
+from trainables.approach import Predictions, Probabilities
+from trainables.trainable import TrialSpec
+
+
+def final_turns(config: StudyConfig, events: list[TrialEvent], predicted: Collection[str] = ()) -> list[Turn]:
+    """The final runs still to do: every incumbent, seed by seed, so that all approaches advance alike.
+
+    A run is over when it is evaluated, or has ended with nothing to evaluate. One whose predictions are written
+    (`predicted`, by trial) but whose evaluation is not on record was interrupted between the two, and runs again.
+    """
+    table = trial_table(pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields)))
+    known = {event.trial: event for event in events if event.event == "started"}
+    evaluated = {event.trial for event in events if event.event == "evaluated"}
+    over = evaluated | {event.trial for event in events if event.event in ENDINGS} - set(predicted)
+    turns = []
+    for replicate in range(config.replicates):
+        incumbents = incumbent_params(table, replicate)
+        for seed in range(config.final.seeds):
+            for name in config.approaches:
+                trial = f"{name}-r{replicate}-seed{seed}"
+                if name not in incumbents or trial in over:
+                    continue
+                if trial in known:
+                    turns.append(turn_of(known[trial]))
+                    continue
+                index = replicate * config.final.seeds + seed
+                turns.append(
+                    Turn(
+                        trial=trial,
+                        account=Account(name, replicate),
+                        phase="final",
+                        index=index,
+                        seed=derived_seed(config.seed, "final", index),
+                        params=incumbents[name],
+                        origin="incumbent",
+                        allowance_s=config.final_seconds,
+                    )
+                )
+    return turns
+
+
+def incumbent_params(trials: pd.DataFrame, replicate: int) -> dict[str, dict[str, HyperparameterValue]]:
+    """The best validated configuration of every approach that has one."""
+    searched = trials[(trials.phase == "search") & (trials.replicate == replicate)]
+    best = {name: best_trial(of_approach) for name, of_approach in searched.groupby("approach")}
+    return {str(name): dict(trial.params) for name, trial in best.items() if trial is not None}
+
+
+def write_predictions(
+    spec: TrialSpec,
+    predictions: Predictions,
+    probabilities: Probabilities,
+    *,
+    location: str,
+    ids: tuple[str, ...],
+    groups: tuple[str, ...] | None,
+    labels: np.ndarray,
+) -> None:
+    """Write what one final run predicted for the test split; called where the run is, with what `deliver` passes."""
+    frame = pd.DataFrame(
+        {
+            "approach": spec.approach,
+            "seed": spec.index,
+            "image": list(ids),
+            "group": list(groups) if groups is not None else None,
+            "label": labels,
+            "prediction": predictions.labels,
+        }
+    )
+    if predictions.probabilities is not None:
+        columns = [f"p_{index}" for index in range(predictions.probabilities.shape[1])]
+        frame = pd.concat([frame, pd.DataFrame(predictions.probabilities, columns=columns)], axis=1)
+    Store(location).write_predictions(spec.trial, frame)
