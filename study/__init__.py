@@ -1,15 +1,15 @@
 """Runs a study: prepare, search at equal time, final runs, report.
 
-    cli.py          the command line; screens.py and progress.py are what it shows
-    config.py       the study file; presets/ are those that come with the program
-    plan.py         what a study would do
-    runner.py       the phases of a study, and resuming one
-    prepare.py      data, frozen features and a rehearsal, before the search
-    budget.py       the ledger of charged seconds
-    search.py       who gets the next trial, and with which hyperparameters
-    dispatch.py     between those turns and Ray Tune, and into the records
-    final.py        the runs that are scored on the test split
-    cluster.py      Ray, and the slots it has
-    tensorboard.py  curves as event files
-    provenance.py   what the results depend on
+cli.py          the command line; screens.py and progress.py are what it shows
+config.py       the study file; presets/ are those that come with the program
+plan.py         what a study would do
+runner.py       the phases of a study, and resuming one
+prepare.py      data, frozen features and a rehearsal, before the search
+budget.py       the ledger of charged seconds
+search.py       who gets the next trial, and with which hyperparameters
+dispatch.py     between those turns and Ray Tune, and into the records
+final.py        the runs that are scored on the test split
+cluster.py      Ray, and the slots it has
+tensorboard.py  curves as event files
+provenance.py   what the results depend on
 """

@@ -129,7 +129,8 @@ class ApproachConfig(BaseModel):
     Attributes:
         approach: which one, as named under trainables/.
         space: what the search varies, each a distribution, and constants.
-        published: values of the varied hyperparameters for the first trial, inside the space.
+        published: values of the varied hyperparameters for the first trial. They may lie outside the space (a weight
+            decay of 0 beside a log-uniform one); the sampler then learns nothing from that trial.
         max_trials: the search of this approach ends after so many trials, even with budget left.
     """
 
@@ -169,13 +170,9 @@ class ApproachConfig(BaseModel):
             raise ValueError(f"{where}: {_problem(error)}") from None
 
     def _check_published(self, name: str, value: HyperparameterValue) -> None:
-        given = self.space.get(name)
-        if not isinstance(given, Distribution):
+        if not isinstance(self.space.get(name), Distribution):
             raise ValueError(f"published.{name}: not varied in the space; take it out or vary it")
-        if not given.holds(value):
-            raise ValueError(
-                f"published.{name}: {value!r} lies outside space.{name} {given.written()}; widen the space"
-            )
+        self._check_value(f"published.{name}", name, value)
 
     @property
     def kind(self) -> type[Approach]:

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import optuna
 import ray
 
 from analysis.records import DataInfo, FeatureCost, Phase, PhaseEvent, Store, feature_charges
@@ -85,7 +84,6 @@ class _Session:
     """One sitting of a study: from wherever its records end to the report."""
 
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
         self.slot = slot_for(config, ray.cluster_resources())
         self.events = store.trial_events()

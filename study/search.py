@@ -27,9 +27,12 @@ from analysis.records import HyperparameterValue, TrialEvent
 from study.budget import Account, Ledger
 from study.config import ApproachConfig, Distribution
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 Params = Mapping[str, HyperparameterValue]
 STARTUP_TRIALS = 10  # suggestions drawn at random before the sampler learns from results (Optuna's default for TPE)
 SMALL_SPACE = 10_000  # configurations; in a larger space hardly any is drawn twice
+FAILED_IN_A_ROW = 10  # a trial that fails at once charges nothing: without this the search might never end
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,11 @@ class Sampler:
         if self._config.max_trials is not None and self.index >= self._config.max_trials:
             return f"max_trials: {self._config.max_trials}"
         size = space_size(self._config.varied)
-        return f"all {size:g} configurations of its space were tried" if self.index >= size else None
+        if size <= SMALL_SPACE and sum(map(self._in_space, self._params)) >= size:
+            return f"all {size:g} configurations of its space were tried"
+        latest = [self._values[index] for index in sorted(self._values)[-FAILED_IN_A_ROW:]]
+        failed = len(latest) == FAILED_IN_A_ROW and all(value is None for value in latest)
+        return f"its last {FAILED_IN_A_ROW} trials failed" if failed else None
 
     def suggest(self) -> tuple[Params, Literal["published", "suggested"], int]:
         """Hyperparameters of the next trial, where they come from, and the number of results they rest on."""
@@ -115,12 +122,15 @@ class Sampler:
         upto = min(self._results_in(), max(self._told, self.index - self._lag))
         for index in range(self._told, upto):
             value = self._values[index]
-            if value is not None:
+            if value is not None and self._in_space(self._params[index]):
                 trial = optuna.create_trial(
                     params=dict(self._params[index]), distributions=self._distributions, value=value
                 )
                 self._study.add_trial(trial)
         self._told = upto
+
+    def _in_space(self, params: Params) -> bool:
+        return all(given.holds(params[name]) for name, given in self._config.varied.items())
 
     def _untried(self) -> Params:
         params = self._ask()
