@@ -27,6 +27,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "osD^vP*X"
 GREY = "#666666"
 AXES = {"lr": "log", "epochs": "linear", "C": "log", "gamma": "log"}  # the hyperparameters worth an axis of their own
+LEGEND_CHARACTERS = 84  # of one line of a legend, at its font size and the width of a figure
 MOST_MARKS = 2000  # more of them are drawn as pixels: an SVG of that many paths is slow to open
 MOST_CLASSES = 20  # a larger confusion matrix cannot be read
 WIDTH = 7.0  # inches; about 34 rem on a screen
@@ -102,6 +103,7 @@ def draw_differences(study: StudySummary) -> Drawing | None:
         ax.plot([d.difference], [y], "o", color="black", markerfacecolor="black" if decided else "white", markersize=7)
         ax.annotate(pair_verdict(pair), (d.difference, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
     _name_rows(ax, [f"{pair.difference.a} − {pair.difference.b}" for pair in study.pairs])
+    ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel("difference of test accuracies, first minus second")
     caption = (
         "Marker and bar: the paired difference with its interval over seeds and images, not corrected for the number of"
@@ -216,7 +218,8 @@ def _name_rows(ax: Axes, names: Sequence[str]) -> None:
 def _legend(figure: Figure, *axes: Axes) -> None:
     handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=4, frameon=False)
+        columns = max(1, LEGEND_CHARACTERS // (max(map(len, handles)) + 6))
+        figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=columns, frameon=False)
 
 
 def _scored(trials: pd.DataFrame) -> pd.DataFrame:

@@ -141,13 +141,17 @@ def board(
 
 
 @data_app.command()
-def describe(study: StudyFile, set_: Set = None) -> None:
-    """Describe the data set of a study: classes, sizes of the splits and images, duplicates."""
+def describe(
+    data: Annotated[str, typer.Argument(metavar="FOLDER|STUDY", help="A folder of images, or a study file or preset.")],
+    set_: Set = None,
+) -> None:
+    """Describe a data set: classes, sizes of the splits and images, duplicates."""
     from study.screens import show_data
+    from trainables.data import FolderData, open_dataset
     from trainables.data import describe as described
-    from trainables.data import open_dataset
 
-    show_data(described(open_dataset(_config(study, None, None, set_).data)), console)
+    config = FolderData(path=data) if Path(data).is_dir() else _config(data, None, None, set_).data
+    show_data(described(open_dataset(config)), console)
 
 
 @data_app.command()

@@ -33,6 +33,7 @@ def connected(address: str | None) -> Iterator[Mapping[str, float]]:
         ClusterError: there is no cluster at this address.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     if ray.is_initialized():

@@ -91,6 +91,7 @@ class _Session:
     def run(self) -> Outcome:
         self._prepare()
         self._search()
+        self._refuse_nothing_found()
         self._final_runs()
         with self._phase("report"):
             return Outcome(self.store.location, write_report(self.store.location))
@@ -169,6 +170,17 @@ class _Session:
                     reason=reason,
                 )
             )
+
+    def _refuse_nothing_found(self) -> None:
+        searched = [event for event in self.events if event.phase == "search"]
+        if any(event.best_accuracy is not None for event in searched):
+            return
+        reasons = [event.reason for event in searched if event.reason]
+        why = f"the last one failed: {reasons[-1]}" if reasons else "none came as far as its first validation"
+        raise StudyError(
+            f"{self.store.location}: no trial of any approach has a result; {why}; "
+            f"mend that, or raise budget.trial_seconds ({self.config.budget.trial_seconds:g} s)"
+        )
 
     def _final_runs(self) -> None:
         predicted = {Path(name).stem for name in self.store.names("predictions", ".parquet")}
