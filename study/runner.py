@@ -141,8 +141,8 @@ class _Session:
     def _search(self) -> None:
         accounts = [Account(name, r) for r in range(self.config.replicates) for name in self.config.approaches]
         ledger = Ledger(tuple(accounts), self.config.budget.search_seconds, self.config.budget.trial_seconds)
-        for account in accounts:
-            ledger.charge(account, self.owed.get(account.approach, 0.0))
+        for name, seconds in self.owed.items():  # once per study, so in the first replicate
+            ledger.charge(Account(name), seconds)
         turns = EqualTimeTurns(
             self.config.approaches,
             ledger,
