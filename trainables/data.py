@@ -135,7 +135,9 @@ class Dataset:
         Raises:
             DataError: an image has become unreadable, or the cache cannot be written.
         """
-        return self._sealed(split, size)[0]
+        # A plain array over the mapped file: pickle hands it over as a buffer, so that Ray's object store keeps one copy
+        # for all workers, where a np.memmap would be copied into each.
+        return np.asarray(self._sealed(split, size)[0])
 
     def fingerprint(self, sizes: Iterable[tuple[int, int]]) -> str:
         """SHA-256 over every image's identifier, label, split and pixels at these sizes.
