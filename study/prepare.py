@@ -14,7 +14,7 @@ import ray
 import torch
 
 from analysis.records import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
-from study.config import ApproachConfig, Distribution, StudyConfig
+from study.config import ApproachConfig, StudyConfig
 from trainables import backbones
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones import Backbone
@@ -70,14 +70,17 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         else:
             inputs = np.zeros((len(labels), *settings.image_size, 3), dtype=np.uint8)
         task = Task(Examples(inputs, labels), None, len(dataset.classes))
-        hyperparameters = approach.kind.hyperparameters_type.model_validate(example_params(approach))
-        approach.kind(task, settings, hyperparameters, seed=0, device=torch.device("cpu"))
+        for params in corner_params(approach):
+            hyperparameters = approach.kind.hyperparameters_type.model_validate(params)
+            approach.kind(task, settings, hyperparameters, seed=0, device=torch.device("cpu"))
 
 
-def example_params(approach: ApproachConfig) -> dict[str, HyperparameterValue]:
-    """One configuration that the search could try: the published one, or the first value of everything."""
-    first = {name: given.examples[0] for name, given in approach.space.items() if isinstance(given, Distribution)}
-    return dict(approach.constants) | (first if approach.published is None else dict(approach.published))
+def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValue]]:
+    """Two configurations that the search could try: the first value of everything, and the last."""
+    return [
+        dict(approach.constants) | {name: given.examples[end] for name, given in approach.varied.items()}
+        for end in (0, -1)
+    ]
 
 
 def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Frozen]:
