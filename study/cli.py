@@ -205,12 +205,14 @@ def _config(study: str, budget: float | None, seeds: int | None, assignments: li
 
 def _new_directory(config: StudyConfig) -> str:
     """The first of storage/name, storage/name-2, ... that does not exist yet."""
-    first = f"{config.storage}/{config.name}"
+    first = f"{Path(config.storage).expanduser()}/{config.name}"
     candidates = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
     return next(path for path in candidates if not Path(path).exists())
 
 
 def _refuse_unwritable(directory: str) -> None:
+    if "://" in directory:
+        raise InputError(f"--out {directory}: a URI; give a folder (one that all nodes of a cluster see)")
     folder = Path(directory)
     try:
         known = folder.exists()

@@ -226,7 +226,7 @@ class StudyConfig(_Section):
         feature_cost: who pays for frozen features: each approach once, each trial, or nobody.
         slot: what one trial holds.
         significance: level of the tests, and the margin below which accuracies count as equivalent.
-        storage: folder or URI under which studies are kept.
+        storage: folder under which studies are kept.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -248,6 +248,8 @@ class StudyConfig(_Section):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ValueError(f"approaches.{name}: use letters, digits, - and _ in an approach's name")
             self.settings(name)
+        if "://" in self.storage:
+            raise ValueError(f"storage: {self.storage!r} is a URI; give a folder (one that all nodes of a cluster see)")
         if self.budget.trial_seconds > self.budget.search_seconds:
             raise ValueError(
                 f"budget.search_seconds: {self.budget.search_seconds:g} s is too small for one trial of "

@@ -68,6 +68,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._listeners = tuple(listeners)
         self._running: dict[str, Turn] = {}  # by Tune's own id
         self._last: dict[str, TrialEvent] = {event.trial: event for event in earlier}  # by trial
+        self._uncharged_before: dict[str, float] = {}  # by trial: seconds of attempts before this one
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune asks for a trial: its configuration, None for "not now", or FINISHED."""
@@ -116,6 +117,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         resumed_at_s, last = result.get("resumed_at_s"), self._last[turn.trial]
         if resumed_at_s is None or last.event == "started":
             return
+        self._uncharged_before[turn.trial] = last.uncharged_s
         lost_s = last.lost_s + max(0.0, last.charged_s - resumed_at_s)
         self._announce(
             last.model_copy(
@@ -133,7 +135,9 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         last = self._last[turn.trial]
         known = {name: _plain(result[name]) for name in RESULT_FIELDS & result.keys()}
         kept = {"charged_s": last.charged_s, "lost_s": last.lost_s}
-        return TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
+        event = TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
+        uncharged_s = event.uncharged_s + self._uncharged_before.get(turn.trial, 0.0)
+        return event.model_copy(update={"uncharged_s": uncharged_s})
 
     def _announce(self, event: TrialEvent) -> None:
         self._last[event.trial] = event

@@ -34,6 +34,8 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
     """Plan a study for so many slots."""
     searches = len(config.approaches) * config.replicates
     runs = searches * config.final.seeds
+    # The search is repeated to see its luck, so then the replicate is what varies, as the seed otherwise.
+    repetitions = config.replicates if config.replicates > 1 else config.final.seeds
     groups = dataset.splits["test"].groups
     units = len(dataset.splits["test"]) if groups is None else len(set(groups))
     return Plan(
@@ -43,5 +45,5 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         gpus=gpus,
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
-        detectable=planned_detectable(units, config.final.seeds, alpha=config.significance.alpha),
+        detectable=planned_detectable(units, repetitions, alpha=config.significance.alpha),
     )

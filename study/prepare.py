@@ -124,6 +124,15 @@ def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Fro
     return inputs
 
 
+def feature_costs(frozen: Mapping[str, Frozen]) -> list[FeatureCost]:
+    """What each set of features cost, and all approaches that use it, also where they name it in different ways."""
+    merged: dict[str, FeatureCost] = {}
+    for name, it in frozen.items():
+        known = merged.setdefault(it.cost.key, it.cost.model_copy(update={"approaches": ()}))
+        merged[known.key] = known.model_copy(update={"approaches": (*known.approaches, name)})
+    return list(merged.values())
+
+
 def precharged(config: StudyConfig, frozen: Mapping[str, Frozen]) -> dict[str, float]:
     """Seconds that every single trial is charged for its features: only under the rule `every_trial`."""
     rule: FeatureRule = config.feature_cost
@@ -175,7 +184,7 @@ def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot, cache: 
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
     features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=Path(cache))
-    return features, content_key(settings.backbone, images, bfloat16=bfloat16)
+    return features, content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
 
 
 def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]) -> Frozen:

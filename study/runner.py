@@ -104,8 +104,9 @@ class _Session:
         self._refuse_other_data(info)
         self.frozen = prepare.freeze(self.config, self.dataset, self.slot)
         # What the features cost when the study began is what is charged, also after resuming.
-        costs = self.store.feature_costs() or list({it.cost.key: it.cost for it in self.frozen.values()}.values())
+        costs = self.store.feature_costs() or prepare.feature_costs(self.frozen)
         self.owed = feature_charges(costs, self.config.feature_cost)
+        self.precharged = prepare.precharged(self.config, self.frozen)
         self._refuse_too_little()
         if not self.store.exists("study.yaml"):
             about = environment(seed=self.config.seed, slots=self._slots(), cluster=ray.cluster_resources())
@@ -137,6 +138,12 @@ class _Session:
                     f"budget.search_seconds: {budget_s:g} s is too small for one trial of {name}: its frozen features "
                     f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {cost_s + trial_s:.0f}"
                 )
+        for name, cost_s in self.precharged.items():
+            if cost_s >= trial_s:
+                raise StudyError(
+                    f"budget.trial_seconds: {trial_s:g} s is too small for one trial of {name}: with feature_cost: "
+                    f"every_trial its frozen features alone take {cost_s:.1f} s of it; raise it"
+                )
 
     def _search(self) -> None:
         accounts = [Account(name, r) for r in range(self.config.replicates) for name in self.config.approaches]
@@ -148,7 +155,7 @@ class _Session:
             ledger,
             self.config.seed,
             self._slots(),
-            prepare.precharged(self.config, self.frozen),
+            self.precharged,
         )
         turns.resume(self.events)
         self.progress.search(self.config, ledger, self.events)

@@ -135,8 +135,8 @@ class Dataset:
         Raises:
             DataError: an image has become unreadable, or the cache cannot be written.
         """
-        # A plain array over the mapped file: pickle hands it over as a buffer, so that one copy in an object store serves
-        # all workers, where a np.memmap would be copied into each.
+        # A plain array over the mapped file: pickle hands it over as a buffer, so that one copy in an object store
+        # serves all workers, where a np.memmap would be copied into each.
         return np.asarray(self._sealed(split, size)[0])
 
     def fingerprint(self, sizes: Iterable[tuple[int, int]]) -> str:

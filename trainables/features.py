@@ -42,7 +42,7 @@ def frozen_features(
     Raises:
         BackboneError: the backbone cannot be loaded.
     """
-    path = cache / "features" / f"{content_key(backbone, images, bfloat16=bfloat16)}.safetensors"
+    path = cache / "features" / f"{content_key(backbone, images, device=device, bfloat16=bfloat16)}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         found = _read(path)
@@ -70,13 +70,24 @@ def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfl
     return Features(values=values, cost_s=clock.charged_s, cached=False)
 
 
-def content_key(backbone: Backbone, images: np.ndarray, *, bfloat16: bool) -> str:
-    """A name for the features: changes with the images, their size, the network, its weights and the precision."""
+def content_key(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
+    """A name for features and their cost.
+
+    Changes with the images, their size, the network, its weights and the precision; and with the processor and the
+    number of threads, because what one machine took is no fair charge on another.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(repr(images.shape).encode())
     digest.update(backbones.content_key(backbone).encode())
     digest.update(b"bfloat16" if bfloat16 else b"float32")
+    digest.update(_worker(device).encode())
     return digest.hexdigest()[:32]
+
+
+def _worker(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads"
 
 
 def _read(path: Path) -> Features | None:

@@ -7,7 +7,6 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 import time
@@ -18,7 +17,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pyarrow import fs
 from ray import tune
 from threadpoolctl import threadpool_limits
 
@@ -183,33 +181,34 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
 
 class CheckpointStore:
-    """The checkpoint of one trial, keyed by its name: a file below a path or URI that all nodes reach.
+    """The checkpoint of one trial, keyed by its name: a file in a folder that all nodes reach.
 
-    A checkpoint is read back with pickle, so the directory must be as trusted as the code itself.
+    A checkpoint is read back with pickle, so the folder must be as trusted as the code itself.
     """
 
-    def __init__(self, location: str, trial: str) -> None:
-        self._fs, root = fs.FileSystem.from_uri(location) if "://" in location else (fs.LocalFileSystem(), location)
-        self._folder, self._path = root, f"{root}/{trial}.pt"
+    def __init__(self, folder: str, trial: str) -> None:
+        self._path = Path(folder) / f"{trial}.pt"
 
     def save(self, state: Mapping[str, Any]) -> None:
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        self._fs.create_dir(self._folder, recursive=True)
-        with self._fs.open_output_stream(f"{self._path}.part") as stream:
-            stream.write(buffer.getvalue())
-        self._fs.move(f"{self._path}.part", self._path)
+        """Write it so that a crash, or a power cut, leaves either the old checkpoint or the new one."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_suffix(".part")
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
 
     def load(self) -> dict[str, Any] | None:
-        if self._fs.get_file_info(self._path).type == fs.FileType.NotFound:
+        """The checkpoint, or None where there is none."""
+        if not self._path.exists():
             return None
-        with self._fs.open_input_stream(self._path) as stream:
-            state: dict[str, Any] = torch.load(io.BytesIO(stream.read()), weights_only=False)
+        state: dict[str, Any] = torch.load(self._path, weights_only=False)
         return state
 
     def delete(self) -> None:
-        if self._fs.get_file_info(self._path).type != fs.FileType.NotFound:
-            self._fs.delete_file(self._path)
+        """Remove it, if there is one."""
+        self._path.unlink(missing_ok=True)
 
 
 def one_line(error: Exception) -> str:
