@@ -12,11 +12,10 @@ import tempfile
 from dataclasses import dataclass
 
 import numpy as np
-import ray
 
 from analysis.records import ENDINGS, TrialEvent
 from study.budget import Account
-from study.cluster import connected, slots_of
+from study.cluster import connected, nodes, slots_of
 from study.dispatch import Dispatcher, run_trials
 from study.search import ListedTurns, Turn
 from trainables.approach import Examples, Task
@@ -56,7 +55,7 @@ def measure(*, trials: int, reuse_actors: bool) -> Gaps:
         elif event.event in ENDINGS:
             ended.append(event)
 
-    slots = slots_of(ray.cluster_resources(), SLOT)
+    slots = slots_of(nodes(), SLOT)
     dispatcher = Dispatcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen])
     with tempfile.TemporaryDirectory() as folder:
         run_trials(dispatcher, {"svm": inputs()}, SLOT, checkpoints=folder, cache=folder, reuse_actors=reuse_actors)

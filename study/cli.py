@@ -69,7 +69,7 @@ def run(
 
     from study import runner
 
-    _finish(lambda progress: runner.run(config, directory, address=address, progress=progress))
+    _finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
 
 
 @app.command()
@@ -77,7 +77,7 @@ def resume(directory: Directory, address: Address = None) -> None:
     """Continue a study that was interrupted; nothing finished runs again."""
     from study import runner
 
-    _finish(lambda progress: runner.resume(directory, address=address, progress=progress))
+    _finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)
 
 
 @app.command()
@@ -86,17 +86,17 @@ def plan(
 ) -> None:
     """Say what `run` would do, and run nothing."""
     from study import plan as planning
-    from study.cluster import connected, local_resources, slot_for, slots_of
+    from study.cluster import connected, nodes, slot_for, slots_of, this_machine
     from study.runner import open_checked
     from study.screens import show_plan
 
     config = _config(study, budget, seeds, set_)
     dataset = open_checked(config)
     if address is None:
-        cluster = local_resources()
+        cluster = this_machine()
     else:
-        with connected(address) as found:
-            cluster = dict(found)
+        with connected(address):
+            cluster = nodes()
     slot = slot_for(config, cluster)
     show_plan(planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus), console)
 
@@ -185,9 +185,6 @@ def main() -> None:
     except (InputError, RecordsError) as error:
         errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        errors.print("interrupted; `transfer-study resume DIR` continues a study where it stopped")
-        raise SystemExit(130) from None
 
 
 def _config(study: str, budget: float | None, seeds: int | None, assignments: list[str] | None) -> StudyConfig:
@@ -225,11 +222,15 @@ def _refuse_unwritable(directory: str) -> None:
         raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another with --out") from error
 
 
-def _finish(start: Callable[[Progress], Outcome]) -> None:
+def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     from study.progress import Progress
 
-    with Progress(console) as progress:
-        outcome = start(progress)
+    try:
+        with Progress(console) as progress:
+            outcome = start(progress)
+    except KeyboardInterrupt:
+        errors.print(f"interrupted; `transfer-study resume {directory}` goes on where it stopped", soft_wrap=True)
+        raise typer.Exit(130) from None
     from study.screens import show_outcome
 
     show_outcome(outcome.directory, console)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,68 +14,83 @@ if TYPE_CHECKING:
     from study.config import StudyConfig
     from trainables.trainable import Slot
 
+Resources = Mapping[str, float]
+
 
 class ClusterError(InputError):
     """No cluster there, or none with room for a single trial."""
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[Mapping[str, float]]:
+def connected(address: str | None) -> Iterator[None]:
     """Connect to a cluster, or start Ray on this machine, for as long as the context lasts.
 
     Args:
         address: of a Ray cluster, `auto` for the one this machine belongs to, None for this machine alone.
 
-    Yields:
-        The cluster's resources: CPU, GPU, memory in bytes and so on.
-
     Raises:
-        ClusterError: there is no cluster at this address.
+        ClusterError: there is no cluster at this address, or Ray does not start here.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     if ray.is_initialized():
-        yield ray.cluster_resources()
+        yield
         return
     local = {} if address else {"include_dashboard": False}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
+        if address is None:
+            raise ClusterError(f"Ray does not start on this machine ({reason}); see its logs in /tmp/ray") from error
         raise ClusterError(f"--address {address}: no Ray cluster ({reason}); start one, or leave it out") from error
     try:
-        yield ray.cluster_resources()
+        yield
     finally:
         ray.shutdown()
 
 
-def local_resources() -> dict[str, float]:
-    """The resources that Ray would find on this machine, without starting it."""
+def nodes() -> list[Resources]:
+    """What each node of the connected cluster has: CPU, GPU, memory in bytes and so on."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def this_machine() -> list[Resources]:
+    """What this machine has, without starting Ray (which may find fewer CPUs in a container with a limit)."""
     import torch
 
-    return {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+    return [{"CPU": float(len(os.sched_getaffinity(0))), "GPU": float(torch.cuda.device_count())}]
 
 
-def slots_of(cluster: Mapping[str, float], slot: Slot) -> int:
-    """How many slots a cluster with these resources has."""
-    slots = int(cluster.get("CPU", 0) // slot.cpus)
-    return min(slots, int(cluster.get("GPU", 0) / slot.gpus + 1e-9)) if slot.gpus else slots
+def slots_of(cluster: Iterable[Resources], slot: Slot) -> int:
+    """How many slots the nodes of a cluster have; a slot lies on one node."""
+    return sum(_slots_on(node, slot) for node in cluster)
 
 
-def slot_for(config: StudyConfig, cluster: Mapping[str, float]) -> Slot:
-    """The slot of the study on a cluster with these resources.
+def slot_for(config: StudyConfig, cluster: Sequence[Resources]) -> Slot:
+    """The slot of the study on a cluster of these nodes.
 
     Raises:
-        ClusterError: the cluster has not even one such slot.
+        ClusterError: no node has room for even one such slot.
     """
     from trainables.trainable import Slot
 
     wanted = config.slot.gpus
-    gpus = (1.0 if cluster.get("GPU", 0) >= 1 else 0.0) if wanted == "auto" else float(wanted)
-    slot = Slot(config.slot.cpus, gpus)
+    has_gpus = any(node.get("GPU", 0) >= 1 for node in cluster)
+    slot = Slot(config.slot.cpus, float(has_gpus) if wanted == "auto" else float(wanted))
     if slots_of(cluster, slot) < 1:
-        has = f"{cluster.get('CPU', 0):g} CPUs and {cluster.get('GPU', 0):g} GPUs"
-        raise ClusterError(f"slot: {slot.cpus} CPUs and {gpus:g} GPUs for a trial, but Ray has {has}; ask for less")
+        has = " and ".join(f"{max(node.get(kind, 0) for node in cluster):g} {kind}s" for kind in ("CPU", "GPU"))
+        raise ClusterError(
+            f"slot: {slot.cpus} CPUs and {slot.gpus:g} GPUs for a trial, but no node has room for it "
+            f"(at most {has}); ask for less"
+        )
     return slot
+
+
+def _slots_on(node: Resources, slot: Slot) -> int:
+    slots = int(node.get("CPU", 0) // slot.cpus)
+    return min(slots, int(node.get("GPU", 0) / slot.gpus + 1e-9)) if slot.gpus else slots

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -58,17 +58,26 @@ class Distribution(_Section):
         return math.inf
 
     @property
-    def whole_numbers(self) -> tuple[int, ...]:
+    def whole_numbers(self) -> range:
         """All values of a range of whole numbers."""
-        return tuple(range(int(self.low), int(self.high) + 1))
+        return range(int(self.low), int(self.high) + 1)
 
     @property
-    def examples(self) -> tuple[HyperparameterValue, ...]:
-        """The extreme values, or all choices: if an approach accepts these, it accepts all."""
+    def bounds(self) -> tuple[HyperparameterValue, ...]:
+        """The extreme values, or all choices."""
         if self.kind == "categorical":
             return self.choices
         whole = self.kind in ("int", "logint")
         return (int(self.low), int(self.high)) if whole else (self.low, self.high)
+
+    @property
+    def examples(self) -> tuple[HyperparameterValue, ...]:
+        """Values of every kind it holds: if an approach accepts these, it accepts all.
+
+        A continuous range adds one from inside it, which is no whole number even where the bounds are.
+        """
+        continuous = self.kind in ("uniform", "loguniform")
+        return (*self.bounds, self.low + (self.high - self.low) / math.pi) if continuous else self.bounds
 
     def holds(self, value: HyperparameterValue) -> bool:
         """Whether the search could draw this value."""
@@ -110,7 +119,7 @@ class Distribution(_Section):
 
     def written(self) -> dict[str, list[Any]]:
         """As it stands in a study file."""
-        return {self.kind: list(self.examples)}
+        return {self.kind: list(self.bounds)}
 
 
 Space = dict[str, Distribution | HyperparameterValue]
@@ -131,14 +140,15 @@ class ApproachConfig(BaseModel):
         space: what the search varies, each a distribution, and constants.
         published: values of the varied hyperparameters for the first trial. They may lie outside the space (a weight
             decay of 0 beside a log-uniform one); the sampler then learns nothing from that trial.
-        max_trials: the search of this approach ends after so many trials, even with budget left.
+        max_trials: the search of this approach ends after so many trials, even with budget left. It bounds a search
+            whose trials take milliseconds, where getting a trial started takes longer than the trial.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
     approach: str
     space: Space = Field(default_factory=dict)
     published: dict[str, HyperparameterValue] | None = None
-    max_trials: int | None = Field(None, ge=1)
+    max_trials: int = Field(1000, ge=1)
 
     @field_validator("space", mode="before")
     @classmethod
@@ -205,10 +215,13 @@ class FinalConfig(_Section):
 
 
 class SlotConfig(_Section):
-    """What one trial holds, the same for all approaches: CPUs, and GPUs (`auto`: one where the cluster has any)."""
+    """What one trial holds, the same for all approaches: CPUs, and at most one GPU or a part of one.
+
+    `gpus: auto` is one GPU where the cluster has any; the study directory records what it came to.
+    """
 
     cpus: int = Field(1, ge=1)
-    gpus: float | Literal["auto"] = "auto"
+    gpus: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
 
 
 class StudyConfig(_Section):

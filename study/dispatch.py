@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-# Tune reads these when it is imported: no loggers, snapshots, signal handlers or progress display of its own.
+# Tune reads these when it runs: no loggers, snapshots, signal handlers or progress display of its own.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
@@ -66,12 +67,16 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._turns = turns
         self._slots = slots
         self._listeners = tuple(listeners)
+        self.failure: Exception | None = None  # of a listener: records that cannot be written, for example
         self._running: dict[str, Turn] = {}  # by Tune's own id
-        self._last: dict[str, TrialEvent] = {event.trial: event for event in earlier}  # by trial
+        self._last: dict[str, TrialEvent] = {}  # by trial
+        for event in sorted(earlier, key=lambda event: event.order):
+            self._last[event.trial] = event
         self._uncharged_before: dict[str, float] = {}  # by trial: seconds of attempts before this one
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune asks for a trial: its configuration, None for "not now", or FINISHED."""
+        self._stop_if_broken()
         if len(self._running) >= self._slots() + AHEAD:
             return None
         turn = self._turns.next()
@@ -85,22 +90,26 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """An intermediate report of a trial."""
-        turn = self._running[trial_id]
-        self._note_loss(turn, result)
-        self._announce(self._event(turn, result))
+        self._stop_if_broken()
+        with self._noting_failure():
+            turn = self._running[trial_id]
+            self._note_loss(turn, result)
+            self._announce(self._event(turn, result))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The last report of a trial, or the news that its process died for good."""
-        turn = self._running.pop(trial_id)
+        self._stop_if_broken()
         if error or result is None:
-            result = {"event": "failed", "reason": "its process died three times"}
-        self._note_loss(turn, result)
-        event = self._event(turn, result)
-        self._announce(event)
-        scores = {name: result[name] for name in EVALUATION & result.keys()}
-        if scores:
-            self._announce(event.model_copy(update=scores | {"event": "evaluated", "order": event.order + 1}))
-        self._turns.ended(turn.trial, event)
+            result = {"event": "failed", "reason": f"its process died {MAX_FAILURES + 1} times"}
+        with self._noting_failure():
+            turn = self._running.pop(trial_id)
+            self._note_loss(turn, result)
+            event = self._event(turn, result)
+            self._announce(event)
+            scores = {name: result[name] for name in EVALUATION & result.keys()}
+            if scores:
+                self._announce(event.model_copy(update=scores | {"event": "evaluated", "order": event.order + 1}))
+            self._turns.ended(turn.trial, event)
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing travels when Tune pickles its searcher for a snapshot: the records are the state."""
@@ -111,6 +120,19 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing to restore: see `save`."""
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Remember what goes wrong here: Tune would take it for a failure of the trial and run that again."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _stop_if_broken(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
     def _note_loss(self, turn: Turn, result: Mapping[str, Any]) -> None:
         """When a trial goes on in a new process, what it had done since its last checkpoint is lost, not charged."""
@@ -160,7 +182,7 @@ def run_trials(
     Args:
         inputs: by approach; put into the object store once.
         slot: what each trial holds.
-        checkpoints: path or URI below which running trials keep their checkpoints.
+        checkpoints: folder in which running trials keep their checkpoints; all nodes must see it.
         cache: folder of the features cache on each node.
         deliver: called with the predictions of each final run, where it runs.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
@@ -169,7 +191,7 @@ def run_trials(
         ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, cache=cache, deliver=deliver
     )
     with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
             tune_config=tune.TuneConfig(search_alg=dispatcher, num_samples=-1, reuse_actors=reuse_actors),
             run_config=tune.RunConfig(
@@ -178,7 +200,13 @@ def run_trials(
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except Exception as error:
+            raise (dispatcher.failure or error) from None
+    if dispatcher.failure is not None:
+        raise dispatcher.failure
 
 
 def _config(turn: Turn) -> dict[str, Any]:
@@ -203,7 +231,7 @@ def _started(turn: Turn) -> TrialEvent:
         params=dict(turn.params),
         origin=turn.origin,
         conditioned_on=turn.conditioned_on,
-        charged_s=turn.precharged_s,
+        charged_s=min(turn.precharged_s, turn.allowance_s),
     )
 
 

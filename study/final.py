@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,12 @@ from trainables.approach import Predictions, Probabilities
 from trainables.trainable import TrialSpec
 
 
-def final_turns(config: StudyConfig, events: list[TrialEvent], predicted: Collection[str] = ()) -> list[Turn]:
+def final_turns(
+    config: StudyConfig,
+    events: list[TrialEvent],
+    predicted: Collection[str] = (),
+    precharged_s: Mapping[str, float] | None = None,
+) -> list[Turn]:
     """The final runs still to do: every incumbent, seed by seed, so that all approaches advance alike.
 
     A run is over when it is evaluated, or has ended with nothing to evaluate. One whose predictions are written
@@ -24,6 +29,7 @@ def final_turns(config: StudyConfig, events: list[TrialEvent], predicted: Collec
     """
     table = trial_table(pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields)))
     known = {event.trial: event for event in events if event.event == "started"}
+    charged_first = precharged_s or {}
     evaluated = {event.trial for event in events if event.event == "evaluated"}
     over = evaluated | {event.trial for event in events if event.event in ENDINGS} - set(predicted)
     turns = []
@@ -35,7 +41,7 @@ def final_turns(config: StudyConfig, events: list[TrialEvent], predicted: Collec
                 if name not in incumbents or trial in over:
                     continue
                 if trial in known:
-                    turns.append(turn_of(known[trial]))
+                    turns.append(turn_of(known[trial], precharged_s=charged_first.get(name, 0.0)))
                     continue
                 index = replicate * config.final.seeds + seed
                 turns.append(
@@ -48,6 +54,7 @@ def final_turns(config: StudyConfig, events: list[TrialEvent], predicted: Collec
                         params=incumbents[name],
                         origin="incumbent",
                         allowance_s=config.final_seconds,
+                        precharged_s=charged_first.get(name, 0.0),
                     )
                 )
     return turns

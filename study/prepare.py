@@ -5,7 +5,7 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from trainables import backbones
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones import Backbone
 from trainables.data import Dataset, Split, cache_dir, duplicates
+from trainables.errors import BackboneError
 from trainables.features import Features, content_key, frozen_features
 from trainables.sgd import in_bfloat16
-from trainables.trainable import Inputs, Slot, pin_threads
+from trainables.trainable import Inputs, Slot, one_line, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
 
@@ -78,7 +79,7 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
 def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValue]]:
     """Two configurations that the search could try: the first value of everything, and the last."""
     return [
-        dict(approach.constants) | {name: given.examples[end] for name, given in approach.varied.items()}
+        dict(approach.constants) | {name: given.bounds[end] for name, given in approach.varied.items()}
         for end in (0, -1)
     ]
 
@@ -133,10 +134,9 @@ def feature_costs(frozen: Mapping[str, Frozen]) -> list[FeatureCost]:
     return list(merged.values())
 
 
-def precharged(config: StudyConfig, frozen: Mapping[str, Frozen]) -> dict[str, float]:
-    """Seconds that every single trial is charged for its features: only under the rule `every_trial`."""
-    rule: FeatureRule = config.feature_cost
-    return {name: it.cost.cost_s for name, it in frozen.items()} if rule == "every_trial" else {}
+def precharged(rule: FeatureRule, costs: Iterable[FeatureCost]) -> dict[str, float]:
+    """Seconds that every single trial of an approach is charged for its features: only under `every_trial`."""
+    return {name: cost.cost_s for cost in costs for name in cost.approaches} if rule == "every_trial" else {}
 
 
 def backbone_of(settings: Settings) -> Backbone | None:
@@ -188,7 +188,10 @@ def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot, cache: 
 
 
 def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]) -> Frozen:
-    found: dict[Split, tuple[Features, str]] = {split: ray.get(reference) for split, reference in pending.items()}
+    try:
+        found: dict[Split, tuple[Features, str]] = {split: ray.get(task) for split, task in pending.items()}
+    except ray.exceptions.RayTaskError as error:
+        raise BackboneError(f"frozen features of {settings.backbone.model}: {one_line(error.cause)}") from error
     cost = FeatureCost(
         key=found["train"][1],
         backbone=f"{settings.backbone.model} ({settings.backbone.weights or 'random weights'})",

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from filelock import FileLock, Timeout
 
 from analysis.records import DataInfo, FeatureCost, Phase, PhaseEvent, Store, feature_charges
 from analysis.report import ReportPaths, write_report
 from study import prepare
 from study.budget import Account, Ledger
-from study.cluster import connected, slot_for, slots_of
-from study.config import StudyConfig, parse_config
+from study.cluster import connected, nodes, slot_for, slots_of
+from study.config import SlotConfig, StudyConfig, parse_config
 from study.dispatch import Dispatcher, Listener, Turns, run_trials
 from study.final import final_turns, write_predictions
 from study.progress import Progress
@@ -61,7 +62,7 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
     if store.exists("study.yaml"):
         raise StudyError(f"{directory}: holds a study already; resume it, or choose another directory")
     dataset = open_checked(config)
-    with connected(address):
+    with connected(address), _alone(directory):
         return _Session(config, store, dataset, progress).run()
 
 
@@ -76,7 +77,7 @@ def resume(directory: str, *, address: str | None, progress: Progress) -> Outcom
         raise StudyError(f"{directory}: not a study directory (no study.yaml in it); give the directory of a study")
     config = parse_config(store.read_bytes("study.yaml").decode(), name=f"{directory}/study.yaml")
     dataset = open_checked(config)
-    with connected(address):
+    with connected(address), _alone(directory):
         return _Session(config, store, dataset, progress).run()
 
 
@@ -85,7 +86,7 @@ class _Session:
 
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
-        self.slot = slot_for(config, ray.cluster_resources())
+        self.slot = slot_for(config, nodes())
         self.events = store.trial_events()
 
     def run(self) -> Outcome:
@@ -106,10 +107,10 @@ class _Session:
         # What the features cost when the study began is what is charged, also after resuming.
         costs = self.store.feature_costs() or prepare.feature_costs(self.frozen)
         self.owed = feature_charges(costs, self.config.feature_cost)
-        self.precharged = prepare.precharged(self.config, self.frozen)
+        self.precharged = prepare.precharged(self.config.feature_cost, costs)
         self._refuse_too_little()
         if not self.store.exists("study.yaml"):
-            about = environment(seed=self.config.seed, slots=self._slots(), cluster=ray.cluster_resources())
+            about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
             self._write_beginning(info, costs, about)
         self.boards = Boards(Path(self.store.location) / "tensorboard", self.owed)
         self.boards.replay(self.events)
@@ -119,7 +120,10 @@ class _Session:
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
             self.store.write_record(f"features/{cost.key}.json", cost)
-        self.store.write_bytes("study.yaml", self.config.to_yaml().encode())  # last: it makes the directory a study
+        # Last, because it makes the directory a study; with the slot that `auto` came to, so that resuming keeps it.
+        slot = SlotConfig(cpus=self.slot.cpus, gpus=self.slot.gpus)
+        resolved = self.config.model_copy(update={"slot": slot})
+        self.store.write_bytes("study.yaml", resolved.to_yaml().encode())
 
     def _refuse_other_data(self, info: DataInfo) -> None:
         if not self.store.exists("data.json"):
@@ -163,11 +167,14 @@ class _Session:
             inputs = prepare.search_inputs(self.config, self.dataset, self.frozen)
             with self._phase("search"):
                 self._run(turns, inputs)
-                self._record_exhaustion(turns)
+        self._record_exhaustion(turns)
         self.events = self.store.trial_events()
 
     def _record_exhaustion(self, turns: EqualTimeTurns) -> None:
+        known = {(it.approach, it.replicate) for it in self.store.phase_events() if it.event == "exhausted"}
         for account, reason in turns.exhausted.items():
+            if (account.approach, account.replicate) in known:
+                continue
             self.store.write_phase_event(
                 PhaseEvent(
                     phase="search",
@@ -191,7 +198,7 @@ class _Session:
 
     def _final_runs(self) -> None:
         predicted = {Path(name).stem for name in self.store.names("predictions", ".parquet")}
-        turns = final_turns(self.config, self.events, predicted)
+        turns = final_turns(self.config, self.events, predicted, self.precharged)
         self.progress.final(len(turns))
         if not turns:
             return
@@ -218,7 +225,7 @@ class _Session:
             self.boards.close()
 
     def _slots(self) -> int:
-        return slots_of(ray.cluster_resources(), self.slot)
+        return slots_of(nodes(), self.slot)
 
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
@@ -227,6 +234,16 @@ class _Session:
         self.store.write_phase_event(PhaseEvent(phase=phase, event="started", slots=slots))
         yield
         self.store.write_phase_event(PhaseEvent(phase=phase, event="finished"))
+
+
+@contextmanager
+def _alone(directory: str) -> Iterator[None]:
+    """Keep a second process from running the same study at the same time."""
+    try:
+        with FileLock(Path(directory) / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise StudyError(f"{directory}: another process runs this study; wait for it, or stop it first") from error
 
 
 def open_checked(config: StudyConfig) -> Dataset:

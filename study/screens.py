@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from analysis.ledger import best_trial
 from analysis.records import StudyRecords, trial_table
 from study.progress import duration
 
@@ -59,7 +60,7 @@ def show_status(records: StudyRecords, accounts: dict[str, Account], console: Co
     for name, account in accounts.items():
         own = trials[trials.approach == name]
         searched = own[own.phase == "search"]
-        best = searched.best_accuracy.dropna()
+        best = best_trial(searched)
         table.add_row(
             name,
             f"{account.charged_s:.0f} / {account.budget_s:.0f} s",
@@ -67,7 +68,7 @@ def show_status(records: StudyRecords, accounts: dict[str, Account], console: Co
             str(int(searched.status.isin(["running", "lost"]).sum())),
             str(account.cut),
             str(account.failed),
-            f"{best.max():.3f}" if len(best) else "-",
+            "-" if best is None else f"{best.best_accuracy:.3f}",
             str(int(own.test_accuracy.notna().sum())),
         )
     console.print(table)

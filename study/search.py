@@ -83,7 +83,7 @@ class Sampler:
     @property
     def exhausted(self) -> str | None:
         """Why there is no further configuration, or None while there is one."""
-        if self._config.max_trials is not None and self.index >= self._config.max_trials:
+        if self.index >= self._config.max_trials:
             return f"max_trials: {self._config.max_trials}"
         size = space_size(self._config.varied)
         if size <= SMALL_SPACE and sum(map(self._in_space, self._params)) >= size:
@@ -206,7 +206,7 @@ class EqualTimeTurns:
 
     def resume(self, events: list[TrialEvent]) -> None:
         """Take over what an earlier session left: finished trials count, interrupted ones go on first."""
-        last = {event.trial: event for event in events}
+        last = {event.trial: event for event in sorted(events, key=lambda event: event.order)}
         started = [event for event in events if event.event == "started" and event.phase == "search"]
         for first in sorted(started, key=lambda event: event.index):
             account = Account(first.approach, first.replicate)
@@ -226,7 +226,9 @@ class EqualTimeTurns:
         return [
             account
             for account in self.ledger.accounts
-            if self._samplers[account].exhausted is None and self.ledger.can_start(account)
+            if self._samplers[account].exhausted is None
+            and self.ledger.can_start(account)
+            and self.ledger.left_s(account) > self.precharged_s.get(account.approach, 0.0)
         ]
 
     def _next_account(self) -> Account | None:

@@ -29,7 +29,8 @@ class Boards:
     """A listener that writes each trial's curves, and each approach's incumbent, below a folder.
 
     search/<trial>, final/<trial>: one trial each, with its hyperparameters and best accuracy for the HParams tab.
-    incumbent/<approach>: the best validation accuracy so far against all seconds the approach has been charged.
+    incumbent/<approach>: the best validation accuracy so far against all seconds the approach has been charged; a
+        repeated search has one for each replicate, <approach>-r1 and so on.
 
     Args:
         folder: where the event files go.
@@ -40,9 +41,9 @@ class Boards:
         self._folder = folder
         self._writers: dict[str, SummaryWriter] = {}
         self._params: dict[str, dict[str, HyperparameterValue]] = {}
-        self._charged = dict(charged_s)
+        self._charged = dict(charged_s)  # by search
         self._seen: dict[str, float] = {}  # charged seconds by trial, as last heard
-        self._incumbents: dict[str, float] = {}
+        self._incumbents: dict[str, float] = {}  # by search
 
     def __call__(self, event: TrialEvent) -> None:
         """Write what one event adds to the curves."""
@@ -81,22 +82,18 @@ class Boards:
                 writer.add_scalar(tag, value, round(event.epoch), walltime=event.charged_s)
 
     def _incumbent_point(self, event: TrialEvent) -> None:
-        added_s = event.charged_s - self._seen.get(event.trial, 0.0)
-        self._seen[event.trial] = event.charged_s
-        self._charged[event.approach] = self._charged.get(event.approach, 0.0) + added_s
-        best = self._incumbents.get(event.approach, 0.0)
+        before_s = self._seen.get(event.trial, 0.0)
+        self._seen[event.trial] = max(before_s, event.charged_s)  # what was lost and is done again counts once
+        search = event.approach + (f"-r{event.replicate}" if event.replicate else "")
+        self._charged[search] = self._charged.get(search, 0.0) + self._seen[event.trial] - before_s
+        best = self._incumbents.get(search, 0.0)
         if event.best_accuracy is None or (event.best_accuracy <= best and event.event not in ENDINGS):
             return
-        run = f"incumbent/{event.approach}"
-        if event.approach not in self._incumbents:
-            self._writer(run).add_scalar("accuracy/valid", 0.0, 0, walltime=0.0)
-        self._incumbents[event.approach] = max(best, event.best_accuracy)
-        self._writer(run).add_scalar(
-            "accuracy/valid",
-            self._incumbents[event.approach],
-            event.index + 1,
-            walltime=self._charged[event.approach],
-        )
+        writer = self._writer(f"incumbent/{search}")
+        if search not in self._incumbents:
+            writer.add_scalar("accuracy/valid", 0.0, 0, walltime=0.0)
+        self._incumbents[search] = max(best, event.best_accuracy)
+        writer.add_scalar("accuracy/valid", self._incumbents[search], event.index + 1, walltime=self._charged[search])
 
     def _hyperparameters(self, event: TrialEvent) -> None:
         scores = {

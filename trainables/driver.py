@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -44,8 +44,8 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Best:
-    accuracy: float
+class _Kept:
+    accuracy: float | None  # None where nothing validates
     at_s: float
     state: Mapping[str, object]
 
@@ -55,7 +55,8 @@ class Driver:
 
     Args:
         approach: what to train.
-        valid: what to validate on; None: the last state is kept, as nothing is there to choose by.
+        valid: what to validate on, to keep the best state; None: the latest state is kept, as nothing is there to
+            choose by.
         allowance_s: charged seconds after which the trial ends.
         clock: charges the steps and the validations.
     """
@@ -65,19 +66,19 @@ class Driver:
         self.valid = valid
         self.allowance_s = allowance_s
         self.clock = clock
-        self.best: _Best | None = None
+        self.kept: _Kept | None = None
         self.steps = 0
         self._diverged = False
         self._pending: list[Step] = []  # steps since the last validation
-        self._pending_s = 0.0
         self._s_per_cost = 0.0  # of the slowest of the recent steps
+        self._s_per_example = 0.0  # of the latest step
         self._validation_s: float | None = None
 
     def advance(self, *, for_s: float = math.inf) -> Report:
         """Train until the next validation is done, the trial ends, or `for_s` more seconds are charged."""
         pause_at = self.clock.charged_s + for_s
-        while self.approach.epoch < self.approach.epochs:
-            if not self._next_step_fits():
+        while not self._trained():
+            if not self._fits(self._s_per_cost * self.approach.next_cost + self._expected_validation_s()):
                 return self._end("cut")
             step = self._step()
             if step.loss is not None and not math.isfinite(step.loss):
@@ -85,43 +86,46 @@ class Driver:
                 return self._report("diverged")
             if not self._in_time:
                 return self._report("cut")
-            if self._validation_due():
-                scores = self._validate()
-                return self._report("finished" if self._trained else "validated", scores)
+            if self._trained():
+                return self._end("finished")
+            if self._at_milestone():
+                scores = self._keep_or_not()
+                if scores is not None:
+                    return self._report("validated", scores)
             if self.clock.charged_s >= pause_at:
                 return self._report("heartbeat")
-        return self._end("finished")
+        return self._report("finished")
 
     @property
     def usable(self) -> bool:
-        """Whether there is a state to predict with: a validated one, or the last one where nothing validates."""
-        return self.best is not None or (self.valid is None and self.steps > 0 and not self._diverged)
+        """Whether there is a state to predict with, reached in time."""
+        return self.kept is not None
 
     def keep_best(self) -> None:
-        """Put the best validated state into the approach, if there is one."""
-        if self.best is not None:
-            self.approach.load_model_state(self.best.state)
+        """Put the state that was kept back into the approach."""
+        if self.kept is not None:
+            self.approach.load_model_state(self.kept.state)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on after a crash as if nothing had happened."""
         return {
             "approach": self.approach.training_state(),
             "charged_s": self.clock.charged_s,
-            "best": None if self.best is None else (self.best.accuracy, self.best.at_s, self.best.state),
+            "kept": None if self.kept is None else (self.kept.accuracy, self.kept.at_s, self.kept.state),
             "steps": self.steps,
-            "pending": [(step.loss, step.accuracy, step.lr, step.examples) for step in self._pending],
-            "timing": (self._pending_s, self._s_per_cost, self._validation_s),
+            "pending": [astuple(step) for step in self._pending],
+            "timing": (self._s_per_cost, self._s_per_example, self._validation_s),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
         self.approach.load_training_state(state["approach"])
         self.clock.charged_s = state["charged_s"]
-        self.best = None if state["best"] is None else _Best(*state["best"])
+        self.kept = None if state["kept"] is None else _Kept(*state["kept"])
         self.steps = state["steps"]
         self._pending = [Step(*step) for step in state["pending"]]
-        self._pending_s, self._s_per_cost, self._validation_s = state["timing"]
+        self._s_per_cost, self._s_per_example, self._validation_s = state["timing"]
 
-    @property
     def _trained(self) -> bool:
         return self.approach.epoch >= self.approach.epochs
 
@@ -129,21 +133,20 @@ class Driver:
     def _in_time(self) -> bool:
         return self.clock.charged_s <= self.allowance_s
 
-    def _next_step_fits(self) -> bool:
-        step_s = self._s_per_cost * self.approach.next_cost
-        return self.clock.charged_s + step_s + self._expected_validation_s() <= self.allowance_s
+    def _fits(self, seconds: float) -> bool:
+        return self.clock.charged_s + seconds <= self.allowance_s
 
     def _expected_validation_s(self) -> float:
         """As long as the last one; before the first, as if classifying an image took half as long as training on it.
 
-        A training step is about three forward passes; the very first one, which warms up, takes several times longer.
+        A training step is about three forward passes. Of the very first step, which warms up and takes several times as
+        long as the others, nothing is concluded.
         """
         if self.valid is None:
             return 0.0
         if self._validation_s is not None:
             return self._validation_s
-        trained = sum(step.examples for step in self._pending)
-        return 0.5 * self._pending_s * len(self.valid) / trained if trained else 0.0
+        return 0.5 * self._s_per_example * len(self.valid) if self.steps > 1 else 0.0
 
     def _step(self) -> Step:
         cost, before = self.approach.next_cost, self.clock.charged_s
@@ -151,38 +154,46 @@ class Driver:
             step = self.approach.step()
         took_s = self.clock.charged_s - before
         s_per_cost = took_s / cost
-        # The very first step also warms caches up; later a slow step is forgotten by halves.
+        # A slow step is forgotten by halves, but the very first at once: it also warms caches up.
         self._s_per_cost = s_per_cost if self.steps < 2 else max(s_per_cost, (self._s_per_cost + s_per_cost) / 2)
+        self._s_per_example = took_s / step.examples if step.examples else 0.0
         self.steps += 1
         self._pending.append(step)
-        self._pending_s += took_s
         return step
 
-    def _validation_due(self) -> bool:
-        if self.valid is None or self.approach.epoch != int(self.approach.epoch):
+    def _at_milestone(self) -> bool:
+        """Whether an epoch has just ended after which the state is looked at: at most VALIDATIONS times in a trial."""
+        if self.approach.epoch != int(self.approach.epoch):
             return False
-        every = math.ceil(self.approach.epochs / VALIDATIONS)
-        return self._trained or int(self.approach.epoch) % every == 0
+        return int(self.approach.epoch) % math.ceil(self.approach.epochs / VALIDATIONS) == 0
 
-    def _validate(self) -> tuple[float | None, float]:
-        assert self.valid is not None
+    def _end(self, event: Literal["finished", "cut"]) -> Report:
+        """End the trial, looking at its last state if that fits, or if there is no other."""
+        unseen = bool(self._pending)
+        if unseen and (self.kept is None or self._fits(self._expected_validation_s())):
+            return self._report(event, self._keep_or_not())
+        return self._report(event)
+
+    def _keep_or_not(self) -> tuple[float | None, float] | None:
+        """Validate, and keep the state if it came in time and is the best so far; without validation, keep it."""
+        if self.valid is None:
+            self.kept = _Kept(None, self.clock.charged_s, self.approach.model_state())
+            return None
         before = self.clock.charged_s
         with self.clock.charging():
             loss, accuracy = score(self.approach, self.valid)
         self._validation_s = self.clock.charged_s - before
-        if self._in_time and (self.best is None or accuracy > self.best.accuracy):
-            self.best = _Best(accuracy, self.clock.charged_s, self.approach.model_state())
+        self._diverged = loss is not None and not math.isfinite(loss)  # the weights broke in the last update
+        best = self.kept.accuracy if self.kept is not None else None
+        if self._in_time and not self._diverged and (best is None or accuracy > best):
+            self.kept = _Kept(accuracy, self.clock.charged_s, self.approach.model_state())
         return loss, accuracy
 
-    def _end(self, event: Event) -> Report:
-        unseen = bool(self._pending) and self.valid is not None
-        return self._report(event, self._validate() if unseen else None)
-
     def _report(self, event: Event, scores: tuple[float | None, float] | None = None) -> Report:
+        if self._diverged:
+            event, scores = "diverged", None
         valid_loss, valid_accuracy = scores or (None, None)
         charged_s = self.clock.charged_s
-        losses = [step.loss for step in self._pending if step.loss is not None]
-        accuracies = [step.accuracy for step in self._pending if step.accuracy is not None]
         report = Report(
             event=event,
             charged_s=min(charged_s, self.allowance_s),
@@ -190,16 +201,22 @@ class Driver:
             epoch=self.approach.epoch,
             steps=self.steps,
             lr=self._pending[-1].lr if self._pending else None,
-            train_loss=float(np.mean(losses)) if losses and np.isfinite(losses).all() else None,
-            train_accuracy=float(np.mean(accuracies)) if accuracies else None,
+            train_loss=_mean([step.loss for step in self._pending]),
+            train_accuracy=_mean([step.accuracy for step in self._pending]),
             valid_loss=valid_loss,
             valid_accuracy=valid_accuracy,
-            best_accuracy=self.best.accuracy if self.best else None,
-            best_at_s=self.best.at_s if self.best else None,
+            best_accuracy=self.kept.accuracy if self.kept else None,
+            best_at_s=self.kept.at_s if self.kept else None,
         )
         if scores is not None:
-            self._pending, self._pending_s = [], 0.0
+            self._pending = []
         return report
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """Mean of the values there are; None for none, or if one is not finite."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and np.isfinite(known).all() else None
 
 
 def score(approach: Approach, examples: Examples) -> tuple[float | None, float]:

@@ -7,6 +7,7 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
@@ -26,6 +27,8 @@ from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.features import frozen_features
 from trainables.sgd import in_bfloat16
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 10.0
 CHECKPOINT_EVERY_S = 30.0
@@ -69,6 +72,10 @@ class Slot:
     gpus: float
 
 
+class DeliveryError(Exception):
+    """The predictions of a final run could not be written; the run is fine, so it is tried again."""
+
+
 Deliver = Callable[[TrialSpec, Predictions, Probabilities], None]
 
 
@@ -98,6 +105,8 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         """Train until the next validation, heartbeat or end; see Report for what comes back."""
         try:
             return self._advance()
+        except (torch.AcceleratorError, DeliveryError):  # not the trial's fault: Tune tries again in a new process
+            raise
         except Exception as error:  # a trial's failure is a result like any other
             self._store.delete()
             return self._result({"event": "failed", "reason": one_line(error), "done": True})
@@ -115,6 +124,8 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         self._saved_at_s = 0.0
         self._began = time.monotonic()
         self._charged_before = 0.0
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()  # what the trial before left, or this one would find less room
 
     def _advance(self) -> dict[str, Any]:
         resumed_at_s = None
@@ -127,9 +138,15 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
                 result["test_accuracy"], result["probabilities"] = self._evaluate(self._driver)
             self._store.delete()
         elif report.charged_s - self._saved_at_s >= CHECKPOINT_EVERY_S:
-            self._store.save(self._driver.state())
+            self._save(self._driver)
             self._saved_at_s = report.charged_s
         return self._result(result)
+
+    def _save(self, driver: Driver) -> None:
+        try:
+            self._store.save(driver.state())
+        except OSError as error:  # a trial that cannot save goes on; only a crash would make it lose something
+            logger.warning("%s: no checkpoint written (%s)", self._spec.trial, one_line(error))
 
     def _make_driver(self) -> tuple[Driver, float]:
         spec, inputs = self._spec, self._inputs[self._spec.approach]
@@ -156,9 +173,17 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         driver.keep_best()
         driver.approach.calibrate()
         predictions = driver.approach.predict(self._test_inputs(inputs, inputs.test.inputs))
+        if predictions.probabilities is not None and not np.isfinite(predictions.probabilities).all():
+            raise FloatingPointError("the kept state predicts probabilities that are not finite")
         if self._deliver is not None:
-            self._deliver(self._spec, predictions, driver.approach.probabilities)
+            self._hand_over(self._deliver, predictions, driver.approach.probabilities)
         return float((predictions.labels == inputs.test.labels).mean()), driver.approach.probabilities
+
+    def _hand_over(self, deliver: Deliver, predictions: Predictions, probabilities: Probabilities) -> None:
+        try:
+            deliver(self._spec, predictions, probabilities)
+        except Exception as error:
+            raise DeliveryError(f"{self._spec.trial}: predictions not written ({one_line(error)})") from error
 
     def _test_inputs(self, inputs: Inputs, images: np.ndarray) -> np.ndarray:
         if inputs.backbone is None:
@@ -169,15 +194,17 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         ).values
 
     def _result(self, result: dict[str, Any]) -> dict[str, Any]:
-        worked_s = self._driver.clock.charged_s if self._driver else self._charged_before
-        passed_s = time.monotonic() - self._began
-        return {
+        about: dict[str, Any] = {
             "trial": self._spec.trial,
-            "charged_s": min(worked_s, self._spec.allowance_s),
-            "uncharged_s": max(0.0, passed_s - (worked_s - self._charged_before)),
             "host": platform.node(),
             "device": torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu",
-        } | result
+        }
+        if self._driver is not None:  # else nothing was charged in this process; what earlier ones charged stands
+            worked_s = self._driver.clock.charged_s
+            passed_s = time.monotonic() - self._began
+            about["charged_s"] = min(worked_s, self._spec.allowance_s)
+            about["uncharged_s"] = max(0.0, passed_s - (worked_s - self._charged_before))
+        return about | result
 
 
 class CheckpointStore:
@@ -200,10 +227,14 @@ class CheckpointStore:
         part.replace(self._path)
 
     def load(self) -> dict[str, Any] | None:
-        """The checkpoint, or None where there is none."""
+        """The checkpoint, or None where there is none, or none that can be read."""
         if not self._path.exists():
             return None
-        state: dict[str, Any] = torch.load(self._path, weights_only=False)
+        try:
+            state: dict[str, Any] = torch.load(self._path, weights_only=False)
+        except Exception as error:  # whatever a damaged pickle raises; the trial then starts from the beginning
+            logger.warning("%s: left out as damaged (%s)", self._path, one_line(error))
+            return None
         return state
 
     def delete(self) -> None:
