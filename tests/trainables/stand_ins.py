@@ -55,7 +55,7 @@ class FakeApproach(Approach):
         accuracy: Callable[[int], float] = lambda steps: steps / 100,
         losses: Mapping[int, float] | None = None,
         costs: Sequence[float] = (1.0,),
-        examples: int = 200,
+        examples: int = 100,
     ) -> None:
         self.ticker = ticker
         self.steps_per_epoch = steps_per_epoch
@@ -139,4 +139,4 @@ def image_task(**options: Any) -> Task:
 
 
 def feature_task(count: int = 60, **options: Any) -> Task:
-    return Task(features(count, **options), features(30, seed=1), CLASSES)
+    return Task(features(count, **options), features(30, seed=1, **options), CLASSES)

@@ -102,8 +102,8 @@ class TestAllowance:
         assert not driver.usable
 
     def test_time_is_kept_back_for_the_first_validation(self):
-        """By training alone: 100 validation images at 50 images a second of training take 2 s."""
-        report = run(driver_of(fake(steps_per_epoch=10, examples=50), allowance_s=8.0))[-1]
+        """100 validation images, at twice the 25 images a second of training, are expected to take 2 s."""
+        report = run(driver_of(fake(steps_per_epoch=10, examples=25), allowance_s=8.0))[-1]
         assert (report.event, report.steps, report.valid_accuracy, report.charged_s) == ("cut", 6, 0.06, 6.5)
 
     def test_the_slow_first_step_is_not_held_against_the_others(self):

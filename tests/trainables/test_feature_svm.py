@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from stand_ins import BUNDLED, CLASSES, feature_task, features
+
+from trainables.approach import Examples, Task
+from trainables.feature_svm import (
+    WHOLE_AT_ONCE,
+    FeatureSVM,
+    FeatureSVMHyperparameters,
+    FeatureSVMSettings,
+    class_leading_order,
+    stages,
+)
+
+
+def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: object) -> FeatureSVM:
+    return FeatureSVM(
+        task,
+        FeatureSVMSettings(image_size=(32, 32), backbone=BUNDLED),
+        FeatureSVMHyperparameters(**hyperparameters),
+        seed=seed,
+        device=torch.device("cpu"),
+    )
+
+
+def fitted(task: Task, **options: object) -> FeatureSVM:
+    approach = feature_svm(task, **options)
+    while approach.epoch < approach.epochs:
+        approach.step()
+    return approach
+
+
+def decision_values(approach: FeatureSVM, inputs: np.ndarray) -> np.ndarray:
+    values: np.ndarray = approach.model_state()["classifier"].decision_function(inputs)
+    return values
+
+
+def in_its_order(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """The training examples as the approach shuffles them: libsvm's rounding depends on their order."""
+    order = class_leading_order(task.train.labels, np.random.default_rng(0))
+    return task.train.inputs[order], task.train.labels[order]
+
+
+class TestFit:
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_with_the_defaults_is_exactly_scikit_learns_svc(self, scaled):
+        task = feature_task(90, spread=1.5)
+        reference = make_pipeline(StandardScaler(), SVC()) if scaled else SVC()
+        reference.fit(*in_its_order(task))
+        approach = fitted(task, scaling=scaled)
+        np.testing.assert_array_equal(
+            decision_values(approach, task.valid.inputs), reference.decision_function(task.valid.inputs)
+        )
+        np.testing.assert_array_equal(approach.predict(task.valid.inputs).labels, reference.predict(task.valid.inputs))
+
+    @pytest.mark.parametrize("kernel", ["rbf", "linear"])
+    def test_takes_gamma_in_units_of_scikit_learns_scale(self, kernel):
+        task = feature_task(90, spread=1.5)
+        X = task.train.inputs.astype(np.float64)
+        reference = SVC(C=3, kernel=kernel, gamma=0.5 / (X.shape[1] * X.var())).fit(*in_its_order(task))
+        np.testing.assert_allclose(
+            decision_values(fitted(task, C=3, kernel=kernel, gamma=0.5), task.valid.inputs),
+            reference.decision_function(task.valid.inputs),
+        )
+
+    def test_of_features_that_are_all_the_same_does_not_fail(self):
+        same = Examples(np.ones((9, 4), dtype=np.float32), np.arange(9) % CLASSES)
+        assert len(fitted(Task(same, None, CLASSES)).predict(same.inputs).labels) == 9
+
+    @pytest.mark.parametrize("wrong", [{"C": 0}, {"gamma": -1}, {"kernel": "poly"}, {"C": float("inf")}])
+    def test_refuses_values_out_of_range(self, wrong):
+        with pytest.raises(ValidationError):
+            FeatureSVMHyperparameters(**wrong)
+
+
+class TestStages:
+    @given(st.integers(2, 10**7))
+    def test_grow_fourfold_to_everything_from_at_most_what_is_fitted_at_once(self, examples):
+        sizes = stages(examples)
+        assert sizes[-1] == examples
+        assert sizes[0] <= WHOLE_AT_ONCE
+        assert all(smaller == larger // 4 for smaller, larger in itertools.pairwise(sizes))
+
+    def test_a_small_set_is_fitted_at_once(self):
+        assert stages(WHOLE_AT_ONCE) == [WHOLE_AT_ONCE]
+        assert stages(WHOLE_AT_ONCE + 1) == [256, 1025]
+
+    def test_the_boats_take_two_fits(self):
+        assert stages(3474) == [868, 3474]
+
+    def test_the_last_one_equals_fitting_everything_at_once(self):
+        task = feature_task(1200, spread=1.5)
+        approach = feature_svm(task)
+        assert approach.epochs == 2
+        approach.step()
+        after_one = decision_values(approach, task.valid.inputs)
+        approach.step()
+        at_once = SVC().fit(*in_its_order(task)).decision_function(task.valid.inputs)
+        np.testing.assert_array_equal(decision_values(approach, task.valid.inputs), at_once)
+        assert (after_one != at_once).any()
+
+    def test_each_costs_the_square_of_its_examples(self):
+        approach = feature_svm(feature_task(1200))
+        costs = [approach.next_cost]
+        approach.step()
+        costs.append(approach.next_cost)
+        assert costs == [300**2, 1200**2]
+
+
+class TestOrder:
+    @given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(0, 99))
+    def test_starts_with_one_example_of_each_class_and_holds_everything_once(self, labels, seed):
+        labels = np.array(labels)
+        order = class_leading_order(labels, np.random.default_rng(seed))
+        assert sorted(order) == list(range(len(labels)))
+        classes = set(labels)
+        assert set(labels[order[: len(classes)]]) == classes
+
+    def test_even_the_first_fit_knows_a_class_of_one_example(self):
+        train = features(1200)
+        train.labels[:] = train.labels % 2
+        train.labels[700] = 2
+        approach = feature_svm(Task(train, None, CLASSES), seed=3)
+        approach.step()
+        assert list(approach.model_state()["classifier"].classes_) == [0, 1, 2]
+
+    def test_depends_on_the_seed(self):
+        labels = np.arange(50) % 5
+        one, same, other = (class_leading_order(labels, np.random.default_rng(seed)) for seed in (0, 0, 1))
+        assert (one == same).all()
+        assert (one != other).any()
+
+
+class TestCalibration:
+    def test_there_are_no_probabilities_before_it(self):
+        task = feature_task()
+        approach = fitted(task)
+        assert approach.probabilities == "none"
+        assert approach.predict(task.valid.inputs).probabilities is None
+
+    def test_gives_probabilities_and_leaves_the_decisions_as_they_were(self):
+        task = feature_task(spread=2.0)
+        approach = fitted(task)
+        inputs = features(200, seed=2, spread=2.0).inputs
+        before = approach.predict(inputs).labels
+        approach.calibrate()
+        after = approach.predict(inputs)
+        assert approach.probabilities == "calibrated_on_validation"
+        assert (after.labels == before).all()
+        assert after.probabilities.shape == (200, CLASSES)
+        np.testing.assert_allclose(after.probabilities.sum(axis=1), 1, atol=1e-6)
+
+    def test_makes_likely_what_the_validation_images_show_to_be_right(self):
+        task = Task(features(300, spread=1.5), features(300, seed=1, spread=1.5), CLASSES)
+        approach = fitted(task)
+        approach.calibrate()
+        predictions = approach.predict(features(3000, seed=2, spread=1.5).inputs)
+        right = (predictions.labels == np.arange(3000) % CLASSES).mean()
+        assert predictions.probabilities.max(axis=1).mean() == pytest.approx(right, abs=0.05)
+
+    def test_makes_do_with_one_validation_image_of_a_class(self):
+        approach = fitted(Task(features(60), features(CLASSES, seed=1), CLASSES))
+        approach.calibrate()
+        assert np.isfinite(approach.predict(features(9).inputs).probabilities).all()
+
+    def test_of_two_classes_gives_two_columns(self):
+        two = [Examples(one.inputs, one.labels % 2) for one in (features(40), features(20, seed=1))]
+        approach = fitted(Task(*two, 2))
+        approach.calibrate()
+        assert approach.predict(two[0].inputs).probabilities.shape == (40, 2)
+
+    def test_without_validation_images_there_is_none(self):
+        approach = fitted(Task(features(60), None, CLASSES))
+        approach.calibrate()
+        assert approach.probabilities == "none"
+
+    def test_a_further_fit_or_another_model_makes_it_void(self):
+        approach = feature_svm(feature_task(1200))
+        approach.step()
+        approach.calibrate()
+        approach.step()
+        assert approach.probabilities == "none"
+        approach.calibrate()
+        approach.load_model_state(approach.model_state())
+        assert approach.probabilities == "none"
