@@ -124,17 +124,26 @@ def report(directory: Directory) -> None:
 @app.command()
 def board(
     directory: Directory,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Also every trial of the search, and all of them in the HParams tab.")
+    ] = False,
     port: Annotated[int, typer.Option(help="Port to serve on.")] = 6006,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
 ) -> None:
-    """Show a study's curves in TensorBoard, until Ctrl-C."""
+    """Show a study's curves in TensorBoard, until Ctrl-C: each approach's incumbent, and the final runs.
+
+    The horizontal axis "Relative" is charged time. TensorBoard draws up to 40 runs at once by itself; with --trials
+    there are usually more, so tick the ones to see.
+    """
     from analysis.records import read_study
 
     read_study(directory)  # refuses what is no study
-    folder = Path(directory) / "tensorboard"
+    folder = Path(directory).absolute() / "tensorboard"
     if not folder.is_dir():
         raise RecordsError(f"{folder}: no curves there yet; they appear when the search begins")
-    sys.argv = ["tensorboard", "--logdir", str(folder), "--port", str(port), "--host", host]
+    shown = ("incumbent", "final", "search") if trials else ("incumbent", "final")
+    spec = ",".join(f"{name}:{folder / name}" for name in shown)
+    sys.argv = ["tensorboard", "--logdir_spec", spec, "--port", str(port), "--host", host]
     from tensorboard.main import run_main
 
     run_main()
