@@ -15,6 +15,7 @@ from math import ceil
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -167,7 +168,7 @@ def draw_confusion(study: StudySummary, approach: ApproachSummary) -> Drawing | 
     shown = _most_confused(test.confusion)
     counts = test.confusion[np.ix_(shown, shown)]
     share = counts / np.maximum(test.confusion.sum(axis=1)[shown, None], 1e-9)
-    names = [_short(data.classes[c]) for c in shown]
+    names = [_class_label(data.classes, c) for c in shown]
     side = 1.6 + 0.29 * len(shown)
     figure, ax = _figure(side, side + 1.2)
     ax.grid(visible=False)
@@ -262,6 +263,14 @@ def _write_cells(ax: Axes, counts: NDArray[np.float64], share: NDArray[np.float6
         text = f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
         colour = "white" if share[row, column] > 0.55 else "black"
         ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7, color=colour)
+
+
+def _class_label(classes: Sequence[str], index: int) -> str:
+    """A class's name, or its index where the font lacks one of its characters (the table of classes has the names)."""
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    if not all(font.get_char_index(ord(character)) for character in classes[index]):
+        return str(index)
+    return _short(classes[index]).replace("$", r"\$")  # between two of them Matplotlib reads formulas
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 import pandas as pd
 
-from analysis.records import HyperparameterValue, PhaseEvent, StudyRecords, feature_charges
+from analysis.records import HyperparameterValue, PhaseEvent, StudyRecords, costs_by_approach, feature_charges
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Account:
 
     Attributes:
         charged_s: charged trials and frozen features; never more than `budget_s`.
-        feature_s: the part of it owed once for frozen features (rule `first_use`).
+        feature_s: the part of it for frozen features: owed once (rule `first_use`), or by each trial (`every_trial`).
         refunded_s: reserved by trials that ended before their allowance.
         overshoot_s: worked past an allowance, thrown away and not charged.
         uncharged_s: building networks, checkpoints, waiting. lost_s: worked, then lost to a crash.
@@ -60,7 +60,7 @@ class Incumbent:
     """The best validated trial of one approach in one replicate.
 
     Attributes:
-        at_s: charged seconds of the approach when this trial reached its best.
+        at_s: charged seconds of the approach when it first reached this accuracy, with this trial or an equal one.
     """
 
     replicate: int
@@ -77,8 +77,8 @@ class Search:
     Attributes:
         wall_seconds: of its sessions together (one, and one more for each time it was resumed).
         slots: trials that could run at once, in the last session.
-        utilisation: seconds charged by its trials over slots x wall seconds; None before the first second. Frozen
-            features are left out: they were extracted before the search began.
+        utilisation: seconds that its trials worked and were charged for, over slots x wall seconds; None before the
+            first second. Frozen features are left out: they were extracted before the search began.
         charged_spread: (most - least) / budget of the seconds charged, over the approaches that did not run out of
             configurations; None if fewer than two remain.
     """
@@ -91,11 +91,12 @@ class Search:
 
 def accounts(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Account]:
     """The account of every approach in the study file; `trials` is records.trial_table of the study's events."""
-    owed = feature_charges(records.features, records.settings.feature_cost)
-    budget = records.settings.budget.search_seconds * records.settings.replicates
+    rule = records.settings.feature_cost
+    costs = costs_by_approach(records.features)
+    once, each = (costs if rule == of else {} for of in ("first_use", "every_trial"))
     searched = trials[trials.phase == "search"]
     return {
-        name: _account(searched[searched.approach == name], owed.get(name, 0.0), budget, _exhausted(records, name))
+        name: _account(records, searched[searched.approach == name], name, once.get(name, 0.0), each.get(name, 0.0))
         for name in records.settings.approaches
     }
 
@@ -107,12 +108,17 @@ def best_trial(trials: pd.DataFrame) -> pd.Series | None:
 
 
 def incumbent_curve(events: pd.DataFrame, *, replicate: int, start_s: float = 0.0) -> Curve:
-    """The curve of one approach's search events in one replicate, from `start_s` seconds charged before them."""
+    """The curve of one approach's search events in one replicate, from `start_s` seconds charged before them.
+
+    What a failed trial had reached is left out, as it never becomes the incumbent. Seconds that were lost to a crash
+    and done again count once, where they were first charged.
+    """
     ordered = events.sort_values(["time", "trial", "order"])
-    charged = ordered.charged_s - ordered.groupby("trial").charged_s.shift(fill_value=0.0)
-    points = pd.DataFrame(
-        {"seconds": start_s + charged.cumsum(), "best": ordered.best_accuracy.astype(float), "trial": ordered.trial}
-    )
+    so_far = ordered.groupby("trial").charged_s.cummax()
+    charged = so_far - so_far.groupby(ordered.trial).shift(fill_value=0.0)
+    failed = ordered.trial.isin(ordered.trial[ordered.event == "failed"])
+    best = ordered.best_accuracy.astype(float).mask(failed)
+    points = pd.DataFrame({"seconds": start_s + charged.cumsum(), "best": best, "trial": ordered.trial})
     before = points.best.cummax().ffill().shift()
     rises = points[points.best.notna() & (before.isna() | (points.best > before))]
     if rises.empty:
@@ -150,7 +156,7 @@ def search_summary(records: StudyRecords, trials: pd.DataFrame, of: dict[str, Ac
     sessions = _sessions(records)
     wall = sum(seconds for seconds, _ in sessions)
     capacity = sum(seconds * slots for seconds, slots in sessions)
-    worked = float(trials[trials.phase == "search"].charged_s.sum())
+    worked = sum(account.charged_s - account.feature_s for account in of.values())
     spent = [account.charged_s for account in of.values() if account.exhausted is None]
     budget = records.settings.budget.search_seconds * records.settings.replicates
     return Search(
@@ -161,12 +167,13 @@ def search_summary(records: StudyRecords, trials: pd.DataFrame, of: dict[str, Ac
     )
 
 
-def _account(trials: pd.DataFrame, owed: float, budget: float, exhausted: str | None) -> Account:
+def _account(records: StudyRecords, trials: pd.DataFrame, name: str, once_s: float, each_s: float) -> Account:
     ended = trials.status.value_counts()
+    charged = trials.charged_s.astype(float)
     return Account(
-        charged_s=float(trials.charged_s.sum()) + owed,
-        budget_s=budget,
-        feature_s=owed,
+        charged_s=float(charged.sum()) + once_s,
+        budget_s=records.settings.budget.search_seconds * records.settings.replicates,
+        feature_s=once_s + float(charged.clip(upper=each_s).sum()),  # one that failed at once was charged nothing
         refunded_s=float(trials.refunded_s.sum()),
         overshoot_s=float(trials.overshoot_s.sum()),
         uncharged_s=float(trials.uncharged_s.sum()),
@@ -176,7 +183,7 @@ def _account(trials: pd.DataFrame, owed: float, budget: float, exhausted: str | 
         cut=int(ended.get("cut", 0)),
         diverged=int(ended.get("diverged", 0)),
         failed=int(ended.get("failed", 0)),
-        exhausted=exhausted,
+        exhausted=_exhausted(records, name),
     )
 
 

@@ -224,6 +224,8 @@ class StudyRecords:
 
 
 R = TypeVar("R", bound=_Record)
+RESTORE = "restore it from a copy of the study"
+LEAVE_OUT = "delete it, and its trial goes on from the record before it"
 
 
 class Store:
@@ -259,10 +261,7 @@ class Store:
         path = self.path(name)
         try:
             if isinstance(self.fs, fs.LocalFileSystem):
-                self.fs.create_dir(str(PurePosixPath(path).parent), recursive=True)
-                with self.fs.open_output_stream(path + ".part") as stream:
-                    stream.write(content)
-                self.fs.move(path + ".part", path)
+                _write_durably(path, content)
             else:  # an object store puts whole objects
                 with self.fs.open_output_stream(path) as stream:
                     stream.write(content)
@@ -292,11 +291,17 @@ class Store:
     def write_record(self, name: str, record: _Record) -> None:
         self.write_bytes(name, record.model_dump_json(exclude_none=True).encode())
 
-    def read_record(self, name: str, kind: type[R]) -> R:
+    def read_record(self, name: str, kind: type[R], *, mend: str = RESTORE) -> R:
+        """Read one record; `mend` says what to do where it is damaged.
+
+        Raises:
+            RecordsError: it is missing, cannot be read, or is no such record.
+        """
         try:
             return kind.model_validate_json(self.read_bytes(name))
         except ValidationError as error:
-            raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({_first_problem(error)})") from error
+            problem = _first_problem(error)
+            raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({problem}); {mend}") from error
 
     def write_trial_event(self, event: TrialEvent) -> None:
         self.write_record(f"records/{event.trial}/{event.order:04d}-{event.event}.json", event)
@@ -306,8 +311,15 @@ class Store:
         self.write_record(f"phases/{number:04d}-{event.phase}-{event.event}.json", event)
 
     def trial_events(self) -> list[TrialEvent]:
-        """All trial events, in the order they were written."""
-        events = [self.read_record(name, TrialEvent) for name in self.names("records", ".json")]
+        """All trial events, in the order they were written.
+
+        Raises:
+            RecordsError: one is damaged; a trial's last record may be deleted, as if it had not been written yet.
+        """
+        names = self.names("records", ".json")
+        last = {PurePosixPath(name).parent: name for name in names}  # sorted, so the last of each trial stays
+        mends = dict.fromkeys(last.values(), LEAVE_OUT)
+        events = [self.read_record(name, TrialEvent, mend=mends.get(name, RESTORE)) for name in names]
         return sorted(events, key=lambda event: (event.time, event.trial, event.order))
 
     def phase_events(self) -> list[PhaseEvent]:
@@ -457,11 +469,30 @@ def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[
     Only the rule `first_use` owes them here: under `every_trial` they are part of each trial's own `charged_s`, under
     `free` nobody pays.
     """
-    owed: dict[str, float] = {}
-    for feature in features if rule == "first_use" else ():
+    return costs_by_approach(features) if rule == "first_use" else {}
+
+
+def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:
+    """Seconds that the frozen features of each approach cost, whoever pays for them."""
+    costs: dict[str, float] = {}
+    for feature in features:
         for approach in feature.approaches:
-            owed[approach] = owed.get(approach, 0.0) + feature.cost_s
-    return owed
+            costs[approach] = costs.get(approach, 0.0) + feature.cost_s
+    return costs
+
+
+def _write_durably(path: str, content: bytes) -> None:
+    """Write under another name, wait for the disk, then rename.
+
+    A rename may reach the disk before the content does: without the wait, a power cut can leave an empty file under the
+    final name. The other way round, the file is merely not there yet, as if the crash had come a moment earlier.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(f"{path}.part", "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.part", path)
 
 
 def _last(values: pd.Series) -> float | None:

@@ -39,8 +39,8 @@ def write_report(location: str) -> ReportPaths:
         location: the study directory, as a path or a URI.
 
     Raises:
-        RecordsError: it is no study directory, a file in it is damaged, or the final runs do not share their images.
-        ValueError: the test split has fewer than two images or groups.
+        RecordsError: it is no study directory, a file in it is damaged, the final runs do not share their images, or
+            these are fewer than two images or groups.
     """
     study = summarise(read_study(location))
     store, paths = Store(location), ReportPaths("report/report.html", "report/report.md", "report/report.json")

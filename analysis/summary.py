@@ -101,7 +101,8 @@ class PairSummary:
     Attributes:
         p_holm: p corrected for the number of pairs.
         p_equivalence: of the two one-sided tests against the study's margin.
-        detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction).
+        detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction); None
+            where no variance could be estimated.
         seeds: the secondary view, runs paired in the order of their seeds.
     """
 
@@ -109,7 +110,7 @@ class PairSummary:
     p_holm: float
     p_equivalence: float
     verdict: Verdict
-    detectable: float
+    detectable: float | None
     seeds: tuple[SeedPair, ...]
 
 
@@ -142,8 +143,7 @@ def summarise(records: StudyRecords) -> StudySummary:
     """Compute everything that a report says about a study, finished or not.
 
     Raises:
-        RecordsError: the final runs do not share their images.
-        ValueError: the test split has fewer than two images or groups.
+        RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
     """
     trials = trial_table(records.events)
     of = ledger.accounts(records, trials)
@@ -182,7 +182,16 @@ def _outcomes(records: StudyRecords) -> Outcomes | None:
     if records.data is None or records.predictions.empty:
         return None
     known = records.predictions[records.predictions.approach.isin(list(records.settings.approaches))]
-    return outcomes.read_outcomes(known, grouped=records.data.grouped) if len(known) else None
+    if known.empty:
+        return None
+    seen = outcomes.read_outcomes(known, grouped=records.data.grouped)
+    if _unit_count(seen) < 2:
+        unit = "image" if seen.groups is None else "group of images"
+        raise RecordsError(
+            f"{records.location}: its test split is one {unit}, and a statement needs at least two; run the study again"
+            f" with {'more test images' if seen.groups is None else 'other groups'}"
+        )
+    return seen
 
 
 def _unit_count(seen: Outcomes) -> int:
@@ -282,7 +291,7 @@ def _pairs(records: StudyRecords, seen: Outcomes, correct: dict[str, NDArray[np.
             p_holm=p_holm,
             p_equivalence=equivalence_p(pair, margin),
             verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
-            detectable=detectable(pair.se, pair.df, alpha=alpha),
+            detectable=detectable(pair.se, pair.df, alpha=alpha) if pair.se else None,
             seeds=_seed_pairs(seen.runs[pair.a], seen.runs[pair.b]),
         )
         for pair, p_holm in zip(found, holm([pair.p for pair in found]), strict=True)

@@ -34,9 +34,14 @@ def equivalence_p(pair: Difference, margin: float) -> float:
     """The larger p of the two one-sided tests of |difference| >= margin (Schuirmann 1987, J. Pharmacokin. 15:657).
 
     Below alpha exactly when the 1 - 2 alpha interval lies within (-margin, margin).
+
+    Without any variance there is no t test. If both answer every image (or group) alike, p is (1 - margin)^units: the
+    chance to see no disagreement in so many when they disagree on a share `margin` of all, as they must at least where
+    their accuracies differ by that much. Any other constant difference gives 1.
     """
     if pair.se == 0:
-        return 0.0 if abs(pair.difference) < margin else 1.0
+        units = pair.df + 1
+        return float((1 - margin) ** units) if pair.difference == 0 else 1.0
     return float(stats.t.sf((margin - abs(pair.difference)) / pair.se, pair.df))
 
 

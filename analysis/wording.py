@@ -127,15 +127,20 @@ def _against(study: StudySummary, best: ApproachSummary, other: ApproachSummary)
     d, margin = pair.difference, study.records.settings.significance.margin
     low, high = sorted((sign * d.low, sign * d.high))
     equals = " " if pair.p_holm < 0.001 else " = "
-    figures = f"{level(study)} interval {points(low)} to {points(high)}, Holm-corrected p{equals}{p_value(pair.p_holm)}"
+    interval = f"{level(study)} interval {points(low)} to {points(high)}, " if d.se else ""
+    figures = f"{interval}Holm-corrected p{equals}{p_value(pair.p_holm)}"
     by = f"{points(sign * d.difference)} points"
     if pair.verdict in ("a_better", "b_better"):
         return f"It beats {other.name} by {by.lstrip('+')} ({figures}): the difference is significant."
     if pair.verdict == "equivalent":
         return f"It and {other.name} are equivalent within {100 * margin:g} points ({by}, {figures})."
+    if pair.detectable is None:
+        missed = "it is the same on every test image, and there are too few of them to settle the question"
+    else:
+        missed = f"a true one below {100 * pair.detectable:.1f} points could easily have been missed"
     return (
         f"There is not enough evidence that it differs from {other.name} ({by}, {figures}): the difference is not"
-        f" significant, and a true one below {100 * pair.detectable:.1f} points could easily have been missed."
+        f" significant, and {missed}."
     )
 
 

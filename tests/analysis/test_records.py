@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from analysis.records import (
     Store,
     TrialEvent,
     check_predictions,
+    costs_by_approach,
     feature_charges,
     read_study,
     trial_table,
@@ -80,6 +82,32 @@ def test_a_damaged_file_is_named_in_one_line(study_dir, name):
         read_study(study_dir)
     assert name in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"trial": "fine_tu'])
+def test_a_torn_last_record_of_a_trial_may_be_deleted_and_the_message_says_so(study_dir, content):
+    path = Path(study_dir, "records/fine_tune-r0-0000/0002-cut.json")
+    path.write_bytes(content)
+    with pytest.raises(RecordsError, match=r"0002-cut\.json: not a TrialEvent \(.*; delete it, and its trial goes on"):
+        read_study(study_dir)
+    path.unlink()
+    trials = trial_table(read_study(study_dir).events).set_index("trial")
+    assert trials.status["fine_tune-r0-0000"] == "running"
+
+
+def test_a_damaged_record_in_the_middle_of_a_trial_is_to_be_restored(study_dir):
+    Path(study_dir, "records/fine_tune-r0-0000/0001-validated.json").write_bytes(b"")
+    with pytest.raises(RecordsError, match=r"0001-validated\.json: .*; restore it from a copy of the study"):
+        read_study(study_dir)
+
+
+def test_a_file_gets_its_name_only_when_its_content_is_on_the_disk(tmp_path, monkeypatch):
+    done = []
+    sync, rename = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(("sync", os.fstat(file).st_size)) or sync(file))
+    monkeypatch.setattr(os, "replace", lambda old, new: done.append(("rename", Path(new).name)) or rename(old, new))
+    Store(str(tmp_path)).write_bytes("records/t/0000-started.json", b"twelve bytes")
+    assert done == [("sync", 12), ("rename", "0000-started.json")]
 
 
 def test_a_wrong_value_in_the_study_file_is_named(study_dir):
@@ -159,6 +187,12 @@ def test_only_first_use_owes_the_features_once():
     assert feature_charges([feature, feature], "first_use") == {"svm": 14.0, "head": 14.0}
     assert feature_charges([feature], "every_trial") == {}
     assert feature_charges([feature], "free") == {}
+
+
+def test_the_cost_of_features_is_known_whoever_pays():
+    feature = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=7.0, cached=True, approaches=("svm", "head"))
+    other = feature.model_copy(update={"cost_s": 2.0, "approaches": ("svm",)})
+    assert costs_by_approach([feature, other]) == {"svm": 9.0, "head": 7.0}
 
 
 def test_phases_keep_their_order(tmp_path):

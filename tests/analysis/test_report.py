@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 
 from analysis import figures
+from analysis.paired import difference
 from analysis.records import read_study
 from analysis.report import render, write_report
-from analysis.summary import summarise
+from analysis.report_json import report_json
+from analysis.summary import StudySummary, summarise
+from analysis.verdicts import equivalence_p, verdict
 from analysis.wording import seconds, verdict_sentence
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -106,6 +110,16 @@ def test_every_figure_names_its_split(study_dir):
         assert re.search("test|validation", drawing.title + drawing.caption, re.IGNORECASE), drawing.key
 
 
+def test_class_names_that_the_font_cannot_write_are_given_by_their_index(study_dir):
+    records = read_study(study_dir)
+    assert records.data is not None
+    data = records.data.model_copy(update={"classes": ("船", "$x^2$ and $\\nonsense$", "gondola")})
+    study = summarise(replace(records, data=data))
+    drawn = [figures.draw_confusion(study, approach) for approach in study.ranked]  # a missing glyph would warn
+    assert len(drawn) == 3
+    assert [figures._class_label(data.classes, c) for c in range(3)] == ["0", r"\$x^2\$ and \$\nonsense\$", "gondola"]
+
+
 def test_the_same_study_gives_the_same_figures(study_dir):
     study = summarise(read_study(study_dir))
     assert [d.svg for d in figures.draw_all(study)] == [d.svg for d in figures.draw_all(study)]
@@ -141,6 +155,38 @@ def test_an_undecided_pair_is_not_called_equal(make_study):
     assert "won" not in sentence
     assert "no difference" not in sentence
     assert "better_cnn has no test result: no final run has been evaluated." in sentence
+
+
+def alike(study: StudySummary, images: int) -> StudySummary:
+    """The same study, had the two answered each of so many images alike."""
+    (pair,) = study.pairs
+    d, margin = pair.difference, study.records.settings.significance.margin
+    twin = np.ones((3, images))
+    same = difference(d.a, d.b, twin, twin)
+    p = equivalence_p(same, margin)
+    decided = verdict(same, 1.0, alpha=0.05, margin=margin)
+    made = replace(pair, difference=same, p_holm=1.0, p_equivalence=p, verdict=decided, detectable=None)
+    return replace(study, pairs=(made,))
+
+
+def test_approaches_that_answer_few_images_alike_are_not_said_to_differ_little(make_study):
+    two = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
+    sentence = verdict_sentence(alike(two, 100))
+    assert "There is not enough evidence that it differs" in sentence
+    assert "the same on every test image, and there are too few of them" in sentence
+    assert "0.0 points could" not in sentence
+    assert "interval +0.0" not in sentence
+    assert "are equivalent within 1 points (" in verdict_sentence(alike(two, 300))
+
+
+def test_without_variance_no_difference_is_called_detectable(make_study):
+    location = make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})
+    records = read_study(location)
+    perfect = records.predictions.assign(prediction=records.predictions.label)
+    study = summarise(replace(records, predictions=perfect))
+    assert [pair.detectable for pair in study.pairs] == [None]
+    assert json.loads(report_json(study))["pairs"][0]["detectable"] is None
+    assert "could easily have been missed" not in render(study, "report.md.j2")
 
 
 def test_a_single_approach_is_reported_without_a_comparison(make_study):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,8 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 from synthetic_study import IMAGES, StudyWriter, predictions
 
 from analysis import outcomes
-from analysis.ledger import best_trial, incumbent_curve
-from analysis.records import RecordsError, Store, TrialEvent, read_study
+from analysis.ledger import best_trial, incumbent_curve, incumbents
+from analysis.records import FeatureCost, RecordsError, Store, TrialEvent, read_study, trial_table
 from analysis.summary import StudySummary, summarise
 
 
@@ -21,12 +22,12 @@ def approach(study: StudySummary, name: str):
     return next(a for a in study.approaches if a.name == name)
 
 
-def search_event(trial: str, order: int, time: float, charged: float, best: float | None) -> dict[str, object]:
+def search_event(
+    trial: str, order: int, time: float, charged: float, best: float | None, event: str = "validated"
+) -> dict[str, object]:
     fixed = {"approach": "a", "phase": "search", "index": 0}
-    event = TrialEvent(
-        trial=trial, order=order, event="validated", time=time, charged_s=charged, best_accuracy=best, **fixed
-    )
-    return event.model_dump()
+    made = TrialEvent(trial=trial, order=order, event=event, time=time, charged_s=charged, best_accuracy=best, **fixed)
+    return made.model_dump()
 
 
 def test_the_ledger_counts_seconds_and_endings(study_dir):
@@ -56,6 +57,27 @@ def test_utilisation_leaves_frozen_features_out(study_dir):
     search = summary(study_dir).search
     assert search.slots == 2
     assert search.utilisation == pytest.approx((55 + 10 + 59) / (2 * search.wall_seconds))
+
+
+def test_features_charged_to_every_trial_are_in_its_charge_and_no_work_of_the_search(tmp_path):
+    writer = StudyWriter(tmp_path)
+    budget = {"search_seconds": 100, "trial_seconds": 30}
+    settings = {"name": "n", "approaches": {"a": {}, "b": {}}, "budget": budget, "feature_cost": "every_trial"}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    cost = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=6.0, cached=False, approaches=("a",))
+    writer.store.write_record("features/k.json", cost)
+    writer.now = 0.0
+    writer.phase("search", "started", slots=1)  # at 1
+    writer.trial("a", 0, "finished", 10.0, 0.5)
+    writer.trial("a", 1, "cut", 10.0, 0.5)
+    writer.trial("a", 2, "failed", 0.0, None, reason="its settings were wrong")  # before it was charged anything
+    writer.trial("b", 0, "finished", 9.0, 0.5)
+    writer.phase("search", "finished")
+    study = summary(str(tmp_path))
+    a, b = approach(study, "a").account, approach(study, "b").account
+    assert (a.charged_s, a.feature_s) == (20.0, 12.0)
+    assert (b.charged_s, b.feature_s) == (9.0, 0.0)
+    assert study.search.utilisation == pytest.approx((4 + 4 + 9) / study.search.wall_seconds)
 
 
 def test_a_session_that_was_killed_ends_with_its_last_trial_event(tmp_path):
@@ -111,6 +133,47 @@ def test_the_curve_adds_the_charges_of_interleaved_trials_in_the_order_of_time()
     assert curve.trial == ("x", "x", "x")
 
 
+def test_seconds_lost_to_a_crash_and_done_again_count_once_and_the_curve_never_runs_backwards():
+    events = pd.DataFrame(
+        [
+            search_event("x", 0, 1.0, 5.0, 0.5),
+            search_event("x", 1, 2.0, 9.0, 0.5),
+            search_event("x", 2, 3.0, 4.0, 0.5, "lost"),
+            search_event("y", 0, 4.0, 2.0, 0.6),
+            search_event("x", 3, 5.0, 7.0, 0.7),
+            search_event("x", 4, 6.0, 12.0, 0.8, "finished"),
+        ]
+    )
+    curve = incumbent_curve(events, replicate=0)
+    assert curve.seconds == (5.0, 9.0 + 2.0, 9.0 + 2.0, 12.0 + 2.0, 12.0 + 2.0)
+    assert curve.accuracy == (0.5, 0.6, 0.7, 0.8, 0.8)
+
+
+def test_what_a_failed_trial_had_reached_is_not_on_the_curve_but_its_seconds_are():
+    events = pd.DataFrame(
+        [
+            search_event("x", 0, 1.0, 5.0, 0.99),
+            search_event("x", 1, 2.0, 6.0, 0.99, "failed"),
+            search_event("y", 0, 3.0, 3.0, 0.6, "finished"),
+        ]
+    )
+    curve = incumbent_curve(events, replicate=0)
+    assert (curve.seconds, curve.accuracy, curve.trial) == ((9.0, 9.0), (0.6, 0.6), ("y", "y"))
+
+
+def test_an_incumbent_whose_accuracy_another_trial_reached_first_has_that_time():
+    events = pd.DataFrame(
+        [
+            search_event("x", 0, 1.0, 5.0, 0.5),
+            search_event("y", 0, 2.0, 5.0, 0.7),
+            search_event("x", 1, 3.0, 9.0, 0.7, "finished"),
+        ]
+    ).assign(params=[{}, {}, {}])
+    curve = incumbent_curve(events, replicate=0)
+    (incumbent,) = incumbents(trial_table(events), "a", [curve])
+    assert (incumbent.trial, incumbent.at_s) == ("x", 10.0)
+
+
 def test_a_curve_without_validation_is_empty():
     assert incumbent_curve(pd.DataFrame([search_event("x", 0, 1.0, 2.0, None)]), replicate=0).seconds == ()
 
@@ -145,6 +208,18 @@ def test_groups_become_the_unit(make_study):
     assert (alone.units, grouped.units) == (IMAGES, IMAGES // 4)
     assert grouped.pairs[0].difference.difference == alone.pairs[0].difference.difference
     assert grouped.pairs[0].difference.se != alone.pairs[0].difference.se
+
+
+@pytest.mark.parametrize(("grouped", "unit"), [(True, "group of images"), (False, "image")])
+def test_a_test_split_that_is_a_single_unit_is_refused_in_one_line(make_study, grouped, unit):
+    records = read_study(make_study(grouped=grouped))
+    rows = records.predictions
+    alone = rows.assign(group="day1") if grouped else rows[rows.image == rows.image.iloc[0]]
+    with pytest.raises(
+        RecordsError, match=rf"^.*its test split is one {unit}, .* at least two; run the study again"
+    ) as e:
+        summarise(replace(records, predictions=alone))
+    assert "\n" not in str(e.value)
 
 
 def test_the_gap_compares_the_same_final_runs(study_dir):

@@ -40,6 +40,15 @@ def test_equivalence_holds_exactly_when_the_ninety_percent_interval_is_within_th
     assert (equivalence_p(pair(difference, 0.00392), 0.01) < 0.05) == below
 
 
-def test_without_variance_equivalence_is_plain_comparison():
-    assert equivalence_p(pair(0.0, 0.0), 0.01) == 0
+@pytest.mark.parametrize(("units", "expected"), [(2, 0.9801), (298, 0.05003), (299, 0.04953)])
+def test_identical_answers_are_equivalence_only_on_enough_images(units, expected):
+    # 0.99^units; 299 is the least at which a share of 1 % is ruled out at 95 %, as in zero-numerator tables
+    # ("rule of three", Hanley & Lippman-Hand 1983, JAMA 249:1743)
+    alike = pair(0.0, 0.0, df=units - 1)
+    assert equivalence_p(alike, 0.01) == pytest.approx(expected, abs=1e-5)
+    assert (verdict(alike, 1.0, alpha=0.05, margin=0.01) == "equivalent") == (units >= 299)
+
+
+def test_a_difference_without_variance_is_never_equivalence():
+    assert equivalence_p(pair(0.005, 0.0), 0.01) == 1
     assert equivalence_p(pair(0.5, 0.0), 0.01) == 1
