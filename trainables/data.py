@@ -130,14 +130,13 @@ class Dataset:
             size: (height, width) in pixels.
 
         Returns:
-            (N, height, width, 3) uint8 RGB in the order of the split's identifiers; memory-mapped and read-only.
+            (N, height, width, 3) uint8 RGB in the order of the split's identifiers; memory-mapped and read-only. The
+            same array every time.
 
         Raises:
             DataError: an image has become unreadable, or the cache cannot be written.
         """
-        # A plain array over the mapped file: pickle hands it over as a buffer, so that one copy in an object store
-        # serves all workers, where a np.memmap would be copied into each.
-        return np.asarray(self._sealed(split, size)[0])
+        return self._sealed(split, size)[0]
 
     def fingerprint(self, sizes: Iterable[tuple[int, int]]) -> str:
         """SHA-256 over every image's identifier, label, split and pixels at these sizes.
@@ -155,8 +154,9 @@ class Dataset:
         """Refuse what no fair comparison can be made on.
 
         Raises:
-            DataError: fewer than two classes, a split without images, a class that is not in every split, or (unless
-                the configuration has `allow_duplicates`) an image that is in more than one split.
+            DataError: fewer than two classes, a split without images, a class that is not in every split, only one
+                group in the test split, or, unless the configuration allows it (`allow_duplicates`,
+                `allow_shared_groups`), an image or a group that is in more than one split.
         """
         if len(self.classes) < 2:
             raise DataError(f"{self.source}: one class only, '{self.classes[0]}'; a comparison needs at least two")
@@ -164,13 +164,20 @@ class Dataset:
             if not len(part):
                 raise DataError(f"{self.source}: no images in the split '{split}'; add some of every class")
         self._refuse_missing_classes()
+        self._refuse_a_single_group()
+        if isinstance(self.config, FolderData) and not self.config.allow_shared_groups:
+            self._refuse_shared_groups()
         if isinstance(self.config, DigitsData) or not self.config.allow_duplicates:
             self._refuse_duplicates()
 
     def _sealed(self, split: Split, size: tuple[int, int]) -> tuple[np.ndarray, str]:
         if (split, size) not in self._decoded:
             part = self.splits[split]
-            self._decoded[split, size] = decoded(dict(zip(part.ids, part.pictures, strict=True)), size)
+            mapped, seal = decoded(dict(zip(part.ids, part.pictures, strict=True)), size)
+            # A plain array over the mapped file: pickle hands it over as a buffer, so that one copy in an object store
+            # serves all workers, where a np.memmap would be copied into each. And one array, not one for each call:
+            # pickle knows what it has stored already by the object.
+            self._decoded[split, size] = np.asarray(mapped), seal
         return self._decoded[split, size]
 
     def _refuse_missing_classes(self) -> None:
@@ -183,6 +190,28 @@ class Dataset:
             raise DataError(
                 f"{self.source}: class '{partial[0]}' has no images in {' and '.join(absent)}{more}; "
                 "every class must be in every split: add images, or leave the class out"
+            )
+
+    def _refuse_a_single_group(self) -> None:
+        groups = set(self.splits["test"].groups or ())
+        if len(groups) == 1:
+            raise DataError(
+                f"{self.source}: all test images belong to one group '{groups.pop()}'; the group is the unit of the "
+                "statistics, so at least two are needed: change groups"
+            )
+
+    def _refuse_shared_groups(self) -> None:
+        where: dict[str, list[Split]] = {}
+        for split in SPLITS:
+            for group in sorted(set(self.splits[split].groups or ())):
+                where.setdefault(group, []).append(split)
+        shared = [group for group, splits in where.items() if len(splits) > 1]
+        if shared:
+            groups = "1 group is" if len(shared) == 1 else f"{len(shared)} groups are"
+            raise DataError(
+                f"{self.source}: {groups} in more than one split, first '{shared[0]}' in "
+                f"{' and '.join(where[shared[0]])}; keep each in one split, change groups, or set "
+                "allow_shared_groups: true"
             )
 
     def _refuse_duplicates(self) -> None:
@@ -204,7 +233,7 @@ def open_dataset(config: DataConfig) -> Dataset:
         DataError: missing files, no images, an unreadable image, or too few images of a class to divide.
     """
     parts, classes, source = _read(config)
-    parts, facts, skipped = _readable(parts, skip=isinstance(config, FolderData) and config.skip_corrupt)
+    parts, facts, skipped = _readable(parts, config)
     if not facts:
         raise DataError(f"{source}: no readable image among its {len(skipped)} files; give a folder of images")
     if not isinstance(config, DigitsData):
@@ -272,15 +301,15 @@ def _digits(config: DigitsData) -> dict[Split, SplitIndex]:
 
 
 def _readable(
-    parts: Mapping[Split, SplitIndex], *, skip: bool
+    parts: Mapping[Split, SplitIndex], config: DataConfig
 ) -> tuple[dict[Split, SplitIndex], dict[str, Facts], tuple[str, ...]]:
     pictures = {name: it for part in parts.values() for name, it in zip(part.ids, part.pictures, strict=True)}
     facts, reasons = inspect(pictures)
-    if reasons and not skip:
+    if reasons and not (isinstance(config, FolderData) and config.skip_corrupt):
         name, why = next(iter(reasons.items()))
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        raise DataError(
-            f"{pictures[name]}{more}: not a readable image ({why}); mend the files, or set skip_corrupt: true"
-        )
+        folder = isinstance(config, FolderData)
+        mend = "mend the files, or set skip_corrupt: true" if folder else "fetch the data set again"
+        raise DataError(f"{pictures[name]}{more}: not a readable image ({why}); {mend}")
     kept = {split: [i for i, name in enumerate(part.ids) if name in facts] for split, part in parts.items()}
     return {split: parts[split].take(positions) for split, positions in kept.items()}, facts, tuple(reasons)

@@ -42,13 +42,17 @@ class FolderData(_Divided):
     Attributes:
         path: the folder.
         groups: regular expression searched in each file's name; what it finds (its first group, if it has one) names
-            the group of the image, for example the boat or the patient. Images of one group are never divided.
+            the group of the image, for example the boat or the patient. The group is the unit of the statistics, so the
+            test split needs two at least. What is divided here is divided by whole groups.
+        allow_shared_groups: accept groups that have images in more than one split, where the splits come with the
+            data. What was learnt of a group in training then helps in the test.
         skip_corrupt: leave out files that are no readable image, instead of refusing them.
     """
 
     source: Literal["folder"] = "folder"
     path: str
     groups: str | None = None
+    allow_shared_groups: bool = False
     skip_corrupt: bool = False
 
     @field_validator("groups")

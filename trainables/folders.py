@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +36,17 @@ def read_folder(root: Path, groups: str | None = None) -> tuple[dict[Split, Spli
         The splits found (a folder of class folders is all `train`), and the names of the classes, sorted.
 
     Raises:
-        DataError: no such folder, no class folders or no images in it, or a file without a group.
+        DataError: no such folder, one that cannot be read, no class folders or no images in it, or a file without a
+            group.
     """
+    try:
+        return _read(root, groups)
+    except OSError as error:
+        where, cause = error.filename or root, error.strerror or type(error).__name__
+        raise DataError(f"{where}: cannot be read ({cause}); check the path and its permissions") from error
+
+
+def _read(root: Path, groups: str | None) -> tuple[dict[Split, SplitIndex], tuple[str, ...]]:
     if not root.is_dir():
         raise DataError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}; give the path of the images")
     tops = _split_folders(root)
@@ -53,12 +62,12 @@ def read_folder(root: Path, groups: str | None = None) -> tuple[dict[Split, Spli
 def _split_folders(root: Path) -> dict[Split, Path]:
     """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class."""
     names = {folder.name for folder in _subfolders(root)}
-    found = sorted(names & FOLDER_NAMES.keys())
-    splits = [FOLDER_NAMES[name] for name in found]
+    found = sorted(name for name in names if name.lower() in FOLDER_NAMES)
+    splits = [FOLDER_NAMES[name.lower()] for name in found]
     twice = [name for name, split in zip(found, splits, strict=True) if splits.count(split) > 1]
     if twice:
         raise DataError(f"{root}: more than one folder for the same split ({', '.join(twice)}); keep one")
-    if names == {"train"} or len(splits) > 1:
+    if len(splits) > 1 or (splits == ["train"] and len(names) == 1):
         if "train" not in splits:
             raise DataError(f"{root}: {' and '.join(found)}, but no train folder; add one")
         return {split: root / name for split, name in zip(splits, found, strict=True)}
@@ -73,7 +82,7 @@ def _index(root: Path, top: Path, classes: tuple[str, ...], groups: str | None) 
     files = sorted(
         (path.relative_to(root).as_posix(), path, labels_of[folder.name])
         for folder in _subfolders(top)
-        for path in _images(Path(below) / name for below, _, names in os.walk(folder) for name in names)
+        for path in _images(_files_below(folder))
     )
     return SplitIndex(
         ids=tuple(name for name, _, _ in files),
@@ -85,6 +94,14 @@ def _index(root: Path, top: Path, classes: tuple[str, ...], groups: str | None) 
 
 def _subfolders(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))]
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:  # left to itself, os.walk passes over what it cannot read
+        raise error
+
+    for below, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(below) / name for name in names)
 
 
 def _images(paths: Iterable[Path]) -> list[Path]:

@@ -61,13 +61,15 @@ def complete(
         valid, test: shares of the undivided groups that go to each, in (0, 1).
 
     Raises:
-        DataError: a class has too few images, or groups, to be in every split.
+        DataError: there are no images to divide, or a class has too few images, or groups, to be in every split.
     """
     fractions: dict[Split, float] = {"valid": valid, "test": test}
     missing: list[Split] = [split for split in fractions if split not in parts]
     if not missing:
         return {split: parts[split] for split in SPLITS}
     train = parts["train"]
+    if not len(train):
+        raise DataError(f"no images in the split 'train' to take {' and '.join(missing)} from; add some of every class")
     unit_of, unit_labels = _units(train)
 
     def counts(n: int) -> list[int]:

@@ -10,7 +10,8 @@ import difflib
 import hashlib
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,8 +74,9 @@ def read_torchvision(
     cls = _find_class(name)
     calls = _calls(cls, root)
     opened = {split: _open(cls, root, arguments, download) for split, (_, arguments) in calls.items()}
-    files = _fingerprint_of_files(root)
-    parts = {split: _index(name, calls[split][0], items, files) for split, items in opened.items()}
+    with _opening(cls, root, download):
+        files = _fingerprint_of_files(root)
+        parts = {split: _index(name, calls[split][0], items, files) for split, items in opened.items()}
     return parts, _classes(opened["train"], 1 + max(int(part.labels.max(initial=0)) for part in parts.values()))
 
 
@@ -125,15 +127,23 @@ def _split_values(cls: type, root: Path) -> list[str]:
 def _open(cls: type, root: Path, arguments: dict[str, object], download: bool) -> _Items:
     if any("download" in _parameters(it) for it in cls.__mro__):  # some download by default
         arguments = {**arguments, "download": download}
-    try:
+    with _opening(cls, root, download):
         items: _Items = cls(root, **arguments)
         first: object = items[0]
-    except Exception as error:  # each of torchvision's readers raises its own kinds
-        raise _cannot_open(cls, root, error, download) from error
     if not (isinstance(first, tuple) and len(first) == 2 and isinstance(first[0], Image.Image)):
         raise _no_classification(cls)
     first[0].close()
     return items
+
+
+@contextmanager
+def _opening(cls: type, root: Path, download: bool) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # each of torchvision's readers raises its own kinds
+        raise _cannot_open(cls, root, error, download) from error
 
 
 def _cannot_open(cls: type, root: Path, error: Exception, download: bool) -> DataError:

@@ -26,10 +26,11 @@ def image_folder(
     root: Path, splits: Mapping[str, int] = SPLITS, classes: tuple[str, ...] = ("red", "green", "blue")
 ) -> Path:
     """`root`/<split>/<class>/<group>_<number>.png, so many of each class in each split, two to a group."""
-    seed = 0
+    seed = start = 0
     for split, count in splits.items():
         for name in classes:
-            for number in range(count):
+            for number in range(start, start + count):  # counted on, so that no group is in two splits
                 seed += 1
                 photo(root / split / name / f"{name}{number // 2}_{number}.png", COLOURS[name], seed)
+        start += count
     return root

@@ -1,5 +1,6 @@
 """Opening, checking and describing data sets that lie in folders, and the digits."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_three_folders_become_three_splits_with_sorted_classes_and_relative_name
 def test_the_validation_folder_may_have_its_other_names(root, name):
     (root / "valid").rename(root / name)
     assert opened(root).counts["valid"] == (2, 2)
+
+
+@pytest.mark.parametrize("change", [str.capitalize, str.upper])
+def test_the_folders_of_the_splits_may_be_written_in_capitals(root, change):
+    for name in ("train", "valid", "test"):
+        (root / name).rename(root / change(name))
+    dataset = opened(root)
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.counts == {"train": (4, 4), "valid": (2, 2), "test": (3, 3)}
+    assert dataset.splits["valid"].ids[0] == f"{change('valid')}/cat/00.png"
+
+
+def test_a_train_folder_alone_may_be_written_in_capitals(tmp_path):
+    assert opened(image_folder(tmp_path / "pets", {"Train": 20})).classes == ("cat", "dog")
 
 
 def test_two_folders_for_the_validation_split_are_refused(root):
@@ -114,6 +129,23 @@ def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
     assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
 
 
+def test_a_test_split_of_a_single_group_is_refused(root):
+    message = refusal(root, groups=r"^(\d)", allow_shared_groups=True)
+    assert message == (
+        f"{root}: all test images belong to one group '0'; the group is the unit of the statistics, so at least two "
+        "are needed: change groups"
+    )
+
+
+def test_groups_in_more_than_one_of_the_given_splits_are_refused_unless_allowed(root):
+    message = refusal(root, groups=r"^(\d\d)")  # 00 and 01 are in all splits, 02 in train and test
+    assert message == (
+        f"{root}: 3 groups are in more than one split, first '00' in train and valid and test; keep each in one split, "
+        "change groups, or set allow_shared_groups: true"
+    )
+    opened(root, groups=r"^(\d\d)", allow_shared_groups=True).check()
+
+
 def test_a_file_without_a_group_is_named(root):
     message = refusal(root, groups=r"boat(\d+)")
     assert message == (
@@ -145,6 +177,28 @@ def test_a_folder_that_is_no_data_set_is_refused_in_one_line(tmp_path, make, cau
 def test_a_class_in_one_split_only_is_named_with_the_splits_it_lacks(root, kept, absent):
     save(root / kept / "yak" / "0.png", 99)
     assert f"class 'yak' has no images in {absent}; every class must be in every split" in refusal(root)
+
+
+@pytest.mark.parametrize("groups", [None, r"\d\d"])
+def test_training_images_that_are_missing_cannot_be_divided(tmp_path, groups):
+    root = image_folder(tmp_path / "pets", {"test": 3})
+    for name in ("cat", "dog"):
+        (root / "train" / name).mkdir(parents=True)
+    assert "no images in the split 'train' to take valid from; add some of every class" in refusal(root, groups=groups)
+
+
+def test_what_the_system_refuses_to_list_is_named(root, monkeypatch):
+    assert "File name too long" in refusal(Path("x" * 300))
+
+    def scandir(path, listing=os.scandir):
+        if Path(path) == root / "train" / "cat":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert refusal(root) == (
+        f"{root}/train/cat: cannot be read (Permission denied); check the path and its permissions"
+    )
 
 
 def test_an_empty_split_is_refused(root):

@@ -120,6 +120,13 @@ def test_images_are_read_only(root):
         images[0] = 0
 
 
+def test_the_same_images_are_the_same_object_so_that_an_object_store_keeps_them_once(root):
+    dataset = opened(root)
+    images = dataset.images("train", (6, 10))
+    assert type(images) is np.ndarray
+    assert dataset.images("train", (6, 10)) is images
+
+
 def test_images_are_decoded_once_for_each_size(root, decodings):
     first = opened(root)
     assert len(decodings) == 18, "opening looks at every image"

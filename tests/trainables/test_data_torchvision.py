@@ -99,6 +99,16 @@ def test_eurosat_has_no_splits_and_is_divided(tmp_path):
     assert dataset.splits["test"].ids[0].startswith("all/")
 
 
+@pytest.mark.parametrize(("number", "mend"), [(4, "fetch the data set again"), (9, "or put its files there")])
+def test_a_damaged_image_of_a_set_is_refused_with_a_mend_that_there_is(tmp_path, number, mend):
+    for i in range(10):
+        save(tmp_path / "eurosat" / "2750" / "Forest" / f"Forest_{i}.jpg", i)
+    (tmp_path / "eurosat" / "2750" / "Forest" / f"Forest_{number}.jpg").write_bytes(b"no image")
+    message = refusal("EuroSAT", tmp_path)  # the last image is opened already to see what the labels are
+    assert message.endswith(mend)
+    assert "skip_corrupt" not in message
+
+
 def test_flowers102_keeps_its_three_splits_and_names(tmp_path, without_md5):
     folder = tmp_path / "flowers-102"
     for number in range(1, 307):
