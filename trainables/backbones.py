@@ -10,14 +10,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import http.client
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
@@ -26,6 +25,7 @@ from trainables.errors import BackboneError
 from trainables.weight_files import SUFFIXES, content_digest, first_line, misfit, read_metadata, read_state
 
 Statistics = tuple[float, float, float]
+_THREE_NUMBERS = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat])
 BUNDLED = "bundled"
 BUNDLED_FILE = Path(__file__).parent / "weights" / "glyphs.safetensors"
 # Of ImageNet's red, green and blue in [0, 1]
@@ -46,7 +46,7 @@ class Backbone(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: str
-    weights: str | None
+    weights: str | None = None
 
 
 def load(backbone: Backbone, *, seed: int = 0) -> nn.Module:
@@ -112,7 +112,8 @@ def normalise(backbone: Backbone) -> tuple[Statistics, Statistics]:
     states others in its metadata, as the bundled one does.
 
     Raises:
-        BackboneError: the file is missing or damaged, or the model or the name of its weights is unknown.
+        BackboneError: the file is missing or damaged, states something else than three numbers, or the model or the
+            name of its weights is unknown.
     """
     if _is_name(backbone):
         preset = _named_weights(backbone).transforms()
@@ -120,7 +121,7 @@ def normalise(backbone: Backbone) -> tuple[Statistics, Statistics]:
     facts = {} if backbone.weights is None else read_metadata(_file(backbone))
     if not {"mean", "std"} <= facts.keys():
         return IMAGENET_MEAN, IMAGENET_STD
-    return _statistics(facts["mean"]), _statistics(facts["std"])
+    return _stated(backbone, "mean", facts["mean"]), _stated(backbone, "std", facts["std"])
 
 
 def content_key(backbone: Backbone) -> str:
@@ -232,9 +233,13 @@ def _file(backbone: Backbone) -> Path:
     return BUNDLED_FILE if backbone.weights == BUNDLED else Path(str(backbone.weights)).expanduser()
 
 
-def _statistics(text: str) -> Statistics:
-    red, green, blue = json.loads(text)
-    return float(red), float(green), float(blue)
+def _stated(backbone: Backbone, key: str, text: str) -> Statistics:
+    try:
+        return _THREE_NUMBERS.validate_json(text)
+    except ValidationError as error:
+        raise BackboneError(
+            f"{_file(backbone)}: its metadata give {key} as {text!r}; give three numbers, such as {list(IMAGENET_MEAN)}"
+        ) from error
 
 
 def _fill(network: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> None:

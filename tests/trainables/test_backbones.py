@@ -313,6 +313,11 @@ class TestNames:
         assert message(error)
 
 
+class TestConfiguration:
+    def test_a_backbone_without_weights_is_a_random_one(self):
+        assert Backbone(model=SMALL) == random_weights(SMALL)
+
+
 class TestStatistics:
     def test_files_and_random_weights_expect_imagenets_statistics(self, tmp_path):
         save(tmp_path / "net.safetensors")
@@ -333,6 +338,17 @@ class TestStatistics:
         save_file(torchvision.models.get_model(SMALL).state_dict(), tmp_path / "net.safetensors", metadata=facts)
         stated = backbones.normalise(Backbone(model=SMALL, weights=str(tmp_path / "net.safetensors")))
         assert stated == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+
+    @pytest.mark.parametrize("stated", ["0.5", "[0.5]", "[0.1, 0.2, NaN]", "imagenet", '{"red": 1}', ""])
+    @pytest.mark.parametrize("key", ["mean", "std"])
+    def test_metadata_that_are_not_three_numbers_are_named(self, tmp_path, key, stated):
+        path = tmp_path / "net.safetensors"
+        facts = {"mean": "[0.1, 0.2, 0.3]", "std": "[0.4, 0.5, 0.6]"}
+        save_file({"weight": torch.zeros(1)}, path, metadata=facts | {key: stated})
+        with pytest.raises(BackboneError) as error:
+            backbones.normalise(Backbone(model=SMALL, weights=str(path)))
+        expected = f"{path}: its metadata give {key} as {stated!r}; give three numbers, such as [0.485, 0.456, 0.406]"
+        assert message(error) == expected
 
 
 class TestKeys:
