@@ -106,6 +106,14 @@ def test_trials_side_by_side_add_up_on_their_approach_incumbent(tmp_path):
     assert seconds[-1] == 10.0
 
 
+def test_the_incumbent_never_runs_backwards_when_work_is_lost_and_done_again(tmp_path):
+    started, validated, finished = one_trial("cnn-0", best=0.8)
+    lost = validated.model_copy(update={"order": 2, "event": "lost", "charged_s": 0.5})
+    again = validated.model_copy(update={"order": 3, "charged_s": 1.5, "best_accuracy": 0.6})
+    write(tmp_path, [started, validated, lost, again, finished.model_copy(update={"order": 4})])
+    assert [wall_time for wall_time, *_ in points(tmp_path / "incumbent/cnn", "accuracy/valid")] == [0.0, 2.0, 2.0, 5.0]
+
+
 def test_approaches_have_incumbents_of_their_own(tmp_path):
     other = [it.model_copy(update={"approach": "svm"}) for it in one_trial("svm-1", best=0.9)]
     write(tmp_path, one_trial("cnn-0", best=0.5) + other)
