@@ -88,6 +88,15 @@ class TestAllowance:
         driver.keep_best()
         assert approach.model == 3
 
+    def test_a_last_validation_that_would_not_fit_is_not_begun_where_there_is_a_state_already(self):
+        """After 11.5 s, with all trained, a validation like the one before would need 4 s."""
+        approach = fake(epochs=2, predict_s=(4,), step_s=(1, 1, 1, 1, 1, 2.5))
+        driver = driver_of(approach, allowance_s=14.0)
+        report = run(driver)[-1]
+        assert (report.event, report.charged_s, report.overshoot_s) == ("finished", 11.5, 0)
+        driver.keep_best()
+        assert approach.model == 3
+
     def test_a_first_step_longer_than_the_allowance_leaves_nothing_to_predict_with(self):
         driver = driver_of(fake(step_s=(9,)), allowance_s=5.0)
         report = run(driver)[-1]
@@ -140,6 +149,13 @@ class TestDivergence:
         driver.keep_best()
         assert approach.model == 3
 
+    def test_weights_that_break_in_the_last_update_show_in_the_validation_and_are_not_kept(self):
+        probabilities = np.full((len(VALID), 2), np.nan, dtype=np.float32)
+        driver = driver_of(Fixed(Predictions(VALID.labels, probabilities)))
+        report = run(driver)[-1]
+        assert (report.event, report.steps, report.valid_loss, report.best_accuracy) == ("diverged", 3, None, None)
+        assert not driver.usable
+
     def test_a_trial_that_diverges_before_any_validation_has_nothing_to_predict_with(self):
         for valid in (VALID, None):
             driver = driver_of(fake(losses={0: math.nan}), valid=valid)
@@ -161,6 +177,15 @@ class TestWithoutValidationImages:
     def test_a_cut_trial_ends_before_the_step_that_would_not_fit(self):
         report = run(driver_of(fake(), allowance_s=5.5, valid=None))[-1]
         assert (report.event, report.steps, report.charged_s, report.overshoot_s) == ("cut", 5, 5, 0)
+
+    def test_the_work_of_a_step_that_ends_too_late_is_thrown_away(self):
+        """What an epoch left before it is kept."""
+        approach = fake(step_s=(1, 1, 1, 1, 20))
+        driver = driver_of(approach, allowance_s=10.0, valid=None)
+        report = run(driver)[-1]
+        assert (report.event, report.charged_s, report.overshoot_s) == ("cut", 10, 14)
+        driver.keep_best()
+        assert approach.model == 3
 
 
 class TestValidations:

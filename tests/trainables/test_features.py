@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from stand_ins import BUNDLED, images
+
+from trainables import backbones, sgd
+from trainables import features as module
+from trainables.backbones import Backbone
+from trainables.features import Features, content_key, extract, frozen_features
+
+CPU = torch.device("cpu")
+RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
+PICTURES = images(5).inputs
+
+
+def cached(cache: Path, pictures: np.ndarray = PICTURES, *, bfloat16: bool = False) -> Features:
+    return frozen_features(BUNDLED, pictures, device=CPU, bfloat16=bfloat16, cache=cache)
+
+
+def key(
+    pictures: np.ndarray = PICTURES,
+    *,
+    backbone: Backbone = BUNDLED,
+    device: torch.device = CPU,
+    bfloat16: bool = False,
+) -> str:
+    return content_key(backbone, pictures, device=device, bfloat16=bfloat16)
+
+
+def cache_file(cache: Path) -> Path:
+    (file,) = cache.glob("features/*.safetensors")
+    return file
+
+
+@pytest.fixture
+def extractions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each time that features are really extracted."""
+    done: list[int] = []
+
+    def counted(backbone: Backbone, pictures: np.ndarray, *, device: torch.device, bfloat16: bool) -> Features:
+        done.append(len(pictures))
+        return extract(backbone, pictures, device=device, bfloat16=bfloat16)
+
+    monkeypatch.setattr(module, "extract", counted)
+    return done
+
+
+class TestExtraction:
+    def reference(self) -> np.ndarray:
+        """The network as torchvision wrote it, image by image."""
+        network, _ = backbones.as_feature_extractor(BUNDLED)
+        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(BUNDLED))
+        with torch.no_grad():
+            rows = [network(((torch.tensor(one).permute(2, 0, 1) / 255 - mean) / std)[None]) for one in PICTURES]
+        return torch.cat(rows).numpy()
+
+    @pytest.mark.parametrize("batch", [2, 5])
+    def test_is_the_networks_output_before_its_last_layer(self, monkeypatch, batch):
+        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
+        made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=False)
+        assert (made.values.dtype, made.values.shape) == (np.float32, (5, 1024))
+        np.testing.assert_allclose(made.values, self.reference(), rtol=1e-3, atol=1e-4)
+
+    def test_in_bfloat16_is_nearly_the_same(self):
+        made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=True)
+        assert made.values.dtype == np.float32
+        assert np.corrcoef(made.values.ravel(), self.reference().ravel())[0, 1] > 0.99
+
+    def test_is_charged(self):
+        made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=False)
+        assert made.cost_s > 0
+        assert not made.cached
+
+
+class TestCache:
+    def test_gives_the_features_and_the_cost_of_the_time_they_were_made(self, tmp_path, extractions):
+        first, second = cached(tmp_path), cached(tmp_path)
+        assert len(extractions) == 1
+        assert (first.cached, second.cached) == (False, True)
+        assert second.cost_s == first.cost_s > 0
+        np.testing.assert_array_equal(second.values, first.values)
+
+    @pytest.mark.parametrize("damage", ["empty", "truncated", "garbage", "without features", "without cost"])
+    def test_rebuilds_a_damaged_file(self, tmp_path, extractions, damage):
+        first = cached(tmp_path)
+        file = cache_file(tmp_path)
+        if damage == "without features":
+            save_file({"other": first.values}, file, metadata={"cost_s": "1.0"})
+        elif damage == "without cost":
+            save_file({"features": first.values}, file, metadata={"other": "1.0"})
+        else:
+            content = {"empty": b"", "truncated": file.read_bytes()[:-9], "garbage": b"not features" * 99}[damage]
+            file.write_bytes(content)
+        rebuilt = cached(tmp_path)
+        assert len(extractions) == 2
+        np.testing.assert_array_equal(rebuilt.values, first.values)
+        assert cached(tmp_path).cached
+
+    def test_leaves_no_half_written_file_behind_when_extraction_fails(self, tmp_path, monkeypatch):
+        def fail(*_: object, **__: object) -> Features:
+            raise MemoryError
+
+        monkeypatch.setattr(module, "extract", fail)
+        with pytest.raises(MemoryError):
+            cached(tmp_path)
+        monkeypatch.undo()
+        assert not cached(tmp_path).cached
+
+    def test_extracts_once_for_all_who_ask_at_the_same_time(self, tmp_path, extractions):
+        together = threading.Barrier(3)
+
+        def ask(_: int) -> Features:
+            together.wait()
+            return cached(tmp_path)
+
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(ask, range(3)))
+        assert len(extractions) == 1
+        assert sorted(answer.cached for answer in answers) == [False, True, True]
+        assert len({answer.cost_s for answer in answers}) == 1
+
+
+class TestKey:
+    def test_changes_with_one_pixel_the_shape_the_order_the_backbone_and_the_precision(self):
+        other_pixel = PICTURES.copy()
+        other_pixel[0, 0, 0, 0] ^= 1
+        keys = [
+            key(),
+            key(other_pixel),
+            key(PICTURES.reshape(5, 8, 32, 3)),
+            key(PICTURES[::-1]),
+            key(backbone=RANDOM),
+            key(bfloat16=True),
+        ]
+        assert len(set(keys)) == len(keys)
+
+    def test_changes_with_the_number_of_threads_since_the_cost_does(self):
+        on_one = key()
+        torch.set_num_threads(2)
+        assert key() != on_one
+
+    def test_changes_with_the_processor_or_gpu(self, monkeypatch):
+        here = key()
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "another"})
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+        assert len({here, key(), key(device=torch.device("cuda"))}) == 3
+
+    def test_is_the_same_for_equal_images_however_they_lie_in_memory(self):
+        assert key(np.asfortranarray(PICTURES)) == key()
+
+    def test_names_the_file(self, tmp_path):
+        cached(tmp_path)
+        assert cache_file(tmp_path).stem == key()
