@@ -59,6 +59,17 @@ class Diverging(BetterCNN):
         return replace(super().step(), loss=math.nan)
 
 
+class Forgetting(BetterCNN):
+    """Knows nothing any more once its first epoch is over."""
+
+    def step(self) -> Step:
+        step = super().step()
+        if self.epoch > 1:
+            for parameter in self.training.network.parameters():
+                parameter.data.zero_()
+        return step
+
+
 class Unsure(BetterCNN):
     """Predicts no numbers."""
 
@@ -279,14 +290,12 @@ class TestAFinalRun:
         assert worked(final) == worked(search)
 
     def test_predicts_with_the_state_that_did_best_on_validation(self, places):
-        """Allowed one epoch and part of another whose validation comes too late: the state after the first counts."""
-        one_epoch, cut = Delivered(), Delivered()
-        inputs = {"cnn": replace(CNN, test=TEST)}
-        first = {**SHORT, "epochs": 1}
-        run(start(config_of(phase="final", params=first), inputs, places, one_epoch))
-        last = run(start(config_of(phase="final", allowance_s=30.0), inputs, places, cut))[-1]
-        assert (last["event"], last["best_at_s"]) == ("cut", 28)
-        np.testing.assert_array_equal(cut[0][1].probabilities, one_epoch[0][1].probabilities)
+        best, whole = Delivered(), Delivered()
+        inputs = {"cnn": replace(CNN, kind=Forgetting, test=TEST)}
+        run(start(config_of(phase="final", params=SHORT | {"epochs": 1}), inputs, places, best))
+        last = run(start(config_of(phase="final"), inputs, places, whole))[-1]
+        assert (last["event"], last["best_at_s"]) == ("finished", 28)
+        np.testing.assert_array_equal(whole[0][1].probabilities, best[0][1].probabilities)
 
     def test_that_learns_from_features_turns_the_test_images_into_features_and_calibrates(self, places):
         task = feature_task(width=1024)
@@ -336,6 +345,12 @@ class TestCheckpoints:
         interrupted(places)
         other = start(config_of(trial="cnn-r0-0001", params=LONG), {"cnn": CNN}, places)
         assert other.step()["resumed_at_s"] == 0
+
+    def test_the_next_one_is_due_after_as_long_as_ever_also_in_a_trial_that_goes_on(self, places):
+        interrupted(places)
+        resumed = start(config_of(params=LONG), {"cnn": CNN}, places)
+        assert [resumed.step()["charged_s"] for _ in range(2)] == [56, 68]
+        assert CheckpointStore(places["checkpoints"], "cnn-r0-0000").load()["charged_s"] == 40
 
     def test_a_damaged_one_is_said_to_be_and_the_trial_starts_from_the_beginning(self, places, caplog):
         interrupted(places)
