@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+
+from trainables.clock import Clock
+
+PIECE_S = 4.0
 
 settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any-machine")
@@ -20,3 +26,20 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with threadpool_limits(1):
         yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def dictated_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step and every validation of an ApproachTrainable takes PIECE_S seconds, whatever it really takes."""
+    looks = itertools.count()
+
+    def clock_for(device: torch.device, *, charged_s: float = 0.0) -> Clock:
+        return Clock(lambda: next(looks) * PIECE_S, charged_s=charged_s)
+
+    monkeypatch.setattr("trainables.trainable.clock_for", clock_for)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, str]:
+    """Where an ApproachTrainable keeps its checkpoints and features."""
+    return {"checkpoints": str(tmp_path / "checkpoints"), "cache": str(tmp_path / "cache")}

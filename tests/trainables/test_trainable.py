@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import ray
 import torch
-from stand_ins import BUNDLED, CLASSES, SIDE, feature_task, image_task, images
+from stand_ins import BUNDLED, CLASSES, feature_task, images
 from threadpoolctl import threadpool_info
+from workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
 
-from trainables import trainable
-from trainables.approach import Examples, Predictions, Probabilities, Step
-from trainables.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.clock import Clock
+from trainables.approach import Examples, Predictions, Step
+from trainables.better_cnn import BetterCNN
 from trainables.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.features import extract
 from trainables.fine_tune import FineTune, FineTuneSettings
-from trainables.trainable import (
-    ApproachTrainable,
-    CheckpointStore,
-    DeliveryError,
-    Inputs,
-    Slot,
-    TrialSpec,
-    one_line,
-    pin_threads,
-)
+from trainables.trainable import CheckpointStore, DeliveryError, Inputs, one_line, pin_threads
 
-PIECE_S = 4.0  # that every step and every validation takes here
-SIZE = (SIDE, SIDE)
-CNN = Inputs(BetterCNN, BetterCNNSettings(image_size=SIZE), image_task())
 TEST = images(9, seed=2)
-SHORT = {"epochs": 2, "batch_size": 4}  # 6 steps an epoch
-LONG = SHORT | {"epochs": 3}  # a checkpoint at 40 s, the end at 84 s
-WORKED = ("event", "charged_s", "overshoot_s", "epoch", "steps", "train_loss", "valid_accuracy", "best_at_s", "done")
+pytestmark = pytest.mark.usefixtures("dictated_time")
 
 
 class Breaking(BetterCNN):
@@ -95,62 +77,6 @@ class Sealed(Examples):
         raise AssertionError(f"the test split was read: {name}")
 
 
-class Delivered(list[tuple[TrialSpec, Predictions, Probabilities]]):
-    """What final runs have handed over."""
-
-    def __call__(self, spec: TrialSpec, predictions: Predictions, probabilities: Probabilities) -> None:
-        self.append((spec, predictions, probabilities))
-
-
-@pytest.fixture(autouse=True)
-def dictated_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = itertools.count()
-
-    def clock_for(device: torch.device, *, charged_s: float = 0.0) -> Clock:
-        return Clock(lambda: next(looks) * PIECE_S, charged_s=charged_s)
-
-    monkeypatch.setattr(trainable, "clock_for", clock_for)
-
-
-@pytest.fixture(autouse=True)
-def no_ray() -> Iterator[None]:
-    yield
-    assert not ray.is_initialized()
-
-
-@pytest.fixture
-def places(tmp_path: Path) -> dict[str, str]:
-    return {"checkpoints": str(tmp_path / "checkpoints"), "cache": str(tmp_path / "cache")}
-
-
-def start(
-    config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, str], deliver: Delivered | None = None
-) -> ApproachTrainable:
-    """A worker process's trainable, set up for its first trial."""
-
-    class Worker(ApproachTrainable):
-        def setup(self, config: dict[str, Any]) -> None:
-            super().setup(config, inputs, Slot(cpus=1, gpus=0.0), deliver=deliver, **places)
-
-    return Worker(config)
-
-
-def config_of(approach: str = "cnn", *, trial: str = "cnn-r0-0000", **changes: Any) -> dict[str, Any]:
-    spec = {"trial": trial, "approach": approach, "phase": "search", "index": 0, "params": SHORT, "seed": 1}
-    return spec | {"allowance_s": 1e6} | changes
-
-
-def run(worker: ApproachTrainable) -> list[dict[str, Any]]:
-    results = [worker.step()]
-    while not results[-1]["done"]:
-        results.append(worker.step())
-    return results
-
-
-def worked(results: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    return [tuple(result[name] for name in WORKED) for result in results]
-
-
 class TestASearchTrial:
     def test_reports_heartbeats_and_validations_and_ends(self, places):
         results = run(start(config_of(), {"cnn": CNN}, places))
@@ -163,6 +89,7 @@ class TestASearchTrial:
         assert {result["trial"] for result in results} == {"cnn-r0-0000"}
         assert results[-1]["device"] == "cpu"
         assert all(result["uncharged_s"] >= 0 for result in results)
+        assert not ray.is_initialized()
 
     def test_says_once_from_where_it_began(self, places):
         results = run(start(config_of(), {"cnn": CNN}, places))
@@ -326,77 +253,6 @@ class TestAFinalRun:
         one, same, other = (predictions.probabilities for _, predictions, _ in delivered)
         np.testing.assert_array_equal(one, same)
         assert (one != other).any()
-
-
-class TestCheckpoints:
-    def test_a_trial_goes_on_in_a_new_process_from_its_last_checkpoint(self, places):
-        whole = run(start(config_of(trial="undisturbed", params=LONG), {"cnn": CNN}, places))
-        interrupted(places)  # after 56 s
-        resumed = run(start(config_of(params=LONG), {"cnn": CNN}, places))
-        assert resumed[0]["resumed_at_s"] == 40
-        assert worked(resumed) == worked(whole)[3:]
-
-    def test_an_ended_trial_leaves_none(self, places):
-        interrupted(places)
-        run(start(config_of(params=LONG), {"cnn": CNN}, places))
-        assert checkpoints(places) == []
-
-    def test_another_trial_does_not_take_it(self, places):
-        interrupted(places)
-        other = start(config_of(trial="cnn-r0-0001", params=LONG), {"cnn": CNN}, places)
-        assert other.step()["resumed_at_s"] == 0
-
-    def test_the_next_one_is_due_after_as_long_as_ever_also_in_a_trial_that_goes_on(self, places):
-        interrupted(places)
-        resumed = start(config_of(params=LONG), {"cnn": CNN}, places)
-        assert [resumed.step()["charged_s"] for _ in range(2)] == [56, 68]
-        assert CheckpointStore(places["checkpoints"], "cnn-r0-0000").load()["charged_s"] == 40
-
-    def test_a_damaged_one_is_said_to_be_and_the_trial_starts_from_the_beginning(self, places, caplog):
-        interrupted(places)
-        file = Path(places["checkpoints"], "cnn-r0-0000.pt")
-        file.write_bytes(file.read_bytes()[:1000])
-        assert start(config_of(params=LONG), {"cnn": CNN}, places).step()["resumed_at_s"] == 0
-        assert "cnn-r0-0000.pt: left out as damaged" in caplog.text
-
-    def test_a_trial_that_cannot_write_one_goes_on(self, places, caplog):
-        Path(places["checkpoints"]).write_text("a file where the folder should be")
-        worker = start(config_of(params=LONG), {"cnn": CNN}, places)
-        assert [worker.step()["event"] for _ in range(4)] == ["heartbeat", "validated", "heartbeat", "validated"]
-        assert "cnn-r0-0000: no checkpoint written" in caplog.text
-
-
-def interrupted(places: dict[str, str]) -> None:
-    """Leave a trial in the middle, as a process that is killed does, 16 s after its last checkpoint."""
-    killed = start(config_of(params=LONG), {"cnn": CNN}, places)
-    for _ in range(4):
-        killed.step()
-    assert checkpoints(places) == ["cnn-r0-0000.pt"]
-
-
-def checkpoints(places: dict[str, str]) -> list[str]:
-    return [file.name for file in Path(places["checkpoints"]).iterdir()]
-
-
-class TestCheckpointStore:
-    def test_gives_back_what_was_saved_last(self, tmp_path):
-        store = CheckpointStore(f"{tmp_path}/deep/below", "a")
-        assert store.load() is None
-        store.save({"steps": 1, "weights": torch.arange(3)})
-        store.save({"steps": 2, "weights": torch.arange(4)})
-        loaded = CheckpointStore(f"{tmp_path}/deep/below", "a").load()
-        assert loaded["steps"] == 2
-        assert torch.equal(loaded["weights"], torch.arange(4))
-        store.delete()
-        assert store.load() is None
-        store.delete()  # a second time does no harm
-
-    def test_ignores_what_a_crash_left_half_written(self, tmp_path):
-        (tmp_path / "a.part").write_bytes(b"half")
-        store = CheckpointStore(str(tmp_path), "a")
-        assert store.load() is None
-        store.save({"steps": 1})
-        assert store.load() == {"steps": 1}
 
 
 def test_a_worker_keeps_to_the_threads_of_its_slot(monkeypatch):

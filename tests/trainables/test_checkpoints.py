@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from workers import CNN, LONG, config_of, run, start, worked
+
+from trainables.trainable import CheckpointStore
+
+pytestmark = pytest.mark.usefixtures("dictated_time")
+
+
+class TestCheckpoints:
+    def test_a_trial_goes_on_in_a_new_process_from_its_last_checkpoint(self, places):
+        whole = run(start(config_of(trial="undisturbed", params=LONG), {"cnn": CNN}, places))
+        interrupted(places)  # after 56 s
+        resumed = run(start(config_of(params=LONG), {"cnn": CNN}, places))
+        assert resumed[0]["resumed_at_s"] == 40
+        assert worked(resumed) == worked(whole)[3:]
+
+    def test_an_ended_trial_leaves_none(self, places):
+        interrupted(places)
+        run(start(config_of(params=LONG), {"cnn": CNN}, places))
+        assert checkpoints(places) == []
+
+    def test_another_trial_does_not_take_it(self, places):
+        interrupted(places)
+        other = start(config_of(trial="cnn-r0-0001", params=LONG), {"cnn": CNN}, places)
+        assert other.step()["resumed_at_s"] == 0
+
+    def test_the_next_one_is_due_after_as_long_as_ever_also_in_a_trial_that_goes_on(self, places):
+        interrupted(places)
+        resumed = start(config_of(params=LONG), {"cnn": CNN}, places)
+        assert [resumed.step()["charged_s"] for _ in range(2)] == [56, 68]
+        assert CheckpointStore(places["checkpoints"], "cnn-r0-0000").load()["charged_s"] == 40
+
+    def test_a_damaged_one_is_said_to_be_and_the_trial_starts_from_the_beginning(self, places, caplog):
+        interrupted(places)
+        file = Path(places["checkpoints"], "cnn-r0-0000.pt")
+        file.write_bytes(file.read_bytes()[:1000])
+        assert start(config_of(params=LONG), {"cnn": CNN}, places).step()["resumed_at_s"] == 0
+        assert "cnn-r0-0000.pt: left out as damaged" in caplog.text
+
+    def test_a_trial_that_cannot_write_one_goes_on(self, places, caplog):
+        Path(places["checkpoints"]).write_text("a file where the folder should be")
+        worker = start(config_of(params=LONG), {"cnn": CNN}, places)
+        assert [worker.step()["event"] for _ in range(4)] == ["heartbeat", "validated", "heartbeat", "validated"]
+        assert "cnn-r0-0000: no checkpoint written" in caplog.text
+
+
+def interrupted(places: dict[str, str]) -> None:
+    """Leave a trial in the middle, as a process that is killed does, 16 s after its last checkpoint."""
+    killed = start(config_of(params=LONG), {"cnn": CNN}, places)
+    for _ in range(4):
+        killed.step()
+    assert checkpoints(places) == ["cnn-r0-0000.pt"]
+
+
+def checkpoints(places: dict[str, str]) -> list[str]:
+    return [file.name for file in Path(places["checkpoints"]).iterdir()]
+
+
+class TestCheckpointStore:
+    def test_gives_back_what_was_saved_last(self, tmp_path):
+        store = CheckpointStore(f"{tmp_path}/deep/below", "a")
+        assert store.load() is None
+        store.save({"steps": 1, "weights": torch.arange(3)})
+        store.save({"steps": 2, "weights": torch.arange(4)})
+        loaded = CheckpointStore(f"{tmp_path}/deep/below", "a").load()
+        assert loaded["steps"] == 2
+        assert torch.equal(loaded["weights"], torch.arange(4))
+        store.delete()
+        assert store.load() is None
+        store.delete()  # a second time does no harm
+
+    def test_ignores_what_a_crash_left_half_written(self, tmp_path):
+        (tmp_path / "a.part").write_bytes(b"half")
+        store = CheckpointStore(str(tmp_path), "a")
+        assert store.load() is None
+        store.save({"steps": 1})
+        assert store.load() == {"steps": 1}

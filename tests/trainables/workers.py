@@ -1,0 +1,53 @@
+"""A worker process's trainable without the process, for the tests of the adapter to Tune."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stand_ins import SIDE, image_task
+
+from trainables.approach import Predictions, Probabilities
+from trainables.better_cnn import BetterCNN, BetterCNNSettings
+from trainables.trainable import ApproachTrainable, Inputs, Slot, TrialSpec
+
+SIZE = (SIDE, SIDE)
+CNN = Inputs(BetterCNN, BetterCNNSettings(image_size=SIZE), image_task())
+SHORT = {"epochs": 2, "batch_size": 4}  # 6 steps an epoch
+LONG = SHORT | {"epochs": 3}  # a checkpoint at 40 s, the end at 84 s
+WORKED = ("event", "charged_s", "overshoot_s", "epoch", "steps", "train_loss", "valid_accuracy", "best_at_s", "done")
+
+
+class Delivered(list[tuple[TrialSpec, Predictions, Probabilities]]):
+    """What final runs have handed over."""
+
+    def __call__(self, spec: TrialSpec, predictions: Predictions, probabilities: Probabilities) -> None:
+        self.append((spec, predictions, probabilities))
+
+
+def start(
+    config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, str], deliver: Delivered | None = None
+) -> ApproachTrainable:
+    """A worker process's trainable, set up for its first trial."""
+
+    class Worker(ApproachTrainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            super().setup(config, inputs, Slot(cpus=1, gpus=0.0), deliver=deliver, **places)
+
+    return Worker(config)
+
+
+def config_of(approach: str = "cnn", *, trial: str = "cnn-r0-0000", **changes: Any) -> dict[str, Any]:
+    spec = {"trial": trial, "approach": approach, "phase": "search", "index": 0, "params": SHORT, "seed": 1}
+    return spec | {"allowance_s": 1e6} | changes
+
+
+def run(worker: ApproachTrainable) -> list[dict[str, Any]]:
+    results = [worker.step()]
+    while not results[-1]["done"]:
+        results.append(worker.step())
+    return results
+
+
+def worked(results: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(result[name] for name in WORKED) for result in results]
