@@ -186,8 +186,8 @@ class SignificanceSettings(_Record):
 class BudgetSettings(_Record):
     """`search_seconds`: charged for each approach and replicate. `trial_seconds`: the most one trial may charge."""
 
-    search_seconds: float = Field(gt=0)
-    trial_seconds: float = Field(gt=0)
+    search_seconds: float = Field(gt=0, allow_inf_nan=False)
+    trial_seconds: float = Field(gt=0, allow_inf_nan=False)
 
 
 class StudySettings(BaseModel):

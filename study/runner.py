@@ -62,7 +62,7 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
     if store.exists("study.yaml"):
         raise StudyError(f"{directory}: holds a study already; resume it, or choose another directory")
     dataset = open_checked(config)
-    with connected(address), _alone(directory):
+    with connected(address):
         return _Session(config, store, dataset, progress).run()
 
 
@@ -77,7 +77,7 @@ def resume(directory: str, *, address: str | None, progress: Progress) -> Outcom
         raise StudyError(f"{directory}: not a study directory (no study.yaml in it); give the directory of a study")
     config = parse_config(store.read_bytes("study.yaml").decode(), name=f"{directory}/study.yaml")
     dataset = open_checked(config)
-    with connected(address), _alone(directory):
+    with connected(address):
         return _Session(config, store, dataset, progress).run()
 
 
@@ -90,28 +90,33 @@ class _Session:
         self.events = store.trial_events()
 
     def run(self) -> Outcome:
-        self._prepare()
-        self._search()
-        self._refuse_nothing_found()
-        self._final_runs()
-        with self._phase("report"):
-            return Outcome(self.store.location, write_report(self.store.location))
+        costs = self._prepare()
+        with _alone(self.store.location):
+            self._begin(costs)
+            self._search()
+            self._refuse_nothing_found()
+            self._final_runs()
+            with self._phase("report"):
+                return Outcome(self.store.location, write_report(self.store.location))
 
-    def _prepare(self) -> None:
-        """Get everything ready. A new study is written only when nothing is wrong, so a refused one leaves no trace."""
+    def _prepare(self) -> list[FeatureCost]:
+        """Get everything ready and write nothing, so that a study which is refused leaves no trace."""
         self.progress.phase("prepare", self._slots())
         prepare.rehearse(self.config, self.dataset)
-        info = prepare.data_info(self.config, self.dataset)
-        self._refuse_other_data(info)
+        self.info = prepare.data_info(self.config, self.dataset)
+        self._refuse_other_data(self.info)
         self.frozen = prepare.freeze(self.config, self.dataset, self.slot)
         # What the features cost when the study began is what is charged, also after resuming.
         costs = self.store.feature_costs() or prepare.feature_costs(self.frozen)
         self.owed = feature_charges(costs, self.config.feature_cost)
         self.precharged = prepare.precharged(self.config.feature_cost, costs)
         self._refuse_too_little()
+        return costs
+
+    def _begin(self, costs: list[FeatureCost]) -> None:
         if not self.store.exists("study.yaml"):
             about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
-            self._write_beginning(info, costs, about)
+            self._write_beginning(self.info, costs, about)
         self.boards = Boards(Path(self.store.location) / "tensorboard", self.owed)
         self.boards.replay(self.events)
 

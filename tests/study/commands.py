@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,6 @@ class Machine:
         own = {
             "TRANSFER_STUDY_CACHE": str(self.folder / "cache"),
             "RAY_TMPDIR": str(self.ray),
-            "RAY_TMP_DIR": str(self.ray),
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "120",
@@ -92,4 +92,15 @@ class Machine:
 def machine(folder: Path, *, cpus: int | None = None) -> Iterator[Machine]:
     """A machine for as long as the context lasts. Ray's home is short: its socket paths may have 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as ray:
-        yield Machine(folder, Path(ray), cpus)
+        try:
+            yield Machine(folder, Path(ray), cpus)
+        finally:
+            _end_what_is_left(f"RAY_TMPDIR={ray}")
+
+
+def _end_what_is_left(mark: str) -> None:
+    """End the processes of this machine that outlived their command; they carry its mark in their environment."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)

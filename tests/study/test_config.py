@@ -170,10 +170,26 @@ def test_a_bound_that_the_approach_does_not_accept_is_refused():
     assert "greater than or equal to 1" in message
 
 
-def test_a_published_value_outside_the_space_is_refused():
-    message = refusal(**{f"{CNN}__published__lr": 0.5})
-    assert "approaches.better_cnn.published.lr: 0.5 lies outside" in message
-    assert "widen the space" in message
+def test_a_published_value_may_lie_outside_the_space_but_not_outside_what_the_approach_takes():
+    config = parsed(**{f"{CNN}__published__lr": 0.5})
+    assert config.approaches["better_cnn"].published["lr"] == 0.5
+    assert "approaches.better_cnn.published.lr" in refusal(**{f"{CNN}__published__lr": -1.0})
+
+
+def test_a_continuous_range_for_a_whole_number_is_refused():
+    assert "approaches.better_cnn.space.epochs" in refusal(**{f"{CNN}__space__epochs": {"uniform": [5, 60]}})
+
+
+def test_a_part_of_a_gpu_or_one_is_a_slot_but_not_more():
+    assert "slot.gpus" in refusal(slot={"cpus": 1, "gpus": 1.5})
+
+
+def test_a_budget_without_end_is_refused():
+    assert "budget.search_seconds" in refusal(budget={"search_seconds": float("inf"), "trial_seconds": 1})
+
+
+def test_a_storage_that_is_a_uri_is_refused():
+    assert "storage" in refusal(storage="s3://bucket/studies")
 
 
 def test_a_published_value_that_is_missing_is_named():

@@ -144,11 +144,27 @@ def test_failed_trials_leave_the_sequence_of_suggestions_as_reproducible_as_othe
         assert first.suggestions(name)[:shared] == second.suggestions(name)[:shared]
 
 
-def test_failed_trials_are_charged_and_the_search_goes_on():
-    done = search(THREE, accuracy_of=lambda _: None, duration=pace(1, 5.0))
-    charged = done.charged().values()
-    assert min(charged) > 0.95 * 300
-    assert all(it.best_accuracy is None for it in done.events)
+def test_failed_trials_are_charged_what_they_used():
+    done = search(THREE, accuracy_of=failing_third, duration=pace(1, 5.0))
+    assert min(done.charged().values()) > 0.95 * 300
+    assert all(it.best_accuracy is None for it in done.events if it.event == "failed")
+
+
+@pytest.mark.parametrize("slots", [1, 8])
+def test_an_approach_whose_trials_fail_at_once_does_not_hold_up_the_others(slots):
+    """They charge nothing, so that it would always be its turn."""
+    broken = approach({"weight_decay": {"uniform": [0, 1]}})
+    done = search(
+        {"cnn": THREE["cnn"], "broken": broken},
+        slots=slots,
+        duration=lambda config: 0.0 if config["approach"] == "broken" else 10.0,
+        accuracy_of=lambda params: None if "weight_decay" in params else accuracy(params),
+    )
+    assert {account.approach: reason for account, reason in done.turns.exhausted.items()} == {
+        "broken": "its last 10 trials failed"
+    }
+    assert done.charged()["cnn"] > 0.95 * 300
+    assert len(done.suggestions("broken")) <= 10 + slots
 
 
 def test_a_small_space_is_tried_once_each_and_is_then_exhausted():

@@ -1,0 +1,134 @@
+"""Final runs: whose configuration, with which seeds, and which of them are still to do."""
+
+import numpy as np
+import pytest
+from study_files import small_config
+
+from analysis.records import Store, TrialEvent, read_study
+from study.final import final_turns, write_predictions
+from trainables.approach import Predictions
+from trainables.trainable import TrialSpec
+
+
+def searched(approach: str, index: int, best: float | None, *, replicate: int = 0, ending: str = "finished"):
+    trial = f"{approach}-r{replicate}-{index:04d}"
+    identity = {"trial": trial, "approach": approach, "phase": "search", "index": index, "replicate": replicate}
+    params = {"lr": 0.001 * (index + 1)}
+    return [
+        TrialEvent(**identity, order=0, event="started", time=index, params=params, origin="suggested"),
+        TrialEvent(**identity, order=1, event=ending, time=index + 0.5, charged_s=1.0, best_accuracy=best),
+    ]
+
+
+def final(turn, *kinds: str) -> list[TrialEvent]:
+    identity = {"trial": turn.trial, "approach": turn.account.approach, "phase": "final", "index": turn.index}
+    more = {"started": {"params": dict(turn.params), "origin": "incumbent", "seed": turn.seed, "allowance_s": 2.0}}
+    return [
+        TrialEvent(**identity, order=order, event=kind, time=100 + order, **more.get(kind, {}))
+        for order, kind in enumerate(kinds)
+    ]
+
+
+SEARCH = searched("better_cnn", 0, 0.5) + searched("better_cnn", 1, 0.8) + searched("fine_tune", 0, 0.7)
+
+
+def test_the_best_validated_configuration_runs_once_for_each_seed():
+    turns = [it for it in final_turns(small_config(final__seeds=3), SEARCH) if it.account.approach == "better_cnn"]
+    assert [it.trial for it in turns] == [f"better_cnn-r0-seed{seed}" for seed in range(3)]
+    assert all(it.params == {"lr": 0.002} and it.origin == "incumbent" and it.phase == "final" for it in turns)
+
+
+def test_approaches_advance_alike_seed_by_seed():
+    names = [it.account.approach for it in final_turns(small_config(), SEARCH)]
+    assert names == ["better_cnn", "fine_tune"] * 2
+
+
+def test_all_approaches_share_the_seeds_and_no_two_runs_of_one_do():
+    turns = final_turns(small_config(final__seeds=4), SEARCH)
+    seeds = {name: [it.seed for it in turns if it.account.approach == name] for name in ("better_cnn", "fine_tune")}
+    assert seeds["better_cnn"] == seeds["fine_tune"]
+    assert len(set(seeds["better_cnn"])) == 4
+
+
+def test_an_approach_without_a_validated_trial_has_no_final_runs():
+    names = {it.account.approach for it in final_turns(small_config(), SEARCH + searched("feature_svm", 0, None))}
+    assert names == {"better_cnn", "fine_tune"}
+
+
+def test_a_failed_trial_is_no_incumbent_even_if_it_validated_well():
+    events = SEARCH + searched("better_cnn", 2, 0.99, ending="failed")
+    assert final_turns(small_config(), events)[0].params == {"lr": 0.002}
+
+
+def test_a_cut_trial_can_be_the_incumbent():
+    events = SEARCH + searched("better_cnn", 2, 0.99, ending="cut")
+    assert final_turns(small_config(), events)[0].params == {"lr": 0.003}
+
+
+def test_final_runs_have_an_allowance_of_their_own():
+    assert {it.allowance_s for it in final_turns(small_config(final__trial_seconds=9), SEARCH)} == {9.0}
+
+
+def test_replicates_have_incumbents_and_seeds_of_their_own():
+    events = SEARCH + searched("better_cnn", 0, 0.9, replicate=1)
+    turns = [it for it in final_turns(small_config(replicates=2), events) if it.account.approach == "better_cnn"]
+    assert [(it.account.replicate, it.params["lr"]) for it in turns] == [(0, 0.002)] * 2 + [(1, 0.001)] * 2
+    assert [it.index for it in turns] == [0, 1, 2, 3]
+    assert len({it.seed for it in turns}) == 4
+
+
+@pytest.mark.parametrize("kinds", [("started", "finished", "evaluated"), ("started", "failed"), ("started", "cut")])
+def test_a_run_that_is_over_is_not_run_again(kinds):
+    first, *others = final_turns(small_config(), SEARCH)
+    assert final_turns(small_config(), SEARCH + final(first, *kinds)) == others
+
+
+def test_an_interrupted_run_is_taken_up_as_it_was_started():
+    first = final_turns(small_config(), SEARCH)[0]
+    again = final_turns(small_config(), SEARCH + final(first, "started", "validated"))[0]
+    assert (again.trial, again.seed, again.params) == (first.trial, first.seed, first.params)
+    assert again.allowance_s == 2.0
+
+
+def test_a_run_interrupted_between_its_predictions_and_its_record_runs_again():
+    first = final_turns(small_config(), SEARCH)[0]
+    events = SEARCH + final(first, "started", "finished")
+    assert first.trial in [it.trial for it in final_turns(small_config(), events, predicted=[first.trial])]
+
+
+def written(tmp_path, probabilities: np.ndarray | None, groups=None):
+    spec = TrialSpec(trial="svm-r1-seed0", approach="svm", phase="final", index=2, params={}, seed=99, allowance_s=1.0)
+    write_predictions(
+        spec,
+        Predictions(np.array([0, 1]), probabilities),
+        "softmax",
+        location=str(tmp_path),
+        ids=("test/a.png", "test/b.png"),
+        groups=groups,
+        labels=np.array([0, 0]),
+    )
+    (tmp_path / "study.yaml").write_text("{name: x, approaches: {}, budget: {search_seconds: 1, trial_seconds: 1}}")
+    assert Store(str(tmp_path)).names("predictions", ".parquet") == ["predictions/svm-r1-seed0.parquet"]
+    return read_study(str(tmp_path)).predictions
+
+
+def test_predictions_are_written_with_a_column_for_each_class(tmp_path):
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
+    frame = written(tmp_path, probabilities, groups=("g", "h"))
+    assert list(frame.columns) == ["approach", "seed", "image", "group", "label", "prediction", "p_0", "p_1"]
+    assert frame.iloc[0].to_dict() == {
+        "approach": "svm",
+        "seed": 2,
+        "image": "test/a.png",
+        "group": "g",
+        "label": 0,
+        "prediction": 0,
+        "p_0": 0.75,
+        "p_1": 0.25,
+    }
+
+
+def test_hard_decisions_are_written_without_probabilities(tmp_path):
+    frame = written(tmp_path, None)
+    assert list(frame.columns) == ["approach", "seed", "image", "group", "label", "prediction"]
+    assert frame.group.isna().all()

@@ -1,0 +1,88 @@
+"""What the user sees while a study runs, in a terminal and without one."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from study_files import small_config
+
+from analysis.records import TrialEvent
+from study.budget import Account, Ledger
+from study.progress import Progress, duration
+
+
+def event(kind: str, charged_s: float = 0.0, best: float | None = None, **more: object) -> TrialEvent:
+    identity = {"trial": "better_cnn-r0-0000", "approach": "better_cnn", "phase": "search", "index": 0, "order": 0}
+    return TrialEvent(**identity | {"event": kind, "charged_s": charged_s, "best_accuracy": best} | more)
+
+
+class Screen:
+    """A progress display on a console that keeps what was printed."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        self.text = io.StringIO()
+        self.progress = Progress(Console(file=self.text, force_terminal=terminal, width=100))
+        self.ledger = Ledger((Account("better_cnn"), Account("fine_tune")), 60.0, 20.0)
+
+    def show(self, *events: TrialEvent, earlier: tuple[TrialEvent, ...] = ()) -> str:
+        with self.progress as progress:
+            progress.phase("search", 2)
+            progress.search(small_config(), self.ledger, list(earlier))
+            for it in events:
+                progress(it)
+        return self.text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3600, "1 h 0 min"), (7500, "2 h 5 min")],
+)
+def test_durations_read_as_people_say_them(seconds, text):
+    assert duration(seconds) == text
+
+
+@given(st.floats(0, 1e6))
+def test_a_duration_has_at_most_two_parts(seconds):
+    parts = duration(seconds).split()
+    assert len(parts) in (2, 4)
+    assert int(parts[0]) <= seconds + 0.5
+
+
+def test_without_a_terminal_a_line_for_each_approach_says_how_far_it_is():
+    text = Screen().show(event("validated", 12.0, 0.8125))
+    assert "better_cnn: 12 / 60 s, 0 trials, best 0.812" in text
+    assert "fine_tune: 0 / 60 s, 0 trials, best -" in text
+    assert "about 54 s left" in text, "(60 - 12 + 60) / 2 slots"
+    assert "\x1b" not in text
+
+
+def test_in_a_terminal_a_table_shows_the_same():
+    screen = Screen(terminal=True)
+    text = screen.show(event("validated", 12.0, 0.8125))
+    assert all(words in text for words in ("best validation accuracy", "12 / 60 s", "0.812", "54 s left"))
+
+
+def test_a_trial_that_ended_is_counted_and_its_seconds_are_the_ledger_s():
+    screen = Screen()
+    screen.ledger.charge(Account("better_cnn"), 15.0)
+    assert "better_cnn: 15 / 60 s, 1 trials, best 0.900" in screen.show(event("finished", 15.0, 0.9))
+
+
+def test_a_resumed_study_counts_what_was_there_before():
+    screen = Screen()
+    screen.ledger.charge(Account("better_cnn"), 15.0)
+    other = event("validated", 4.0, trial="fine_tune-r0-0000", approach="fine_tune")
+    text = screen.show(other, earlier=(event("started"), event("finished", 15.0, 0.9)))
+    assert "better_cnn: 15 / 60 s, 1 trials, best 0.900" in text
+    assert "fine_tune: 4 / 60 s" in text
+
+
+def test_final_runs_are_counted():
+    screen = Screen()
+    with screen.progress as progress:
+        progress.phase("final", 2)
+        progress.final(6)
+        progress(event("finished", 5.0, 0.9, phase="final"))
+    assert "final runs 1/6" in screen.text.getvalue()

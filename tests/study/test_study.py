@@ -1,0 +1,396 @@
+"""Whole studies for real: Ray, three approaches, a small image folder, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pandas as pd
+import pytest
+import yaml
+from commands import PATIENCE_S, Finished, Machine, machine
+from filelock import FileLock
+from photos import SPLITS, image_folder
+from study_files import SMALL, small_study
+
+from analysis.records import ENDINGS, Store, TrialEvent, feature_charges, read_study
+
+pytestmark = pytest.mark.slow
+APPROACHES = tuple(SMALL["approaches"])
+BUDGET_S = SMALL["budget"]["search_seconds"]
+SEEDS = SMALL["final"]["seeds"]
+PHOTOS = {"source": "folder", "path": "photos", "skip_corrupt": True, "groups": "^[a-z]+[0-9]+"}
+TEST_IMAGES = 3 * SPLITS["test"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study that was run."""
+
+    machine: Machine
+    directory: Path
+    told: Finished
+
+    @property
+    def store(self) -> Store:
+        return Store(str(self.directory))
+
+    @property
+    def events(self) -> list[TrialEvent]:
+        return self.store.trial_events()
+
+    @property
+    def report(self) -> dict:
+        return json.loads((self.directory / "report" / "report.json").read_text())
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        return self.store.predictions()
+
+
+def prepared(folder: Path, **changes: object) -> None:
+    """Photos, one of them damaged, and a study of them."""
+    image_folder(folder / "photos")
+    (folder / "photos" / "train" / "red" / "red9_9.png").write_bytes(b"no picture")
+    (folder / "study.yaml").write_text(yaml.safe_dump(small_study(**{"data": PHOTOS} | changes)))
+
+
+def run(folder: Path, name: str, *, cpus: int | None = None) -> Study:
+    with machine(folder, cpus=cpus) as here:
+        return Study(here, folder / name, here.transfer_study("run", "study.yaml", "--out", name))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("studies")
+    prepared(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def study(folder) -> Study:
+    return run(folder, "mine")
+
+
+def until(condition: Callable[[], object], process) -> None:
+    """Wait until something is so, while a process runs."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.02)
+
+
+def assert_fair_and_complete(study: Study) -> None:
+    """What holds of every finished study, however it was interrupted."""
+    for account in study.report["approaches"].values():
+        assert account["charged_seconds"] <= account["budget_seconds"] == BUDGET_S
+        assert len(account["final_runs"]) == SEEDS
+    assert study.report["search"]["charged_spread"] <= 0.05
+    started = Counter(event.trial for event in study.events if event.event == "started")
+    assert set(started.values()) == {1}
+    evaluated = {event.trial for event in study.events if event.event == "evaluated"}
+    assert evaluated == {f"{name}-r0-seed{seed}" for name in APPROACHES for seed in range(SEEDS)}
+    assert {file.stem for file in (study.directory / "predictions").iterdir()} == evaluated
+
+
+def test_a_study_ends_by_itself_and_says_where_it_is(study):
+    assert study.told.code == 0, study.told.err
+    assert study.told.err == ""
+    assert study.told.out.splitlines()[-1] == "mine"
+
+
+def test_the_last_screen_says_who_won_and_where_everything_is(study):
+    out = study.told.out
+    assert " ".join(study.report["verdict"].split()) in " ".join(out.split())
+    assert "Report: mine/report/report.html" in out
+    assert "transfer-study board mine" in out
+    assert all(name in out for name in APPROACHES)
+
+
+def test_without_a_terminal_each_phase_is_a_line(study):
+    positions = [
+        study.told.out.index(words) for words in ("Preparing", "Searching", "Final runs", "Writing the report")
+    ]
+    assert positions == sorted(positions)
+
+
+def test_a_study_directory_holds_what_others_rely_on(study):
+    names = {file.relative_to(study.directory).as_posix() for file in study.directory.rglob("*") if file.is_file()}
+    assert {"study.yaml", "data.json", "environment.json"} <= names
+    assert {"report/report.html", "report/report.md", "report/report.json"} <= names
+    assert sum(name.startswith("predictions/") for name in names) == len(APPROACHES) * SEEDS
+    assert not [name for name in names if name.startswith("checkpoints/") or name.endswith(".part")]
+
+
+def test_the_study_file_in_it_gives_the_same_study_again(study):
+    from study.config import read_config
+
+    kept = read_config(str(study.directory / "study.yaml"))
+    assert kept == read_config(str(study.machine.folder / "study.yaml"))
+
+
+def test_every_finished_study_is_fair_and_complete(study):
+    assert_fair_and_complete(study)
+
+
+def test_the_report_has_the_names_that_others_rely_on(study):
+    report = study.report
+    assert report["approaches"].keys() == set(APPROACHES)
+    for approach in report["approaches"].values():
+        assert approach["accuracy"].keys() >= {"estimate", "low", "high"}
+        assert approach.keys() >= {"charged_seconds", "budget_seconds", "trials", "cut", "failed"}
+        assert approach.keys() >= {"incumbent", "final_runs"}
+    assert len(report["pairs"]) == 3
+    for pair in report["pairs"]:
+        assert pair.keys() >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict"}
+        assert pair["verdict"] in ("a_better", "b_better", "equivalent", "undecided")
+    assert report["search"].keys() >= {"wall_seconds", "slots", "utilisation"}
+    assert report["environment"]["packages"]["ray"]
+
+
+def test_the_report_counts_the_data_and_names_what_was_skipped(study):
+    data = study.report["data"]
+    assert (data["classes"], data["train"], data["valid"], data["test"]) == (3, 24, 12, TEST_IMAGES)
+    assert len(data["fingerprint"]) == 64
+    assert data["skipped"] == ["train/red/red9_9.png"]
+    assert "red9_9.png" in (study.directory / "report" / "report.html").read_text()
+
+
+def test_the_ledger_of_the_report_is_the_sum_of_the_records(study):
+    last = {event.trial: event for event in study.events if event.phase == "search"}
+    owed = feature_charges(study.store.feature_costs(), "first_use")
+    assert owed.keys() == {"feature_svm"}
+    for name, account in study.report["approaches"].items():
+        trials = [event.charged_s for event in last.values() if event.approach == name]
+        assert account["charged_seconds"] == pytest.approx(sum(trials) + owed.get(name, 0.0))
+        assert account["trials"] == len(trials)
+
+
+def test_no_trial_charged_more_than_its_allowance(study):
+    assert all(event.charged_s <= event.allowance_s for event in study.events)
+
+
+def test_the_published_configurations_came_first(study):
+    firsts = [event for event in study.events if event.event == "started" and event.index == 0]
+    published = {name: SMALL["approaches"][name]["published"] for name in APPROACHES}
+    for event in firsts:
+        if event.phase == "search":
+            assert event.origin == "published"
+            assert published[event.approach].items() <= event.params.items()
+
+
+def test_an_approach_that_ran_out_of_trials_is_reported_so(study):
+    svm = study.report["approaches"]["feature_svm"]
+    assert (svm["trials"], svm["exhausted"]) == (3, "max_trials: 3")
+
+
+def test_the_search_never_saw_the_test_split(study):
+    assert all(event.test_accuracy is None for event in study.events if event.phase == "search")
+    scored = [event for event in study.events if event.test_accuracy is not None]
+    assert {event.event for event in scored} == {"evaluated"}
+    assert len(scored) == len(APPROACHES) * SEEDS
+
+
+def test_every_final_run_predicts_every_test_image_once(study):
+    frame = study.predictions
+    assert list(frame.columns[:6]) == ["approach", "seed", "image", "group", "label", "prediction"]
+    assert list(frame.columns[6:]) == ["p_0", "p_1", "p_2"]
+    images = frame.groupby(["approach", "seed"]).image
+    assert (images.count() == TEST_IMAGES).all()
+    assert (images.nunique() == TEST_IMAGES).all()
+    assert len(images) == len(APPROACHES) * SEEDS
+
+
+def test_predictions_carry_the_true_class_and_the_group_of_each_image(study):
+    classes = read_study(str(study.directory)).data.classes
+    for image, group, label in study.predictions[["image", "group", "label"]].itertuples(index=False):
+        assert image.startswith(f"test/{classes[label]}/{group}_")
+
+
+def test_predictions_agree_with_the_accuracies_on_record(study):
+    frame = study.predictions
+    right = (frame.label == frame.prediction).groupby([frame.approach, frame.seed]).mean()
+    for event in study.events:
+        if event.event == "evaluated":
+            assert right[event.approach, event.index] == pytest.approx(event.test_accuracy)
+
+
+def test_every_trial_has_its_curves(study):
+    runs = {path.parent.relative_to(study.directory / "tensorboard").as_posix() for path in curves(study)}
+    trials = {f"{event.phase}/{event.trial}" for event in study.events}
+    assert runs == trials | {f"incumbent/{name}" for name in APPROACHES}
+
+
+def curves(study: Study) -> Iterator[Path]:
+    return (study.directory / "tensorboard").rglob("events.out.tfevents.*")
+
+
+def test_status_sums_a_study_up(study, transfer_study):
+    told = transfer_study("status", study.directory)
+    assert told.code == 0
+    assert "finished" in told.out
+    for name in APPROACHES:
+        (line,) = [line for line in told.out.splitlines() if line.startswith(name)]
+        assert f"/ {BUDGET_S} s" in line
+        assert line.split()[-1] == str(SEEDS)
+
+
+def test_the_report_can_be_written_again_from_the_records_alone(study, transfer_study):
+    before = study.report
+    (study.directory / "report" / "report.json").unlink()
+    told = transfer_study("report", study.directory)
+    assert told.out.split() == [f"{study.directory}/report/report.{kind}" for kind in ("html", "md", "json")]
+    assert study.report == before
+
+
+@pytest.mark.parametrize(("options", "phases"), [((), {"final"}), (("--trials",), {"final", "search"})])
+def test_the_curves_are_served(study, options, phases):
+    """By default those that compare the approaches; with --trials every trial."""
+    expected = {f"incumbent/{name}" for name in APPROACHES}
+    expected |= {f"{event.phase}/{event.trial}" for event in study.events if event.phase in phases}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    served: set[str] = set()
+
+    def answers() -> bool:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/data/runs", timeout=10) as answer:
+                served.update(json.load(answer))
+        except (URLError, ConnectionError, TimeoutError):
+            return False
+        return served >= expected
+
+    board = study.machine.started("board", study.directory, "--port", port, *options)
+    try:
+        until(answers, board)
+    finally:
+        os.killpg(board.pid, signal.SIGTERM)
+        board.communicate()
+    assert served == expected
+
+
+def test_one_process_at_a_time_runs_a_study(study):
+    with FileLock(study.directory / ".lock"), machine(study.machine.folder) as here:
+        complaint = here.transfer_study("resume", "mine").complaint
+    assert "another process runs this study" in complaint
+
+
+def test_a_directory_that_holds_a_study_is_not_overwritten(study, transfer_study):
+    before = contents(study.directory)
+    complaint = transfer_study(
+        "run", study.machine.folder / "study.yaml", "--out", study.directory,
+        "--set", f"data.path={study.machine.folder / 'photos'}",
+    ).complaint  # fmt: skip
+    assert "holds a study already; resume it, or choose another directory" in complaint
+    assert contents(study.directory) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_study_has_nothing_to_resume(study):
+    before, predicted, report = contents(study.directory / "records"), study.predictions, study.report
+    with machine(study.machine.folder) as here:
+        told = here.transfer_study("resume", "mine")
+    assert told.code == 0, told.err
+    assert contents(study.directory / "records") == before
+    pd.testing.assert_frame_equal(study.predictions, predicted)
+    assert study.report["approaches"] == report["approaches"]
+    assert study.report["pairs"] == report["pairs"]
+
+
+def test_a_study_that_was_killed_goes_on_where_it_stopped(folder):
+    directory = folder / "killed"
+
+    def ended() -> list[Path]:
+        return [path for kind in ENDINGS for path in (directory / "records").glob(f"*/*-{kind}.json")]
+
+    with machine(folder) as here:
+        driver = here.started("run", "study.yaml", "--out", "killed")
+        try:
+            until(lambda: len(ended()) >= 2, driver)
+        finally:
+            os.killpg(driver.pid, signal.SIGKILL)
+            driver.communicate()
+    finished = [path.parent for path in ended()]
+    before = {str(path): contents(path) for path in finished}
+    assert not (directory / "report").exists()
+
+    with machine(folder) as here:
+        study = Study(here, directory, here.transfer_study("resume", "killed"))
+    assert study.told.code == 0, study.told.err
+    assert {str(path): contents(path) for path in finished} == before
+    assert_fair_and_complete(study)
+
+
+def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path):
+    """On one CPU, where nothing is cut short."""
+    changes = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
+    changes["approaches__better_cnn__space__epochs"] = {"int": [1, 10]}
+    prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"seeds": 1})
+    one, other = (run(tmp_path, name, cpus=1) for name in ("one", "other"))
+    assert (one.told.code, other.told.code) == (0, 0), one.told.err + other.told.err
+    assert {event.event for event in one.events} >= {"finished"}
+    assert not {"cut", "failed"} & {event.event for event in one.events}
+    assert configurations(one) == configurations(other)
+    order = ["approach", "seed", "image"]
+    pd.testing.assert_frame_equal(*(it.predictions.sort_values(order, ignore_index=True) for it in (one, other)))
+
+
+def configurations(study: Study) -> dict[str, tuple]:
+    return {
+        event.trial: (event.seed, event.params, event.conditioned_on)
+        for event in study.events
+        if event.event == "started"
+    }
+
+
+def test_data_that_changed_since_are_refused(study):
+    picture = study.machine.folder / "photos" / "train" / "red" / "red0_0.png"
+    original = picture.read_bytes()
+    picture.write_bytes((study.machine.folder / "photos" / "train" / "red" / "red0_1.png").read_bytes())
+    try:
+        with machine(study.machine.folder) as here:
+            told = here.transfer_study("resume", "mine")
+    finally:
+        picture.write_bytes(original)
+    assert "mine: the data has changed since the study began" in told.complaint
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"backbones__glyphs__model": "shufflenet_v3"}, ("shufflenet_v3", "shufflenet_v2")),
+        ({"backbones__glyphs__model": "resnet18"}, ("resnet18", "shufflenet_v2_x0_5")),
+        ({"approaches__better_cnn__image_size": [8, 8]}, ("8 x 8", "image_size")),
+    ],
+)
+def test_what_only_the_approaches_can_know_is_refused_before_anything_is_written(tmp_path, changes, words):
+    """An unknown model, weights that do not fit, images too small for the layers."""
+    prepared(tmp_path, **changes)
+    with machine(tmp_path) as here:
+        complaint = here.transfer_study("run", "study.yaml", "--out", "refused").complaint
+    for word in words:
+        assert word in complaint
+    assert not (tmp_path / "refused").exists()
+
+
+def test_features_that_cost_too_much_of_the_budget_are_refused(tmp_path):
+    prepared(tmp_path, budget={"search_seconds": 0.002, "trial_seconds": 0.002})
+    with machine(tmp_path) as here:
+        complaint = here.transfer_study("run", "study.yaml", "--out", "refused").complaint
+    assert "budget.search_seconds: 0.002 s is too small for one trial of feature_svm" in complaint
+    assert "raise it to at least" in complaint
+    assert not (tmp_path / "refused").exists()
