@@ -25,7 +25,8 @@ FLAGS = (
 )
 HEIGHT = 1600
 # A browser window has a least width of its own, so the page is shown in a frame of the width wanted.
-FRAME = """<!doctype html><body style="margin:0"><iframe src="{page}" style="border:0;width:{width}px;height:{height}px">
+FRAME = """<!doctype html><body style="margin:0">
+<iframe src="{page}" style="border:0;width:{width}px;height:{height}px">
 </iframe><script>
 addEventListener("load", () => {{
   const page = document.querySelector("iframe").contentWindow, root = page.document.documentElement;
