@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -18,7 +19,6 @@ from analysis.records import ENDINGS, Phase, TrialEvent
 
 if TYPE_CHECKING:
     from study.budget import Account, Ledger
-    from study.config import StudyConfig
 
 PHASES = {
     "prepare": "Preparing: images, frozen features",
@@ -40,6 +40,7 @@ class Progress:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._ledger: Ledger | None = None
+        self._exhausted: Mapping[Account, str] = {}
         self._trials: Counter[Account] = Counter()
         self._best: dict[Account, float] = {}
         self._charging: dict[str, tuple[Account, float]] = {}  # seconds charged by trials still running
@@ -65,9 +66,9 @@ class Progress:
         else:
             self._console.print(PHASES[phase])
 
-    def search(self, config: StudyConfig, ledger: Ledger, earlier: list[TrialEvent]) -> None:
-        """The search begins, or goes on after these events."""
-        self._ledger = ledger
+    def search(self, ledger: Ledger, exhausted: Mapping[Account, str], earlier: list[TrialEvent]) -> None:
+        """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""
+        self._ledger, self._exhausted = ledger, exhausted
         for event in earlier:
             self._count(event)
 
@@ -130,7 +131,8 @@ class Progress:
 
     def _left(self) -> str:
         assert self._ledger is not None
-        left = sum(self._ledger.budget_s - self._charged_s(account) for account in self._ledger.accounts)
+        spending = [account for account in self._ledger.accounts if account not in self._exhausted]
+        left = sum(self._ledger.budget_s - self._charged_s(account) for account in spending)
         return duration(max(0.0, left) / self._slots)
 
     def _draw(self) -> None:

@@ -167,7 +167,7 @@ class _Session:
             self.precharged,
         )
         turns.resume(self.events)
-        self.progress.search(self.config, ledger, self.events)
+        self.progress.search(ledger, turns.exhausted, self.events)
         if not turns.finished:
             inputs = prepare.search_inputs(self.config, self.dataset, self.frozen)
             with self._phase("search"):

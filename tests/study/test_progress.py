@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from study_files import small_config
 
 from analysis.records import TrialEvent
 from study.budget import Account, Ledger
@@ -26,10 +25,12 @@ class Screen:
         self.progress = Progress(Console(file=self.text, force_terminal=terminal, width=100))
         self.ledger = Ledger((Account("better_cnn"), Account("fine_tune")), 60.0, 20.0)
 
-    def show(self, *events: TrialEvent, earlier: tuple[TrialEvent, ...] = ()) -> str:
+    def show(
+        self, *events: TrialEvent, earlier: tuple[TrialEvent, ...] = (), exhausted: dict[Account, str] | None = None
+    ) -> str:
         with self.progress as progress:
             progress.phase("search", 2)
-            progress.search(small_config(), self.ledger, list(earlier))
+            progress.search(self.ledger, exhausted or {}, list(earlier))
             for it in events:
                 progress(it)
         return self.text.getvalue()
@@ -56,6 +57,11 @@ def test_without_a_terminal_a_line_for_each_approach_says_how_far_it_is():
     assert "fine_tune: 0 / 60 s, 0 trials, best -" in text
     assert "about 54 s left" in text, "(60 - 12 + 60) / 2 slots"
     assert "\x1b" not in text
+
+
+def test_who_ran_out_of_configurations_is_not_waited_for():
+    text = Screen().show(event("validated", 12.0, 0.8125), exhausted={Account("fine_tune"): "max_trials: 3"})
+    assert "about 24 s left" in text, "(60 - 12) / 2 slots"
 
 
 def test_in_a_terminal_a_table_shows_the_same():
