@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -173,7 +173,7 @@ class ApproachConfig(BaseModel):
     def _check_value(self, where: str, name: str, value: HyperparameterValue) -> None:
         known = self.kind.hyperparameters_type.model_fields
         if name not in known:
-            raise ValueError(f"{where}: no hyperparameter{_did_you_mean(name, known)}; there are {', '.join(known)}")
+            raise ValueError(f"{where}: no hyperparameter{_hint(name, known)}")
         try:
             self.kind.hyperparameters_type.model_validate({name: value})
         except ValidationError as error:
@@ -280,8 +280,8 @@ class StudyConfig(_Section):
         given = dict(config.model_extra or {})
         known = config.kind.settings_type.model_fields
         for key in given.keys() - known.keys():
-            accepted = ", ".join([*ApproachConfig.model_fields, *known])
-            raise ValueError(f"approaches.{name}.{key}: unknown key{_did_you_mean(key, known)}; accepted: {accepted}")
+            accepted = [*ApproachConfig.model_fields, *known]
+            raise ValueError(f"approaches.{name}.{key}: unknown key{_hint(key, known, accepted)}")
         if "backbone" in given:
             if given["backbone"] not in self.backbones:
                 names = ", ".join(self.backbones) or "none given"
@@ -388,7 +388,7 @@ def _problem(error: ValidationError) -> str:
         return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
         known = _keys(place[:-1])
-        return f"{where}: unknown key{_did_you_mean(str(place[-1]), known)}; accepted: {', '.join(known)}"
+        return f"{where}: unknown key{_hint(str(place[-1]), known)}"
     if first["type"].startswith("union_tag"):
         given = first["input"].get("source")
         return f"{where}.source: {given!r} is not one of {', '.join(_data_kinds())}"
@@ -416,6 +416,9 @@ def _data_kinds() -> dict[str, type[BaseModel]]:
     return {kind.model_fields["source"].default: kind for kind in kinds}
 
 
-def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
+def _hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None) -> str:
+    """The known name that was probably meant, if one is close, and all that would be accepted."""
+    known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    names = ", ".join(known if accepted is None else accepted)
+    return f"; did you mean {close[0]!r}? (accepted: {names})" if close else f"; accepted: {names}"
