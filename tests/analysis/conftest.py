@@ -6,11 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from synthetic_study import write_study
-
-settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
-settings.load_profile("any-machine")
 
 
 @pytest.fixture

@@ -8,10 +8,6 @@ from pathlib import Path
 
 import pytest
 from commands import Finished
-from hypothesis import settings
-
-settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
-settings.load_profile("any-machine")
 
 
 @pytest.fixture

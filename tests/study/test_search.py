@@ -1,5 +1,6 @@
 """Whole searches, simulated: equal time, the same suggestions whatever ends first, resuming, running out."""
 
+import math
 import random
 
 import pytest
@@ -94,7 +95,9 @@ def test_in_one_slot_suggestions_do_not_depend_on_how_long_trials_take(one, othe
 @given(PACES, PACES, st.sampled_from([1, 2, 8]))
 def test_suggestions_depend_on_earlier_results_alone_and_not_on_which_trial_ends_first(one, other, slots):
     first, second = (search(THREE, slots=slots, duration=pace(seed)) for seed in (one, other))
-    assert agree_where_they_rest_on_the_same_results(first, second) > 3 * 5
+    # The published configuration and as many suggestions as the sampler may lag behind rest on no result in any search.
+    without_results = 1 + math.ceil(slots / len(THREE))
+    assert agree_where_they_rest_on_the_same_results(first, second) >= len(THREE) * without_results
 
 
 @few

@@ -6,15 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from trainables.clock import Clock
 
 PIECE_S = 4.0
-
-settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
-settings.load_profile("any-machine")
 
 
 @pytest.fixture(autouse=True)
