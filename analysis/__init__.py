@@ -1,17 +1,30 @@
-"""Reads what a study left and says what it means.
+"""Reads what a study left, or a table of predictions, and says what it means.
 
 Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down this list:
 
-    records.py      the files of a study: schema, write, read, check
-    outcomes.py     test predictions as seeds x images, and the scores of each run
-    ledger.py       what each approach spent in the search, and what it had found by then
-    paired.py       accuracies and their paired differences over seeds x images
-    verdicts.py     Holm's correction, equivalence, the verdict on a pair
-    power.py        the smallest difference a design can find, after a study or before it
-    mcnemar.py      McNemar's test of two single runs, the secondary view
-    summary.py      all of it for one study, in frozen dataclasses
-    wording.py      the sentences that may be said about it
-    figures.py      the figures, as SVG
-    report.py       report.html and report.md, from templates/
-    report_json.py  report.json
+    records.py         the files of a study: schema, write, read, check
+    table.py           a table of predictions made elsewhere: read, check
+    outcomes.py        test predictions as seeds x images
+  the statistics, on plain arrays
+    crossed.py         the variance of a mean when seeds and images are both random
+    paired.py          accuracies, other means, and their paired differences
+    omnibus.py         are the approaches different at all?
+    verdicts.py        Holm's correction, equivalence, the verdict on a pair
+    power.py           the smallest difference a design can find, and what it takes to find a smaller one
+    mcnemar.py  bayes.py  superiority.py  agreement.py      secondary views
+    losses.py          log-loss, Brier score, hard decisions scored by convention
+    calibration.py     is an approach as often right as it is sure?
+    per_class.py       class by class; balanced accuracy
+    margins.py  published.py                                what a published table alone can say
+  the search
+    ledger.py          what each approach spent, and what it had found by then
+    best_of_budget.py  what is to be expected of a budget, and who overtakes whom
+    attribution.py     how much is the learning rate, how much the approach
+  the report
+    comparison.py      all of it for test predictions, in frozen dataclasses
+    summary.py         all of it for a study
+    wording.py         the sentences that may be said
+    figures/           the figures, as SVG, with their data
+    report.py          report.html and report.md, from templates/
+    report_json.py     report.json
 """

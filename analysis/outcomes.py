@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.losses import ProbabilityScores, probability_scores, stack
 from analysis.records import RecordsError, probability_columns
-
-SMALLEST_PROBABILITY = 1e-7  # float32 softmax rounds to zero below it; the log-loss must stay finite
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,15 @@ class Runs:
         seeds: (S,) the seeds, ascending.
         predicted: (S, N) class indices.
         correct: (S, N) booleans.
-        log_loss: (S,) mean -ln p(true class), p clipped at `SMALLEST_PROBABILITY`; None without probabilities.
+        scores: what each run's probabilities are worth; None where a run gives none.
     """
 
-    seeds: tuple[int, ...]
+    seeds: tuple[int | str, ...]
     predicted: NDArray[np.int32]
     correct: NDArray[np.bool_]
-    log_loss: tuple[float, ...] | None
+    scores: ProbabilityScores | None
 
-    def by_replicate(self, replicate_of: Mapping[int, int]) -> NDArray[np.float64]:
+    def by_replicate(self, replicate_of: Mapping[int | str, int]) -> NDArray[np.float64]:
         """Mean correctness over the seeds of each replicate, (R, N): repeated searches make the replicate the unit."""
         replicate = np.array([replicate_of[seed] for seed in self.seeds])
         return np.stack([self.correct[replicate == r].mean(axis=0) for r in np.unique(replicate)])
@@ -53,12 +52,18 @@ class Outcomes:
     groups: NDArray[np.int64] | None
     runs: dict[str, Runs]
 
+    @property
+    def units(self) -> int:
+        """Images, or groups of images where these are given."""
+        return len(self.labels) if self.groups is None else len(np.unique(self.groups))
+
 
 def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
     """Arrange predictions (columns as in records.py, any order of rows) by run and image.
 
     Raises:
-        RecordsError: a run lacks an image that another run has, has one twice, or they disagree about a label.
+        RecordsError: a run lacks an image that another run has, has one twice, they disagree about a label, or there
+            are fewer than two images or groups.
     """
     codes, images = pd.factorize(predictions["image"])
     labels = _shared_by_image(predictions["label"].to_numpy(dtype=np.int64), codes, images)
@@ -66,10 +71,11 @@ def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
     if grouped:
         group_codes, _ = pd.factorize(predictions["group"], use_na_sentinel=False)
         groups = _shared_by_image(group_codes, codes, images)
+    _refuse_one_unit(images, groups)
     numbered = predictions.assign(image=codes)
-    runs: dict[str, dict[int, _Run]] = {}
+    runs: dict[str, dict[int | str, _Run]] = {}
     for (approach, seed), of_run in numbered.groupby(["approach", "seed"], sort=True):
-        runs.setdefault(str(approach), {})[int(seed)] = _read_run(of_run, images, labels)
+        runs.setdefault(str(approach), {})[seed] = _read_run(of_run, images, labels)
     return Outcomes(labels, groups, {name: _stack(of_approach, labels) for name, of_approach in runs.items()})
 
 
@@ -88,25 +94,16 @@ def confusion(runs: Runs, labels: NDArray[np.int64], classes: int) -> NDArray[np
     return result
 
 
-def balanced_accuracy(matrix: NDArray[np.float64]) -> float:
-    """Mean over classes of the share classified correctly, over the classes that occur."""
-    totals = matrix.sum(axis=1)
-    return float(np.mean(matrix.diagonal()[totals > 0] / totals[totals > 0]))
-
-
-def one_hot_log_loss(accuracy: float, classes: int) -> float:
-    """Log-loss of hard decisions whose one-hot vectors are read as logits: ln(e + C - 1) - accuracy.
-
-    It depends on the accuracy alone, so it says nothing about how sure an approach may be; it is given because
-    published tables score support vector machines so.
-    """
-    return float(np.log(np.e + classes - 1) - accuracy)
-
-
 @dataclass(frozen=True)
 class _Run:
     predicted: NDArray[np.int32]
-    log_loss: float | None
+    scores: ProbabilityScores | None
+
+
+def _refuse_one_unit(images: pd.Index, groups: NDArray[np.int64] | None) -> None:
+    if len(images) < 2 or (groups is not None and len(np.unique(groups)) < 2):
+        unit, mend = ("image", "more test images") if groups is None else ("group of images", "other groups")
+        raise RecordsError(f"the test split is one {unit}, and a statement needs at least two; give {mend}")
 
 
 def _shared_by_image(values: NDArray[np.int64], codes: NDArray[np.int64], images: pd.Index) -> NDArray[np.int64]:
@@ -129,18 +126,19 @@ def _read_run(rows: pd.DataFrame, images: pd.Index, labels: NDArray[np.int64]) -
         raise RecordsError(f"predictions of {whose} lack image {lacking!r}; every run must predict the same images")
     if len(rows) > len(images):
         raise RecordsError(f"predictions of {whose} hold an image twice; give each run a seed of its own")
-    return _Run(predicted, _log_loss(rows, labels[image]))
+    return _Run(predicted, _scores(rows, image, labels))
 
 
-def _log_loss(rows: pd.DataFrame, labels: NDArray[np.int64]) -> float | None:
+def _scores(rows: pd.DataFrame, image: NDArray[np.int64], labels: NDArray[np.int64]) -> ProbabilityScores | None:
     columns = probability_columns(rows)
     if not columns or rows[columns[0]].isna().any():
         return None
-    p = rows[columns].to_numpy()[np.arange(len(rows)), labels]
-    return float(-np.log(np.clip(p, SMALLEST_PROBABILITY, 1.0)).mean())
+    p = np.empty((len(labels), len(columns)))
+    p[image] = rows[columns].to_numpy()
+    return probability_scores(p, labels)
 
 
-def _stack(runs: dict[int, _Run], labels: NDArray[np.int64]) -> Runs:
+def _stack(runs: dict[int | str, _Run], labels: NDArray[np.int64]) -> Runs:
     predicted = np.stack([run.predicted for run in runs.values()])
-    losses = [run.log_loss for run in runs.values() if run.log_loss is not None]
-    return Runs(tuple(runs), predicted, predicted == labels, tuple(losses) if len(losses) == len(runs) else None)
+    scores = [run.scores for run in runs.values() if run.scores is not None]
+    return Runs(tuple(runs), predicted, predicted == labels, stack(scores) if len(scores) == len(runs) else None)

@@ -1,50 +1,46 @@
-"""Accuracies and their paired differences when both the seeds and the images are random.
+"""Means and their paired differences when both the seeds and the images are random.
 
-Every function takes a correctness matrix X of shape (S, N), seeds x images, with values in [0, 1]: 1 where the run with
-that seed classified that image correctly (fractions where a row is itself a mean over runs). Rows of two approaches
-need not correspond; columns must be the same images.
+Every function takes a matrix X of shape (S, N), seeds x images: correctness, in [0, 1] (1 where the run with that seed
+classified that image correctly, fractions where a row is itself a mean over runs), or any other score of single images,
+such as a loss. Columns of two approaches must be the same images. Their rows need not correspond (`matched=False`);
+where run s of both approaches shares what its seed decides, say a split of the training data, the seeds are matched.
 
-Notation: S seeds, N images, G groups of images (every image its own group unless groups are given), n_g images in
-group g, D = mean(A) - mean(B), d_i the difference of the two image means. The variance of D is estimated by
+The variance of a mean and of a difference is in crossed.py, with its formulas and sources. It is the crossed-random-
+effects analysis of multi-reader multi-case studies with seeds as readers and images as cases.
 
-    Var(D) = q + max(0, v_A - e_A) + max(0, v_B - e_B)
-
-    q   = G/(G-1) sum_g (sum_{i in g} (d_i - D))^2 / N^2      images; without groups the variance of d_i over N
-    v_X = variance over seeds of the seed means of X / S      seeds, still holding seed-by-image noise
-    e_X = the part of v_X that is seed-by-image noise         already in q, so it must not count twice;
-                                                              without groups the residual mean square over (S N)
-
-and D / sqrt(Var(D)) is referred to t with Satterthwaite's degrees of freedom. It is the crossed-random-effects analysis
-of multi-reader multi-case studies with seeds as readers and images as cases, each approach with seeds of its own.
-
-References:
-    Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723. Hillis 2007, Statistics in Medicine 26:596.
-    Satterthwaite 1946, Biometrics Bulletin 2:110. Groups: Liang & Zeger 1986, Biometrika 73:13 (here with G/(G-1)).
-    Wilson 1927, JASA 22:209.
+Reference for the interval of an accuracy: Wilson 1927, JASA 22:209.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import gcd, sqrt
+from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-Matrix = NDArray[np.float64]
-ROUNDING = 1e-12  # standard errors below it are rounding, accuracies being counts over N
+from analysis.crossed import (
+    ROUNDING,
+    Matrix,
+    SeedVariance,
+    image_variance,
+    seed_variance,
+    standard_error,
+    unit_totals,
+    without_copies,
+)
 
 
 @dataclass(frozen=True)
-class AccuracyEstimate:
-    """Accuracy of one approach with its interval, all in [0, 1].
+class Estimate:
+    """A mean over seeds and images with its interval: an accuracy in [0, 1], or the mean of another score.
 
     Attributes:
         low, high: the 1 - alpha interval over seeds and images.
         se, df: standard error and degrees of freedom.
-        per_seed: accuracy of each seed.
+        per_seed: the mean of each seed.
         note: what the interval leaves out, or None.
     """
 
@@ -59,20 +55,29 @@ class AccuracyEstimate:
 
 @dataclass(frozen=True)
 class Components:
-    """What each source adds to the variance of a difference; they sum to `se` squared."""
+    """What each source adds to the variance of a difference; they sum to `se` squared.
+
+    Attributes:
+        image: the images, q.
+        seed_a, seed_b: the seeds of each approach.
+        matched: what matching the seeds adds or (negative) takes away; 0 for unmatched seeds.
+    """
 
     image: float
     seed_a: float
     seed_b: float
+    matched: float = 0.0
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of `a` minus accuracy of `b`, in [-1, 1], with its 1 - alpha interval and two-sided test of zero.
+    """The mean of `a` minus the mean of `b`, with its 1 - alpha interval and two-sided test of zero.
 
     Attributes:
         df: Satterthwaite's degrees of freedom.
         note: what the test leaves out or falls back to, or None.
+        units: images, or groups of images where these are given.
+        seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.
     """
 
     a: str
@@ -85,9 +90,16 @@ class Difference:
     p: float
     components: Components
     note: str | None
+    units: int = 0
+    seeds: tuple[SeedVariance, ...] = ()
+
+    @property
+    def matched(self) -> bool:
+        """Whether the seeds of both approaches correspond."""
+        return len(self.seeds) == 1
 
 
-def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> AccuracyEstimate:
+def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> Estimate:
     """Estimate the accuracy of one approach.
 
     The interval is Wilson's at the effective number of images p (1 - p) / se^2 with a t quantile, so that it
@@ -101,19 +113,42 @@ def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: floa
     Raises:
         ValueError: values outside [0, 1], fewer than two images, or fewer than two groups.
     """
-    X = _checked(correct, "the matrix")
-    per_seed = tuple(float(mean) for mean in X.mean(axis=1))
-    sizes, (T,) = _unit_totals([_without_copies(X)], groups)
-    seeds = _seed_variance(T, sizes)
-    image, units = _image_variance(T.mean(axis=0), sizes), len(sizes)
-    se, df = _standard_error(image, units, [seeds])
-    estimate = float(X.mean())
-    low, high = _wilson(estimate, estimate * (1 - estimate) / se**2 if se else units, df, alpha)
-    return AccuracyEstimate(estimate, low, high, se, df, per_seed, _one_seed_note([("", X)]))
+    found = mean(_checked(correct, "the matrix"), groups=groups, alpha=alpha)
+    p = found.estimate
+    effective = p * (1 - p) / found.se**2 if found.se else found.df + 1
+    low, high = wilson(p, effective, found.df, alpha)
+    return replace(found, low=low, high=high)
+
+
+def mean(values: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> Estimate:
+    """Estimate the mean of any score of single images, with a t interval.
+
+    Args:
+        values: (S, N) seeds x images.
+        groups: (N,) the group of each image, or None where images are independent.
+        alpha: 1 minus the level of the interval.
+
+    Raises:
+        ValueError: values that are not finite, fewer than two images, or fewer than two groups.
+    """
+    X = _finite(values, "the matrix")
+    per_seed = tuple(float(seed) for seed in X.mean(axis=1))
+    sizes, (T,) = unit_totals([without_copies(X)], groups)
+    image, units = image_variance(T.mean(axis=0), sizes), len(sizes)
+    se, df = standard_error(image, units, [seed_variance(T, sizes)])
+    estimate, half = float(X.mean()), float(stats.t.isf(alpha / 2, df)) * se
+    return Estimate(estimate, estimate - half, estimate + half, se, df, per_seed, _one_seed_note([("", X)]))
 
 
 def difference(
-    a: str, b: str, correct_a: ArrayLike, correct_b: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0.05
+    a: str,
+    b: str,
+    correct_a: ArrayLike,
+    correct_b: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    alpha: float = 0.05,
+    matched: bool = False,
 ) -> Difference:
     """Compare the accuracies of two approaches on the same images.
 
@@ -126,113 +161,83 @@ def difference(
         correct_a, correct_b: (S_A, N) and (S_B, N), in [0, 1], columns being the same images.
         groups: (N,) the group of each image, or None where images are independent.
         alpha: 1 minus the level of the interval.
+        matched: whether row s of both belongs to the same seed.
 
     Raises:
-        ValueError: values outside [0, 1], different images, fewer than two images, or fewer than two groups.
+        ValueError: values outside [0, 1], different images, fewer than two images, fewer than two groups, or different
+            numbers of matched seeds.
     """
     A, B = _checked(correct_a, a), _checked(correct_b, b)
+    found = mean_difference(a, b, A, B, groups=groups, alpha=alpha, matched=matched)
+    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
+
+
+def mean_difference(
+    a: str,
+    b: str,
+    values_a: ArrayLike,
+    values_b: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    alpha: float = 0.05,
+    matched: bool = False,
+) -> Difference:
+    """Compare the means of any score of single images; arguments and rules as in `difference`.
+
+    Raises:
+        ValueError: as `difference`, but for the range of the values, which must only be finite.
+    """
+    A, B = _finite(values_a, a), _finite(values_b, b)
     if A.shape[1] != B.shape[1]:
         raise ValueError(f"{a} has {A.shape[1]} images and {b} has {B.shape[1]}; give both the same images")
-    sizes, (TA, TB) = _unit_totals([_without_copies(A), _without_copies(B)], groups)
-    seeds_a, seeds_b = _seed_variance(TA, sizes), _seed_variance(TB, sizes)
-    image = _image_variance(TA.mean(axis=0) - TB.mean(axis=0), sizes)
-    se, df = _standard_error(image, len(sizes), [seeds_a, seeds_b])
+    sizes, (TA, TB) = unit_totals(_distinct(a, b, A, B, matched=matched), groups)
+    own = (seed_variance(TA, sizes), seed_variance(TB, sizes))
+    seeds = (seed_variance(TA - TB, sizes),) if matched else own
+    image, units = image_variance(TA.mean(axis=0) - TB.mean(axis=0), sizes), len(sizes)
+    se, df = standard_error(image, units, seeds)
     D = float(A.mean() - B.mean())
     note = _one_seed_note([(a, A), (b, B)])
     if se == 0:
-        D, p, note = _without_variance(D, len(sizes), note)
+        D, p, note = _without_variance(D, units, note)
     else:
         p = float(2 * stats.t.sf(abs(D) / se, df))
     half = float(stats.t.isf(alpha / 2, df)) * se
-    components = Components(image, seeds_a.excess, seeds_b.excess)
-    return Difference(a, b, D, max(-1.0, D - half), min(1.0, D + half), se, df, p, components, note)
+    components = _components(image, own, seeds)
+    return Difference(a, b, D, D - half, D + half, se, df, p, components, note, units, seeds)
 
 
-@dataclass(frozen=True)
-class _SeedVariance:
-    """v, e and S - 1 of the module's notation; all zero for a single seed, whose variance cannot be seen."""
-
-    v: float
-    e: float
-    df: int
-
-    @property
-    def excess(self) -> float:
-        return max(0.0, self.v - self.e)
+def _finite(values: ArrayLike, name: str) -> Matrix:
+    X = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if X.ndim != 2 or X.shape[0] < 1 or X.shape[1] < 2:
+        raise ValueError(f"{name} has shape {X.shape}; give (seeds, images) with at least two images")
+    if not np.isfinite(X).all():
+        raise ValueError(f"{name} has {(~np.isfinite(X)).sum()} values that are not finite; leave those runs out")
+    return X
 
 
 def _checked(correct: ArrayLike, name: str) -> Matrix:
-    X = np.atleast_2d(np.asarray(correct, dtype=np.float64))
-    if X.ndim != 2 or X.shape[0] < 1 or X.shape[1] < 2:
-        raise ValueError(f"{name} has shape {X.shape}; give (seeds, images) with at least two images")
-    if not (X.min() >= 0 and X.max() <= 1):  # false for NaN as well
+    X = _finite(correct, name)
+    if X.min() < 0 or X.max() > 1:
         raise ValueError(f"{name} has values from {X.min()} to {X.max()}; correctness must lie in [0, 1]")
     return X
 
 
-def _without_copies(X: Matrix) -> Matrix:
-    """Divide the number of copies of every distinct row by their common divisor, so that the mean stays the same.
-
-    Seeds listed twice are no new evidence, nor are five seeds of an approach that does not depend on them.
-    """
-    counts: dict[bytes, int] = {}
-    for row in X:
-        counts[row.tobytes()] = counts.get(row.tobytes(), 0) + 1
-    divisor = gcd(*counts.values())
-    kept = [np.frombuffer(row) for row, count in counts.items() for _ in range(count // divisor)]
-    return X if divisor == 1 else np.array(kept)
+def _distinct(a: str, b: str, A: Matrix, B: Matrix, *, matched: bool) -> list[Matrix]:
+    if not matched:
+        return [without_copies(A), without_copies(B)]
+    if len(A) != len(B):
+        raise ValueError(f"{a} has {len(A)} seeds and {b} has {len(B)}; matched seeds must be the same in both")
+    return np.split(without_copies(np.hstack([A, B])), 2, axis=1)
 
 
-def _unit_totals(matrices: Sequence[Matrix], groups: ArrayLike | None) -> tuple[Matrix, list[Matrix]]:
-    """Sizes (G,) of the units and, per matrix, their totals (S, G)."""
-    N = matrices[0].shape[1]
-    if groups is None:
-        return np.ones(N), list(matrices)
-    _, codes = np.unique(np.asarray(groups), return_inverse=True)
-    if len(codes) != N:
-        raise ValueError(f"{len(codes)} groups are given for {N} images; give one group per image")
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    if len(starts) < 2:
-        raise ValueError("all images belong to one group; at least two groups are needed to estimate a variance")
-    sizes = np.diff(starts, append=N).astype(np.float64)
-    return sizes, [np.add.reduceat(X[:, order], starts, axis=1) for X in matrices]
+def _components(image: float, own: tuple[SeedVariance, SeedVariance], seeds: Sequence[SeedVariance]) -> Components:
+    seed_a, seed_b = (s.excess for s in own)
+    matched = seeds[0].excess - seed_a - seed_b if len(seeds) == 1 else 0.0
+    return Components(image, seed_a, seed_b, matched)
 
 
-def _image_variance(totals: Matrix, sizes: Matrix) -> float:
-    """q: variance of the mean over units, from the units' totals (G,)."""
-    G, N = len(sizes), sizes.sum()
-    r = totals - sizes * totals.sum() / N
-    return float(G / (G - 1) * (r @ r) / N**2)
-
-
-def _seed_variance(T: Matrix, sizes: Matrix) -> _SeedVariance:
-    """v and e of one approach from its units' totals, (S, G)."""
-    (S, G), N = T.shape, sizes.sum()
-    if S == 1:
-        return _SeedVariance(0.0, 0.0, 0)
-    means = T.sum(axis=1) / N  # (S,)
-    r = T - T.mean(axis=0) - np.outer(means - means.mean(), sizes)  # (S, G) seed-by-image residuals
-    e = G / (G - 1) * float(np.square(r).sum()) / ((S - 1) * N**2)
-    return _SeedVariance(float(means.var(ddof=1)) / S, e / S, S - 1)
-
-
-def _standard_error(image: float, units: int, seeds: Sequence[_SeedVariance]) -> tuple[float, float]:
-    """Standard error and Satterthwaite's degrees of freedom; a component at its floor of zero has no part in either.
-
-    The denominator takes v and e rather than their difference: in simulation that keeps a nominal 5 % near 5 % when
-    three seeds vary on one side only, where the difference lets 9 % through.
-    """
-    seen = [s for s in seeds if s.excess > 0]
-    variance = image + sum(s.excess for s in seen)
-    if sqrt(variance) < ROUNDING:
-        return 0.0, float(units - 1)
-    spread = image**2 / (units - 1)
-    spread += sum(s.v**2 / s.df + s.e**2 / (s.df * (units - 1)) for s in seen)
-    return sqrt(variance), max(1.0, variance**2 / spread)
-
-
-def _wilson(p: float, n: float, df: float, alpha: float) -> tuple[float, float]:
+def wilson(p: float, n: float, df: float, alpha: float) -> tuple[float, float]:
+    """Wilson's interval of a proportion p of n (effective) images, with a t quantile."""
     t2 = float(stats.t.isf(alpha / 2, df)) ** 2
     centre = (p + t2 / (2 * n)) / (1 + t2 / n)
     half = sqrt(t2 * (p * (1 - p) / n + t2 / (4 * n**2))) / (1 + t2 / n)
@@ -241,7 +246,7 @@ def _wilson(p: float, n: float, df: float, alpha: float) -> tuple[float, float]:
 
 def _without_variance(D: float, units: int, note: str | None) -> tuple[float, float, str]:
     if abs(D) < ROUNDING:
-        same = "both classify every image alike"
+        same = "both are alike on every image"
         return 0.0, 1.0, f"{same}; {note}" if note else same
     constant = f"the difference is the same on all {units} units, so p is that of a sign test and there is no interval"
     return D, min(1.0, 2.0 ** (1 - units)), f"{constant}; {note}" if note else constant

@@ -408,10 +408,22 @@ def check_predictions(predictions: pd.DataFrame) -> None:
         raise RecordsError(f"predictions hold {row.approach}, seed {row.seed}, image {row.image!r} more than once")
     columns = probability_columns(predictions)
     if columns:
-        sums = predictions[columns].sum(axis=1, skipna=False).dropna()
-        off = sums[(sums - 1).abs() > 1e-3]
-        if len(off):
-            raise RecordsError(f"probabilities of row {off.index[0]} sum to {off.iloc[0]:.4f}; they must sum to 1")
+        _check_probabilities(predictions[columns])
+
+
+def _check_probabilities(p: pd.DataFrame) -> None:
+    gaps = p.isna()
+    partly = gaps.any(axis=1) & ~gaps.all(axis=1)
+    if partly.any():
+        raise RecordsError(f"probabilities of row {partly.idxmax()} are given for some classes only; give all or none")
+    outside = (p < 0) | (p > 1 + 1e-6)
+    if outside.any(axis=None):
+        row, column = outside.stack().idxmax()
+        raise RecordsError(f"{column} of row {row} is {p.loc[row, column]:.4g}; a probability lies in [0, 1]")
+    off = (p.sum(axis=1, skipna=False) - 1).abs() > 1e-3  # false where an approach gives none
+    if off.any():
+        total = float(p.loc[off.idxmax()].sum())
+        raise RecordsError(f"probabilities of row {off.idxmax()} sum to {total:.4f}; they must sum to 1")
 
 
 def probability_columns(predictions: pd.DataFrame) -> list[str]:

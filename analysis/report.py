@@ -1,4 +1,7 @@
-"""The report of a study: one HTML file that needs no network, the same as Markdown, and the numbers as JSON."""
+"""The report: an HTML file that needs no network, the same as Markdown, the numbers as JSON, each figure's data as CSV.
+
+Of a study directory, or of a bare table of predictions; the second is the first without the search.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,53 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from analysis import wording
-from analysis.figures import draw_all
-from analysis.outcomes import SMALLEST_PROBABILITY
+from analysis.comparison import Comparison, Design, compare
+from analysis.figures import draw_comparison, draw_study
+from analysis.figures.style import Drawing
+from analysis.losses import SMALLEST_PROBABILITY
+from analysis.outcomes import read_outcomes
 from analysis.power import POWER
-from analysis.records import Store, read_study
+from analysis.records import RecordsError, Store, read_study
 from analysis.report_json import report_json
 from analysis.summary import StudySummary, summarise
+from analysis.table import PredictionTable, read_table
 
 FEATURE_RULES = {
     "first_use": "Frozen features were extracted once; every approach that uses them was charged that cost once.",
     "every_trial": "Every trial that uses frozen features was charged the full cost of extracting them.",
     "free": "The extraction of frozen features was charged to nobody: approaches that use them had a head start.",
 }
+MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV file
 
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where a report was written."""
+    """Where a report was written, and the verdict it opens with."""
 
     html: str
     markdown: str
     json: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a report is about.
+
+    Attributes:
+        compared: what the test predictions say; None before the first final run of a study.
+        study: None for a bare table of predictions.
+        table: the table, where there is no study.
+    """
+
+    title: str
+    compared: Comparison | None
+    study: StudySummary | None = None
+    table: PredictionTable | None = None
 
 
 def write_report(location: str) -> ReportPaths:
@@ -43,18 +69,51 @@ def write_report(location: str) -> ReportPaths:
             these are fewer than two images or groups.
     """
     study = summarise(read_study(location))
-    store, paths = Store(location), ReportPaths("report/report.html", "report/report.md", "report/report.json")
-    store.write_bytes(paths.html, render(study, "report.html.j2").encode())
-    store.write_bytes(paths.markdown, render(study, "report.md.j2").encode())
-    store.write_bytes(paths.json, report_json(study).encode())
-    return ReportPaths(store.path(paths.html), store.path(paths.markdown), store.path(paths.json))
+    return _write(Findings(study.records.settings.name, study.comparison, study), Store(location), "report/")
 
 
-def render(study: StudySummary, template: str) -> str:
+def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
+    """Read a table of predictions and write report.html, .md and .json into a folder.
+
+    Args:
+        path: a .csv or .parquet file; see table.py.
+        out: the folder, as a path or a URI; made if need be.
+        design: what the comparison is to answer.
+
+    Raises:
+        RecordsError: the table cannot be used, or the folder not be written.
+    """
+    table = read_table(path)
+    return _write(Findings(path, _of_table(table, design), table=table), Store(out), "")
+
+
+def _of_table(table: PredictionTable, design: Design) -> Comparison:
+    names = list(dict.fromkeys(table.predictions.approach))
+    try:
+        seen = read_outcomes(table.predictions, grouped=table.grouped)
+        return compare(seen, names=names, classes=table.classes, design=design)
+    except (RecordsError, ValueError) as error:
+        raise RecordsError(f"{table.source}: {error}") from None
+
+
+def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
+    drawings = draw_comparison(findings.compared) if findings.compared else ()
+    drawings += draw_study(findings.study) if findings.study else ()
+    for drawing in drawings:
+        store.write_bytes(f"{below}data/{drawing.key}.csv", drawing.data.to_csv(index=False).encode())
+    html, markdown, numbers = (f"{below}report.{suffix}" for suffix in ("html", "md", "json"))
+    store.write_bytes(markdown, render(findings, "report.md.j2").encode())
+    store.write_bytes(numbers, report_json(findings.title, findings.compared, findings.study).encode())
+    store.write_bytes(html, render(findings, "report.html.j2", drawings).encode())
+    verdict = wording.verdict_sentence(findings.compared, findings.study)
+    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), verdict)
+
+
+def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:
     """Fill one template; in HTML every text is escaped, figures alone are taken as they are."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis"),
-        autoescape=template.endswith(".html.j2"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default_for_string=False),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -67,28 +126,44 @@ def render(study: StudySummary, template: str) -> str:
         seconds=wording.seconds,
         cell=_cell,
         params=_params,
+        value=_value,
+        overtaking=wording.overtaking_sentence,
+        choice=wording.choice_sentence,
     )
-    return environment.get_template(template).render(_context(study, with_figures=template.endswith(".html.j2")))
+    return environment.get_template(template).render(_context(findings, drawings))
 
 
-def _context(study: StudySummary, *, with_figures: bool) -> dict[str, Any]:
-    figures = {drawing.key: (drawing, Markup(drawing.svg)) for drawing in draw_all(study)} if with_figures else {}
+def _context(findings: Findings, drawings: tuple[Drawing, ...]) -> dict[str, Any]:
+    compared, study = findings.compared, findings.study
     return {
+        "title": findings.title,
+        "c": compared,
         "study": study,
-        "settings": study.records.settings,
-        "data": study.records.data,
-        "level": wording.level(study),
-        "verdict": wording.verdict_sentence(study),
-        "gap": wording.gap_sentence(study),
-        "pair_verdict": wording.pair_verdict,
-        "variance_sentence": wording.variance_sentence,
-        "rule": FEATURE_RULES[study.records.settings.feature_cost],
-        "unit": "replicate" if study.records.settings.replicates > 1 else "seed",
-        "figures": figures,
-        "environment": sorted(study.records.environment.items()),
+        "table": findings.table,
+        "settings": study.records.settings if study else None,
+        "data": study.records.data if study else None,
+        "verdict": wording.verdict_sentence(compared, study),
+        "say": wording,
+        "figures": {drawing.key: (drawing, Markup(drawing.svg), _shown(drawing.data)) for drawing in drawings},
+        "rule": FEATURE_RULES[study.records.settings.feature_cost] if study else None,
+        "environment": sorted(study.records.environment.items()) if study else [],
         "smallest_probability": SMALLEST_PROBABILITY,
         "power": POWER,
     }
+
+
+def _shown(data: pd.DataFrame) -> dict[str, Any]:
+    """The first rows of a figure's data for its table in the page."""
+    head = data.head(MOST_ROWS)
+    rows = [list(row) for row in head.itertuples(index=False, name=None)]
+    return {"columns": list(data.columns), "rows": rows, "left_out": len(data) - len(head)}
+
+
+def _value(value: object) -> str:
+    """One cell of a figure's data."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _cell(value: object) -> str:

@@ -7,35 +7,74 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from analysis.summary import ApproachSummary, PairSummary, StudySummary
+import numpy as np
+
+from analysis.comparison import Comparison, PairSummary, TestScores
+from analysis.paired import Difference, Estimate
+from analysis.summary import ApproachSummary, StudySummary
 from analysis.wording import verdict_sentence
 
 
-def report_json(study: StudySummary) -> str:
-    """The whole summary as JSON text."""
-    settings = study.records.settings
+def report_json(title: str, compared: Comparison | None, study: StudySummary | None) -> str:
+    """Everything a report says, as JSON text; `study` is None for a bare table of predictions."""
+    tested = {test.name: _test(test, compared.classes) for test in compared.approaches} if compared else {}
+    searched = {approach.name: _search(approach) for approach in study.approaches} if study else {}
+    names = searched or tested
     document = {
-        "study": settings.name,
-        "verdict": verdict_sentence(study),
-        "significance": settings.significance.model_dump(),
-        "feature_cost": settings.feature_cost,
-        "replicates": settings.replicates,
-        "majority_rate": study.majority_rate,
-        "units": study.units,
-        "approaches": {approach.name: _approach(approach) for approach in study.approaches},
-        "pairs": [_pair(pair) for pair in study.pairs],
-        "search": asdict(study.search),
-        "data": _data(study),
-        "environment": study.records.environment,
+        "study": title,
+        "verdict": verdict_sentence(compared, study),
+        **(_comparison(compared) if compared else {}),
+        "approaches": {name: _NO_TEST | tested.get(name, {}) | searched.get(name, {}) for name in names},
+        "pairs": [_pair(pair) for pair in compared.pairs] if compared else [],
+        **(_study(study) if study else {}),
     }
     return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _approach(approach: ApproachSummary) -> dict[str, Any]:
+_NO_TEST = {"accuracy": None, "balanced_accuracy": None, "losses": None, "calibration": None}
+
+
+def _comparison(compared: Comparison) -> dict[str, Any]:
+    agreed = compared.agreement
+    return {
+        "significance": asdict(compared.design),
+        "majority_rate": compared.majority_rate,
+        "images": compared.images,
+        "units": compared.units,
+        "omnibus": asdict(compared.omnibus) if compared.omnibus else None,
+        "agreement": {
+            "approaches": agreed.names,
+            "same_answer": agreed.same_answer.tolist(),
+            "exactly_one_right": agreed.one_right.tolist(),
+        },
+        "yardstick": asdict(compared.yardstick),
+        "class_differences": [
+            {"class": compared.classes[it.label], **_difference(it.difference), "p_fdr": it.p_fdr}
+            for it in compared.class_differences
+        ],
+    }
+
+
+def _test(test: TestScores, classes: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "accuracy": asdict(test.accuracy),
+        "balanced_accuracy": asdict(test.balanced_accuracy),
+        "classes": {
+            classes[c]: asdict(found) if isinstance(found, Estimate) else {"estimate": found}
+            for c, found in test.classes.items()
+        },
+        "losses": asdict(test.losses) if test.losses else None,
+        "hard_decisions": {it.convention: asdict(it.loss) for it in test.hard_decisions},
+        "calibration": asdict(test.calibration) if test.calibration else None,
+        "probabilities": test.probabilities,
+        "confusion": test.confusion.tolist(),
+    }
+
+
+def _search(approach: ApproachSummary) -> dict[str, Any]:
     account = asdict(approach.account)
     incumbents = [asdict(incumbent) for incumbent in approach.incumbents]
     return {
-        **_test(approach),
         "charged_seconds": account.pop("charged_s"),
         "budget_seconds": account.pop("budget_s"),
         **account,
@@ -49,26 +88,48 @@ def _approach(approach: ApproachSummary) -> dict[str, Any]:
     }
 
 
-def _test(approach: ApproachSummary) -> dict[str, Any]:
-    test = approach.test
-    return {
-        "accuracy": asdict(test.accuracy) if test else None,
-        "balanced_accuracy": test.balanced_accuracy if test else None,
-        "log_loss": test.log_loss if test else None,
-        "one_hot_log_loss": test.one_hot_log_loss if test else None,
-        "probabilities": test.probabilities if test else None,
-        "confusion": test.confusion.tolist() if test else None,
-    }
-
-
 def _pair(pair: PairSummary) -> dict[str, Any]:
     return {
-        **asdict(pair.difference),
+        **_difference(pair.difference),
         "p_holm": pair.p_holm,
         "p_equivalence": pair.p_equivalence,
         "verdict": pair.verdict,
         "detectable": pair.detectable,
-        "mcnemar": [{"seed_a": s.seed_a, "seed_b": s.seed_b, **asdict(s.test)} for s in pair.seeds],
+        "needed": [asdict(need) for need in pair.needed],
+        "power": [asdict(curve) for curve in pair.power],
+        "balanced": _difference(pair.balanced),
+        "losses": (
+            {"log_loss": _difference(pair.losses.log_loss), "brier": _difference(pair.losses.brier)}
+            if pair.losses
+            else None
+        ),
+        "posterior": asdict(pair.posterior) if pair.posterior else None,
+        "superiority": asdict(pair.superiority),
+        "mcnemar": [
+            {"seed_a": s.seed_a, "seed_b": s.seed_b, **asdict(s.test), **asdict(s.interval)} for s in pair.seeds
+        ],
+    }
+
+
+def _difference(d: Difference) -> dict[str, Any]:
+    shown = asdict(d)
+    del shown["seeds"]
+    if not d.matched:
+        del shown["components"]["matched"]
+    return shown
+
+
+def _study(study: StudySummary) -> dict[str, Any]:
+    settings = study.records.settings
+    return {
+        "feature_cost": settings.feature_cost,
+        "replicates": settings.replicates,
+        "search": asdict(study.search),
+        "overtakings": [asdict(found) for found in study.best_of_budget.overtakings],
+        "choices": [asdict(choice) for choice in study.choices],
+        "attribution": asdict(study.attribution),
+        "data": _data(study),
+        "environment": study.records.environment,
     }
 
 
@@ -81,7 +142,9 @@ def _data(study: StudySummary) -> dict[str, Any] | None:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

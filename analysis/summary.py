@@ -1,4 +1,4 @@
-"""A study in numbers: everything that the report says, computed once into frozen dataclasses.
+"""A study in numbers: what its search spent and found, and the comparison of its final runs.
 
 The report, its figures and the command line's last screen draw and print these; they compute nothing.
 """
@@ -6,21 +6,19 @@ The report, its figures and the command line's last screen draw and print these;
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import ledger, outcomes
+from analysis import ledger
+from analysis.attribution import Attribution, attribute
+from analysis.best_of_budget import BestOfBudget, Choice, best_of_budget, choices, delivery, final_costs, trial_sets
+from analysis.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
 from analysis.ledger import Account, Curve, Incumbent, Search
-from analysis.mcnemar import McNemar, mcnemar
-from analysis.outcomes import Outcomes, Runs
-from analysis.paired import AccuracyEstimate, Difference, accuracy, difference
-from analysis.power import detectable
-from analysis.records import RecordsError, StudyRecords, trial_table
-from analysis.verdicts import Verdict, equivalence_p, holm, verdict
+from analysis.outcomes import Outcomes, Runs, read_outcomes
+from analysis.records import RecordsError, StudyRecords, feature_charges, trial_table
 
 
 @dataclass(frozen=True)
@@ -41,27 +39,6 @@ class FinalRun:
     valid_accuracy: float | None
     test_accuracy: float | None
     reason: str | None
-
-
-@dataclass(frozen=True)
-class TestScores:
-    """What the final runs of one approach reached on the test split, as means over the runs.
-
-    Attributes:
-        accuracy: over seeds and images; with repeated searches `per_seed` holds one value per replicate.
-        balanced_accuracy: mean accuracy of the classes.
-        log_loss: on probabilities (see `probabilities` for where they come from), or None without any.
-        one_hot_log_loss: on hard decisions whose one-hot vectors are read as logits.
-        probabilities: `softmax`, `calibrated_on_validation` or `none`.
-        confusion: (C, C) mean counts, rows the true class.
-    """
-
-    accuracy: AccuracyEstimate
-    balanced_accuracy: float
-    log_loss: float | None
-    one_hot_log_loss: float
-    probabilities: str
-    confusion: NDArray[np.float64] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,57 +63,37 @@ class ApproachSummary:
 
 
 @dataclass(frozen=True)
-class SeedPair:
-    """McNemar's test of one final run of each approach."""
-
-    seed_a: int
-    seed_b: int
-    test: McNemar
-
-
-@dataclass(frozen=True)
-class PairSummary:
-    """One pair of approaches.
-
-    Attributes:
-        p_holm: p corrected for the number of pairs.
-        p_equivalence: of the two one-sided tests against the study's margin.
-        detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction); None
-            where no variance could be estimated.
-        seeds: the secondary view, runs paired in the order of their seeds.
-    """
-
-    difference: Difference
-    p_holm: float
-    p_equivalence: float
-    verdict: Verdict
-    detectable: float | None
-    seeds: tuple[SeedPair, ...]
-
-
-@dataclass(frozen=True)
 class StudySummary:
     """The whole study.
 
     Attributes:
         trials: records.trial_table of its events.
-        majority_rate: share of the largest class in the test split: the accuracy of always naming that class.
-        units: test images, or groups of images where groups are the unit; None before the first final run.
+        comparison: what the final runs say of the approaches; None before the first was evaluated.
+        best_of_budget: expected best validation accuracy against charged seconds, and who overtakes whom.
+        attribution: how much of the spread of validation accuracy is the approach, how much its hyperparameters.
+        choices: for each pair, from which budget on the more accurate one (on the test split) is to be had.
     """
 
     records: StudyRecords = field(repr=False)
     trials: pd.DataFrame = field(repr=False)
     approaches: tuple[ApproachSummary, ...]
-    pairs: tuple[PairSummary, ...]
     search: Search
-    majority_rate: float | None
-    units: int | None
+    comparison: Comparison | None
+    best_of_budget: BestOfBudget
+    choices: tuple[Choice, ...]
+    attribution: Attribution
 
     @property
-    def ranked(self) -> tuple[ApproachSummary, ...]:
-        """The approaches with test results, the most accurate first."""
-        tested = [a for a in self.approaches if a.test]
-        return tuple(sorted(tested, key=lambda a: -a.test.accuracy.estimate if a.test else 0.0))
+    def names(self) -> tuple[str, ...]:
+        return tuple(approach.name for approach in self.approaches)
+
+    def gap_of(self, name: str) -> float | None:
+        """Validation minus test accuracy of one approach."""
+        return next(approach.gap for approach in self.approaches if approach.name == name)
+
+    @property
+    def pairs(self) -> tuple[PairSummary, ...]:
+        return self.comparison.pairs if self.comparison else ()
 
 
 def summarise(records: StudyRecords) -> StudySummary:
@@ -147,16 +104,58 @@ def summarise(records: StudyRecords) -> StudySummary:
     """
     trials = trial_table(records.events)
     of = ledger.accounts(records, trials)
-    seen, units = _outcomes(records), _Units(records, trials)
-    correct = {name: units.correct(name, runs) for name, runs in seen.runs.items()} if seen else {}
+    compared = _comparison(records, trials)
+    tested = {test.name: test for test in compared.approaches} if compared else {}
+    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in of.items())
     return StudySummary(
         records=records,
         trials=trials,
-        approaches=tuple(_approach(records, trials, seen, correct, name, account) for name, account in of.items()),
-        pairs=_pairs(records, seen, correct) if seen else (),
+        approaches=approaches,
         search=ledger.search_summary(records, trials, of),
-        majority_rate=_majority_rate(records),
-        units=_unit_count(seen) if seen else None,
+        comparison=compared,
+        best_of_budget=_best_of_budget(records, trials),
+        choices=_choices(records, trials, approaches),
+        attribution=attribute(trials, rng=np.random.default_rng(SEED), alpha=records.settings.significance.alpha),
+    )
+
+
+def _best_of_budget(records: StudyRecords, trials: pd.DataFrame) -> BestOfBudget:
+    settings = records.settings
+    owed = feature_charges(records.features, settings.feature_cost)
+    sets = {name: trial_sets(trials, name, start_s=owed.get(name, 0.0)) for name in settings.approaches}
+    rng = np.random.default_rng(SEED)
+    return best_of_budget(sets, settings.budget.search_seconds, rng=rng, alpha=settings.significance.alpha)
+
+
+def _choices(records: StudyRecords, trials: pd.DataFrame, approaches: Sequence[ApproachSummary]) -> tuple[Choice, ...]:
+    deliveries = []
+    for approach in approaches:
+        found_s = {incumbent.replicate: incumbent.at_s for incumbent in approach.incumbents}
+        paid_s = final_costs(trials, approach.name)
+        if approach.test and found_s.keys() & paid_s.keys():
+            e, alpha = approach.test.accuracy, records.settings.significance.alpha
+            deliveries.append(delivery(approach.name, found_s, paid_s, e.estimate, (e.low, e.high), alpha=alpha))
+    return choices(deliveries)
+
+
+def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | None:
+    seen = _outcomes(records)
+    if seen is None or records.data is None:
+        return None
+    settings, units = records.settings, _Units(records, trials)
+    said = records.events.dropna(subset=["probabilities"]).groupby("approach").probabilities.last()
+    names = [name for name in settings.approaches if name in seen.runs]
+    return compare(
+        units.scored(seen),
+        names=names,
+        classes=records.data.classes,
+        design=Design(
+            alpha=settings.significance.alpha,
+            margin=settings.significance.margin,
+            unit="replicate" if units.repeated else "seed",
+        ),
+        correct={name: units.correct(name, seen.runs[name]) for name in names},
+        probabilities={str(name): str(source) for name, source in said.items()},
     )
 
 
@@ -167,15 +166,32 @@ class _Units:
         self.repeated = records.settings.replicates > 1
         final = trials[trials.phase == "final"]
         keys = zip(final.approach, final["index"], strict=True)
-        self.replicate = dict(zip(keys, final.replicate, strict=True))
+        self._replicate = dict(zip(keys, final.replicate, strict=True))
 
     def correct(self, approach: str, runs: Runs) -> NDArray[np.float64]:
+        """(S, N) correctness of every seed, or (R, N) of every replicate."""
         if not self.repeated:
             return runs.correct.astype(np.float64)
-        unknown = [seed for seed in runs.seeds if (approach, seed) not in self.replicate]
+        return runs.by_replicate(self._replicates(approach, runs))
+
+    def scored(self, seen: Outcomes) -> Outcomes:
+        """The same outcomes, in which the scores of probabilities know which runs belong to one replicate."""
+        if not self.repeated:
+            return seen
+        runs = {name: self._with_replicates(name, of) for name, of in seen.runs.items()}
+        return replace(seen, runs=runs)
+
+    def _with_replicates(self, approach: str, runs: Runs) -> Runs:
+        if runs.scores is None:
+            return runs
+        replicates = self._replicates(approach, runs)
+        return replace(runs, scores=replace(runs.scores, replicates=tuple(replicates[seed] for seed in runs.seeds)))
+
+    def _replicates(self, approach: str, runs: Runs) -> dict[int | str, int]:
+        unknown = [seed for seed in runs.seeds if (approach, seed) not in self._replicate]
         if unknown:
             raise RecordsError(f"predictions of {approach}, seed {unknown[0]} belong to no recorded final run")
-        return runs.by_replicate({seed: int(self.replicate[approach, seed]) for seed in runs.seeds})
+        return {seed: int(self._replicate[approach, seed]) for seed in runs.seeds}
 
 
 def _outcomes(records: StudyRecords) -> Outcomes | None:
@@ -184,30 +200,16 @@ def _outcomes(records: StudyRecords) -> Outcomes | None:
     known = records.predictions[records.predictions.approach.isin(list(records.settings.approaches))]
     if known.empty:
         return None
-    seen = outcomes.read_outcomes(known, grouped=records.data.grouped)
-    if _unit_count(seen) < 2:
-        unit = "image" if seen.groups is None else "group of images"
-        raise RecordsError(
-            f"{records.location}: its test split is one {unit}, and a statement needs at least two; run the study again"
-            f" with {'more test images' if seen.groups is None else 'other groups'}"
-        )
-    return seen
-
-
-def _unit_count(seen: Outcomes) -> int:
-    return len(seen.labels) if seen.groups is None else len(np.unique(seen.groups))
-
-
-def _majority_rate(records: StudyRecords) -> float | None:
-    counts = records.data.counts.get("test") if records.data else None
-    return max(counts) / sum(counts) if counts and sum(counts) else None
+    try:
+        return read_outcomes(known, grouped=records.data.grouped)
+    except RecordsError as error:
+        raise RecordsError(f"{records.location}: {error}") from None
 
 
 def _approach(
     records: StudyRecords,
     trials: pd.DataFrame,
-    seen: Outcomes | None,
-    correct: dict[str, NDArray[np.float64]],
+    test: TestScores | None,
     name: str,
     account: Account,
 ) -> ApproachSummary:
@@ -215,7 +217,6 @@ def _approach(
     incumbents = ledger.incumbents(trials, name, drawn)
     final = trials[(trials.phase == "final") & (trials.approach == name)]
     runs = tuple(_final_run(row) for _, row in final.iterrows())
-    test = _test_scores(records, seen, correct[name], name) if seen and name in correct else None
     valid = _mean([run.valid_accuracy for run in runs])
     if valid is None:
         valid = _mean([incumbent.valid_accuracy for incumbent in incumbents])
@@ -247,22 +248,6 @@ def _final_run(row: pd.Series) -> FinalRun:
     )
 
 
-def _test_scores(records: StudyRecords, seen: Outcomes, correct: NDArray[np.float64], name: str) -> TestScores:
-    classes = len(records.data.classes) if records.data else 0
-    runs = seen.runs[name]
-    estimate = accuracy(correct, groups=seen.groups, alpha=records.settings.significance.alpha)
-    matrix = outcomes.confusion(runs, seen.labels, classes)
-    said = records.events.loc[records.events.approach == name, "probabilities"].dropna()
-    return TestScores(
-        accuracy=estimate,
-        balanced_accuracy=outcomes.balanced_accuracy(matrix),
-        log_loss=_mean(runs.log_loss or ()),
-        one_hot_log_loss=outcomes.one_hot_log_loss(estimate.estimate, classes),
-        probabilities=str(said.iloc[-1]) if len(said) else ("softmax" if runs.log_loss else "none"),
-        confusion=matrix,
-    )
-
-
 def _problem(
     account: Account, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
 ) -> str | None:
@@ -277,31 +262,6 @@ def _problem(
     if runs and all(run.status == "failed" for run in runs):
         return f"every final run failed{because}"
     return "no final run has been evaluated"
-
-
-def _pairs(records: StudyRecords, seen: Outcomes, correct: dict[str, NDArray[np.float64]]) -> tuple[PairSummary, ...]:
-    alpha, margin = records.settings.significance.alpha, records.settings.significance.margin
-    names = [name for name in records.settings.approaches if name in correct]
-    found = [
-        difference(a, b, correct[a], correct[b], groups=seen.groups, alpha=alpha) for a, b in combinations(names, 2)
-    ]
-    return tuple(
-        PairSummary(
-            difference=pair,
-            p_holm=p_holm,
-            p_equivalence=equivalence_p(pair, margin),
-            verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
-            detectable=detectable(pair.se, pair.df, alpha=alpha) if pair.se else None,
-            seeds=_seed_pairs(seen.runs[pair.a], seen.runs[pair.b]),
-        )
-        for pair, p_holm in zip(found, holm([pair.p for pair in found]), strict=True)
-    )
-
-
-def _seed_pairs(a: Runs, b: Runs) -> tuple[SeedPair, ...]:
-    numbers = zip(a.seeds, b.seeds, strict=False)  # the rest of the longer one has no partner
-    matched = zip(numbers, a.correct, b.correct, strict=False)
-    return tuple(SeedPair(seed_a, seed_b, mcnemar(x, y)) for (seed_a, seed_b), x, y in matched)
 
 
 def _known(value: object) -> float | None:

@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
-from analysis.summary import ApproachSummary, PairSummary, StudySummary, TestScores
+from analysis.best_of_budget import Choice, Overtaking
+from analysis.comparison import Comparison, PairSummary, TestScores
+from analysis.crossed import ROUNDING
+from analysis.losses import hard_decision_sentence, no_probabilities_sentence
+from analysis.summary import ApproachSummary, StudySummary
 
+MOST_CLASS_DIFFERENCES = 12  # to list in the page
 VERDICTS = {
     "a_better": "{a} is better",
     "b_better": "{b} is better",
@@ -16,19 +21,39 @@ VERDICTS = {
 }
 
 
-def verdict_sentence(study: StudySummary) -> str:
-    """The answer of a study in one paragraph that can be quoted: who won, by how much, how sure that is.
+def verdict_sentence(compared: Comparison | None, study: StudySummary | None = None) -> str:
+    """The answer in one paragraph that can be quoted: who won, by how much, how sure that is.
 
     Plain text, without a line break, in every state of a study: no final run yet, a single approach, a tie.
+
+    Args:
+        compared: what the test predictions say; None before the first final run.
+        study: the study they belong to; None for a bare table of predictions.
     """
-    ranked = study.ranked
-    if not ranked:
+    if compared is None:
         return "No final run has been evaluated, so nothing can be said about test accuracy yet."
-    sentences = [_leader(study, ranked[0])]
-    sentences += [_against(study, ranked[0], other) for other in ranked[1:]]
-    sentences += [f"{a.name} has no test result: {a.problem}." for a in study.approaches if a.problem]
-    sentences += [f"{a.name} ran out of configurations before its budget." for a in study.approaches if _ran_out(a)]
+    best, *others = compared.ranked
+    sentences = [_leader(compared, study), *(_against(compared, best, other) for other in others)]
+    if study is not None:
+        sentences += [f"{a.name} has no test result: {a.problem}." for a in study.approaches if a.problem]
+        sentences += [f"{a.name} ran out of configurations before its budget." for a in study.approaches if _ran_out(a)]
     return " ".join(sentences)
+
+
+def omnibus_sentence(compared: Comparison) -> str | None:
+    """Whether the approaches differ at all; None with a single one."""
+    found, alpha = compared.omnibus, compared.design.alpha
+    if found is None:
+        return None
+    if found.note:
+        return f"Are the approaches different at all? p = {p_value(found.p)}: {found.note}."
+    p = f"F({found.df1:.1f}, {found.df2:.1f}) = {found.f:.2f}, {_p(found.p)}"
+    said = "They are not all equally accurate" if found.p < alpha else "There is not enough evidence that they differ"
+    q = f"Cochran's Q on the majority of each approach's {compared.design.unit}s, which leaves the seeds out,"
+    return (
+        f"Are the approaches different at all? {said} ({p}, {compared.design.unit}s and images crossed). {q}"
+        f" gives Q = {found.q:.1f} on {found.q_df} df, {_p(found.q_p)}."
+    )
 
 
 def pair_verdict(pair: PairSummary) -> str:
@@ -41,11 +66,149 @@ def variance_sentence(pair: PairSummary) -> str:
     d = pair.difference
     if d.se == 0:
         return "no variance could be estimated"
-    parts = (d.components.image, d.components.seed_a, d.components.seed_b)
-    image, seed_a, seed_b = (f"{100 * part / d.se**2:.0f} %" for part in parts)
+    c = d.components
+    parts = (c.image, c.seed_a, c.seed_b, c.seed_a + c.seed_b + c.matched)
+    image, seed_a, seed_b, seeds = (f"{100 * part / d.se**2:.0f} %" for part in parts)
+    if d.matched:
+        return f"{image} of the variance comes from the images, {seeds} from the seeds, which are matched"
     return (
         f"{image} of the variance comes from the images, {seed_a} from the seeds of {d.a}, {seed_b} from those of {d.b}"
     )
+
+
+def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
+    """What it would take to settle an open pair; None where it is settled or nothing can be said."""
+    if pair.verdict != "undecided" or not pair.needed:
+        return None
+    units, unit = ("groups of images" if compared.grouped else "images"), f"{compared.design.unit}s"
+    said = []
+    for need in pair.needed:
+        same = abs(need.effect - abs(pair.difference.difference)) < ROUNDING
+        what = f"{100 * need.effect:.1f} points{', as seen here,' if same else ', the margin,'}"
+        images = (
+            f"{need.units:,} test {units} at these {unit}" if need.units else f"no number of {units} at these {unit}"
+        )
+        if need.seeds:
+            seeds = f", or {need.seeds:,} {unit} at these {units}"
+        else:
+            seeds = f", and no number of {unit} at these {units}" if any(s.df for s in pair.difference.seeds) else ""
+        said.append(f"a true difference of {what} takes {images}{seeds}")
+    return f"To have an 80 % chance to find it, {'; '.join(said)}."
+
+
+def mcnemar_sentence(compared: Comparison, pair: PairSummary) -> str | None:
+    """How much McNemar's answer depends on the seed; None where there are no two single runs to compare."""
+    if not pair.seeds:
+        return None
+    ps = [s.test.p_mid for s in pair.seeds]
+    low, high = min(ps), max(ps)
+    if len(ps) == 1:
+        return f"McNemar's mid-p of the one pair of runs is {p_value(low)}."
+    found = sum(p < compared.design.alpha for p in ps)
+    return (
+        f"Run by run, McNemar's mid-p lies between {p_value(low)} and {p_value(high)}, below"
+        f" {compared.design.alpha:g} in {found} of {len(ps)}."
+    )
+
+
+def posterior_sentence(compared: Comparison, pair: PairSummary) -> str | None:
+    """The Bayesian reading of a pair; None where no variance could be estimated."""
+    found, d = pair.posterior, pair.difference
+    if found is None:
+        return None
+    return (
+        f"With flat priors, {d.a} is better by more than {_margin(compared)} with probability"
+        f" {found.a_better:.2f}, {d.b} with {found.b_better:.2f}, and they are within it with {found.equivalent:.2f}."
+    )
+
+
+def superiority_sentence(pair: PairSummary) -> str:
+    """Bouthillier's P(A > B)."""
+    s, d = pair.superiority, pair.difference
+    interval = "" if s.low is None or s.high is None else f" (bootstrap interval {s.low:.2f} to {s.high:.2f})"
+    return f"A run of {d.a} beats one of {d.b} on these images with probability {s.probability:.2f}{interval}."
+
+
+def overtaking_sentence(found: Overtaking) -> str | None:
+    """From which budget on one approach leads another; None where neither has found anything."""
+    if found.leader is None or found.from_s is None:
+        level = f"At the full budget {found.a} and {found.b} are expected to have found equally good configurations."
+        return level if found.outcome == "level" else None
+    other = found.b if found.leader == found.a else found.a
+    if found.outcome == "ahead_throughout":
+        return f"{found.leader} is expected to be ahead of {other} at every budget up to the full one."
+    low = "the start" if found.low_s is None else seconds(found.low_s)
+    high = "beyond the budget" if found.high_s is None else seconds(found.high_s)
+    times = f"; the lead changes {found.crossings} times, and this is the last" if found.crossings > 1 else ""
+    return (
+        f"{found.leader} is expected to overtake {other} at {seconds(found.from_s)} of charged time"
+        f" (most orders of the trials: {low} to {high}{times})."
+    )
+
+
+def attribution_sentences(study: StudySummary) -> list[str]:
+    """How much of the spread of validation accuracy is the approach, how much the learning rate and the rest."""
+    found, alpha = study.attribution, study.records.settings.significance.alpha
+    said = []
+    if found.parts:
+        parts = ", ".join(f"{part.name} {100 * part.share:.0f} %" for part in found.parts)
+        said.append(f"Of the variance of the trials' validation accuracy: {parts}.")
+    if found.omega2 is not None and found.low is not None and found.high is not None:
+        said.append(
+            f"The share of the approach has the {100 * (1 - alpha):g} % interval {100 * found.low:.0f} to"
+            f" {100 * found.high:.0f} % (bootstrap over trials)."
+        )
+    if found.note:
+        said.append(f"{found.note[0].upper()}{found.note[1:]}.")
+    return said
+
+
+def choice_sentence(choice: Choice) -> str | None:
+    """Which of two approaches to run for a given budget; None where they are equally accurate."""
+    if choice.better is None or choice.from_s is None:
+        return None
+    interval = ""
+    if choice.low_s is not None and choice.high_s is not None:
+        interval = f" (interval {seconds(choice.low_s)} to {seconds(choice.high_s)})"
+    said = f"The more accurate of {choice.a} and {choice.b} on the test split, {choice.better}, is to be had from"
+    said += f" {seconds(choice.from_s)} on{interval}"
+    if choice.until_then is None or choice.since_s is None:
+        return f"{said}, before the other."
+    return f"{said}; before that, from {seconds(choice.since_s)} on, there is {choice.until_then}."
+
+
+def small_classes_clause(compared: Comparison) -> str:
+    """What the balanced accuracy suffers from where classes have a single test image."""
+    single = sum(count == 1 for count in compared.counts)
+    if not single:
+        return ""
+    classes = "one of which has a single test image" if single == 1 else f"{single} of which have a single test image"
+    return f", {classes} and so no visible variance: its interval is too narrow"
+
+
+def hard_decision_sentences(compared: Comparison) -> list[str]:
+    """Why one-hot losses look bad, for the approaches that decide without probabilities of their own."""
+    C = len(compared.classes)
+    without = [test for test in compared.ranked if test.probabilities in ("none", "calibrated_on_validation")]
+    said = [hard_decision_sentence(test.name, test.accuracy.estimate, C) for test in without]
+    return said + [no_probabilities_sentence(test.name) for test in without if test.losses is None]
+
+
+def class_sentences(compared: Comparison) -> list[str]:
+    """On which classes approaches differ, after correction for all classes and pairs."""
+    tested, alpha = compared.class_differences, compared.design.alpha
+    if not tested:
+        return []
+    found = sorted((it for it in tested if it.p_fdr < alpha), key=lambda it: it.p_fdr)
+    opening = f"Of {len(tested)} differences (all pairs, classes with two or more test images), {len(found)}"
+    said = [f"{opening} {'is' if len(found) == 1 else 'are'} found at a false-discovery rate of {100 * alpha:g} %."]
+    for it in found[:MOST_CLASS_DIFFERENCES]:
+        d = it.difference
+        winner, loser = (d.a, d.b) if d.difference > 0 else (d.b, d.a)
+        by = points(abs(d.difference)).lstrip("+")
+        said.append(f"{compared.classes[it.label]}: {winner} is {by} points better than {loser} ({_p(it.p_fdr)}).")
+    left_out = len(found) - MOST_CLASS_DIFFERENCES
+    return [*said, f"{left_out} more are in report.json."] if left_out > 0 else said
 
 
 def gap_sentence(study: StudySummary) -> str | None:
@@ -93,47 +256,47 @@ def seconds(value: float) -> str:
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
-def level(study: StudySummary) -> str:
+def level(compared: Comparison) -> str:
     """The confidence level of the intervals, as in `95 %`."""
-    return f"{100 * (1 - study.records.settings.significance.alpha):g} %"
+    return f"{100 * (1 - compared.design.alpha):g} %"
 
 
-def _leader(study: StudySummary, best: ApproachSummary) -> str:
-    test, others = best.test, study.ranked[1:]
-    verdicts = [_wins(study, best, other) for other in others]
-    time = f"Given {seconds(best.account.budget_s)} of charged search time for each approach,"
+def _leader(compared: Comparison, study: StudySummary | None) -> str:
+    best, *others = compared.ranked
+    opening = best.name
+    if study is not None:
+        account = next(a.account for a in study.approaches if a.name == best.name)
+        opening = f"Given {seconds(account.budget_s)} of charged search time for each approach, {best.name}"
     if not others:
-        opening = f"{time} {best.name} is the only approach with test results"
-    elif all(verdicts):
-        opening = f"{time} {best.name} won"
+        said = f"{opening} is the only approach with test results"
+    elif all(compared.pair(best.name, other.name)[0].verdict in ("a_better", "b_better") for other in others):
+        said = f"{opening} won"
     else:
-        opening = f"{time} {best.name} has the highest test accuracy, but it is not shown to be better than every other"
-    return f"{opening}: {_accuracy(study, test)}." if test else f"{opening}."
+        said = f"{opening} has the highest test accuracy, but it is not shown to be better than every other"
+    return f"{said}: {_accuracy(compared, best)}."
 
 
-def _accuracy(study: StudySummary, test: TestScores) -> str:
-    e, data = test.accuracy, study.records.data
+def _accuracy(compared: Comparison, test: TestScores) -> str:
+    e, unit = test.accuracy, compared.design.unit
     runs = len(e.per_seed)
-    unit = "replicate" if study.records.settings.replicates > 1 else "seed"
-    images = f"{data.test:,} test images" if data else "the test images"
+    groups = f" in {compared.units:,} groups" if compared.grouped else ""
     return (
-        f"accuracy {number(e.estimate)} ({level(study)} interval {number(e.low)} to {number(e.high)},"
-        f" {images}, {runs} {unit}{'s' if runs != 1 else ''})"
+        f"accuracy {number(e.estimate)} ({level(compared)} interval {number(e.low)} to {number(e.high)},"
+        f" {compared.images:,} test images{groups}, {runs} {unit}{'s' if runs != 1 else ''})"
     )
 
 
-def _against(study: StudySummary, best: ApproachSummary, other: ApproachSummary) -> str:
-    pair, sign = _pair(study, best, other)
-    d, margin = pair.difference, study.records.settings.significance.margin
+def _against(compared: Comparison, best: TestScores, other: TestScores) -> str:
+    pair, sign = compared.pair(best.name, other.name)
+    d = pair.difference
     low, high = sorted((sign * d.low, sign * d.high))
-    equals = " " if pair.p_holm < 0.001 else " = "
-    interval = f"{level(study)} interval {points(low)} to {points(high)}, " if d.se else ""
-    figures = f"{interval}Holm-corrected p{equals}{p_value(pair.p_holm)}"
+    interval = f"{level(compared)} interval {points(low)} to {points(high)}, " if d.se else ""
+    figures = f"{interval}Holm-corrected {_p(pair.p_holm)}"
     by = f"{points(sign * d.difference)} points"
     if pair.verdict in ("a_better", "b_better"):
         return f"It beats {other.name} by {by.lstrip('+')} ({figures}): the difference is significant."
     if pair.verdict == "equivalent":
-        return f"It and {other.name} are equivalent within {100 * margin:g} points ({by}, {figures})."
+        return f"It and {other.name} are equivalent within {_margin(compared)} ({by}, {figures})."
     if pair.detectable is None:
         missed = "it is the same on every test image, and there are too few of them to settle the question"
     else:
@@ -144,18 +307,13 @@ def _against(study: StudySummary, best: ApproachSummary, other: ApproachSummary)
     )
 
 
-def _wins(study: StudySummary, best: ApproachSummary, other: ApproachSummary) -> bool:
-    return _pair(study, best, other)[0].verdict in ("a_better", "b_better")
+def _margin(compared: Comparison) -> str:
+    points = 100 * compared.design.margin
+    return f"{points:g} point{'s' if points != 1 else ''}"
 
 
-def _pair(study: StudySummary, one: ApproachSummary, other: ApproachSummary) -> tuple[PairSummary, int]:
-    """The pair of the two, and 1 or -1 to see its difference as `one` minus `other`."""
-    for pair in study.pairs:
-        if (pair.difference.a, pair.difference.b) == (one.name, other.name):
-            return pair, 1
-        if (pair.difference.a, pair.difference.b) == (other.name, one.name):
-            return pair, -1
-    raise LookupError(f"no pair of {one.name} and {other.name}")
+def _p(p: float) -> str:
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def _ran_out(approach: ApproachSummary) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: transfer-study run | resume | status | report | board | plan | data.
+"""The command line: transfer-study run | resume | status | report | board | plan | data | published.
 
 Torch, Ray and Matplotlib are imported inside the commands that need them, so that `--help` is instant. What the user
 got wrong ends in one line and exit code 2.
@@ -147,6 +147,40 @@ def board(
     from tensorboard.main import run_main
 
     run_main()
+
+
+@app.command()
+def published(
+    accuracy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A", help="As printed, all digits: `0.860` or `86.0%`. Once for each approach."),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(metavar="N", help="Images that the accuracies were measured on.", min=1)
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV or YAML with `name`, `accuracy` and, if need be, `images` and `split` of each row.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split they were all measured on: train, valid or test. Default: not known.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Level of the tests, over all pairs together.")] = 0.05,
+) -> None:
+    """Say what published accuracies alone can tell: is the difference significant?
+
+    Which images each approach got right is not known, so every answer holds for all the ways they may overlap.
+    """
+    from study.published_table import compared, read_rows, rows_of_options
+    from study.screens import show_published
+
+    if (table is None) == (not accuracy):
+        raise InputError("give either --accuracy, once for each approach, or --table FILE")
+    rows = read_rows(table, images, split) if table else rows_of_options(accuracy or [], images, split)
+    show_published(compared(rows, alpha), console)
 
 
 @data_app.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis.ledger import best_trial
 from analysis.records import StudyRecords, trial_table
@@ -15,6 +16,7 @@ from study.progress import duration
 
 if TYPE_CHECKING:
     from analysis.ledger import Account
+    from analysis.published import Comparison, PublishedTable
     from analysis.report import ReportPaths
     from study.config import StudyConfig
     from study.plan import Plan
@@ -136,6 +138,25 @@ def show_outcome(directory: str, console: Console) -> None:
     console.print(directory, markup=False, soft_wrap=True)
 
 
+def show_published(table: PublishedTable, console: Console) -> None:
+    """What accuracies alone can tell: each with its interval, then every pair, then what all of it rests on."""
+    from analysis.published_wording import caveats, split_caveats
+
+    console.print(_accuracies(table))
+    for note in split_caveats(table):
+        console.print()
+        console.print(Text(note, style="yellow"))
+    for pair in table.pairs:
+        console.print()
+        console.print(Text(_heading(pair), style="bold"))
+        console.print(_statements(pair, table))
+    notes = Table.grid(padding=(0, 1, 0, 0))
+    for note in caveats(table):
+        notes.add_row("-", Text(note))
+    console.print()
+    console.print(notes)
+
+
 def _spaces(config: StudyConfig) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "hyperparameter", "searched", "published"):
@@ -153,6 +174,42 @@ def _spaces(config: StudyConfig) -> Table:
         if first:
             table.add_row(first, "-", "nothing", "")
     return table
+
+
+def _accuracies(table: PublishedTable) -> Table:
+    shown = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("approach", "split", "accuracy", "images", "correct", f"{100 * (1 - table.alpha):g} % interval"):
+        shown.add_column(heading, justify="left" if heading in ("approach", "split") else "right")
+    for accuracy in table.accuracies:
+        row, counts = accuracy.row, accuracy.counts
+        correct = f"{counts.fewest:,}" if counts.fewest == counts.most else f"{counts.fewest:,} to {counts.most:,}"
+        interval = f"{accuracy.low:.3f} to {accuracy.high:.3f}"
+        shown.add_row(Text(row.name), row.split or "not known", row.accuracy, f"{row.images:,}", correct, interval)
+    return shown
+
+
+def _heading(pair: Comparison) -> str:
+    from analysis.wording import points
+
+    return f"{pair.a.row.name} against {pair.b.row.name}: {points(pair.difference)} points"
+
+
+def _statements(pair: Comparison, table: PublishedTable) -> Table:
+    from analysis import published_wording as said
+
+    verdict = (said.verdict_sentence(pair, table.level), said.plausibility_sentence(pair), said.order_sentence(pair))
+    statements = {
+        "verdict": " ".join(sentence for sentence in verdict if sentence),
+        "paired": said.paired_sentence(pair),
+        "unpaired": said.unpaired_sentence(pair, table.alpha),
+        "images needed": said.images_sentence(pair),
+        "seeds": said.seeds_sentence(pair),
+    }
+    shown = Table.grid(padding=(0, 2, 0, 0))
+    for label, sentence in statements.items():
+        if sentence:
+            shown.add_row(f"  {label}", Text(sentence))
+    return shown
 
 
 def _stage(records: StudyRecords) -> str:

@@ -63,7 +63,11 @@ def test_of_the_trainables_only_the_adapter_knows_ray():
 
 def test_the_analysis_knows_neither_torch_nor_ray():
     for path in sources("analysis"):
-        assert not imported(path) & {"torch", "torchvision", "ray", "optuna"}, path
+        assert not imported(path) & {"torch", "torchvision", "ray"}, path
+
+
+def test_of_the_analysis_only_the_importance_of_hyperparameters_knows_optuna():
+    assert [path.name for path in sources("analysis") if "optuna" in imported(path)] == ["attribution.py"]
 
 
 def test_the_driver_and_the_approaches_never_read_the_clock():

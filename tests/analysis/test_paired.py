@@ -104,7 +104,7 @@ def test_an_approach_without_an_error_keeps_an_interval():
     [
         ([[1, 0, 1]], [[1, 0]], None, "same images"),
         ([[1, 0, 2]], [[1, 0, 1]], None, r"must lie in \[0, 1\]"),
-        ([[1, np.nan, 1]], [[1, 0, 1]], None, r"must lie in \[0, 1\]"),
+        ([[1, np.nan, 1]], [[1, 0, 1]], None, "1 values that are not finite"),
         ([[1]], [[0]], None, "at least two images"),
         ([[1, 0, 1]], [[1, 0, 0]], [7, 7, 7], "one group"),
         ([[1, 0, 1]], [[1, 0, 0]], [7, 8], "one group per image"),

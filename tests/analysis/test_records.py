@@ -146,7 +146,11 @@ def test_predictions_are_checked_before_they_are_written():
     with pytest.raises(RecordsError, match="more than once"):
         check_predictions(pd.concat([good, good.tail(1)], ignore_index=True))
     with pytest.raises(RecordsError, match=r"row 3 sum to 1\.\d{4}; they must sum to 1"):
-        check_predictions(good.assign(p_0=good.p_0.where(good.index != 3, good.p_0 + 0.3)))
+        check_predictions(good.assign(p_0=good.p_0.where(good.index != 3, good.p_0 + 0.05)))
+    with pytest.raises(RecordsError, match=r"p_0 of row 3 is -0\.1; a probability lies in \[0, 1\]"):
+        check_predictions(good.assign(p_0=good.p_0.where(good.index != 3, -0.1)))
+    with pytest.raises(RecordsError, match="row 3 are given for some classes only"):
+        check_predictions(good.assign(p_0=good.p_0.where(good.index != 3)))
 
 
 def test_a_trial_is_what_its_events_say():

@@ -5,12 +5,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis import figures
+from analysis.figures import draw_comparison, draw_study
+from analysis.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
+from analysis.figures.style import Drawing, class_label
 from analysis.paired import difference
 from analysis.records import read_study
-from analysis.report import render, write_report
+from analysis.report import Findings, render, write_report
 from analysis.report_json import report_json
 from analysis.summary import StudySummary, summarise
 from analysis.verdicts import equivalence_p, verdict
@@ -48,6 +51,20 @@ def html(location: str) -> str:
     return Path(write_report(location).html).read_text()
 
 
+def markdown(study: StudySummary) -> str:
+    return render(Findings("a study", study.comparison, study), "report.md.j2")
+
+
+def said(study: StudySummary) -> str:
+    return verdict_sentence(study.comparison, study)
+
+
+def drawn(location: str) -> tuple[Drawing, ...]:
+    study = summarise(read_study(location))
+    assert study.comparison is not None
+    return draw_comparison(study.comparison) + draw_study(study)
+
+
 def test_the_json_has_the_names_that_others_rely_on(study_dir):
     report = json.loads(Path(write_report(study_dir).json).read_text())
     svm = report["approaches"]["feature_svm"]
@@ -73,11 +90,13 @@ def test_what_is_unknown_is_null_in_the_json(make_study):
     assert report["pairs"] == []
 
 
-def test_the_page_refers_to_nothing_outside_itself(study_dir):
-    text = html(study_dir)
+def test_the_page_loads_nothing_and_links_only_to_the_data_beside_it(study_dir):
+    page = Path(write_report(study_dir).html)
+    text = page.read_text()
     links = [value or "" for name, value in Page(text).attributes if name in {"src", "href", "xlink:href", "srcset"}]
-    assert links
-    assert all(link.startswith("#") or link.startswith("data:") for link in links)
+    outside = {link for link in links if not link.startswith(("#", "data:"))}
+    assert outside == {f"data/{file.name}" for file in (page.parent / "data").iterdir()}
+    assert "<script" not in text
     assert set(re.findall(r"url\((.)", text)) <= {"#"}
     assert "@import" not in text
 
@@ -101,12 +120,14 @@ def test_names_of_classes_and_files_are_escaped(study_dir):
 def test_every_figure_has_a_caption_and_says_what_it_shows(study_dir):
     text = html(study_dir)
     drawn = text.count("<svg ")
-    assert drawn == 4 + 3  # accuracy, differences, incumbents, search, and a confusion matrix for each approach
+    # of the test split: accuracy, differences, power, agreement, reliability, classes, a confusion matrix for each
+    # approach; of the search: incumbents, expected best, trials
+    assert drawn == 6 + 3 + 3
     assert text.count("<figcaption>") == text.count('role="img" aria-label="') == drawn
 
 
 def test_every_figure_names_its_split(study_dir):
-    for drawing in figures.draw_all(summarise(read_study(study_dir))):
+    for drawing in drawn(study_dir):
         assert re.search("test|validation", drawing.title + drawing.caption, re.IGNORECASE), drawing.key
 
 
@@ -115,33 +136,42 @@ def test_class_names_that_the_font_cannot_write_are_given_by_their_index(study_d
     assert records.data is not None
     data = records.data.model_copy(update={"classes": ("船", "$x^2$ and $\\nonsense$", "gondola")})
     study = summarise(replace(records, data=data))
-    drawn = [figures.draw_confusion(study, approach) for approach in study.ranked]  # a missing glyph would warn
-    assert len(drawn) == 3
-    assert [figures._class_label(data.classes, c) for c in range(3)] == ["0", r"\$x^2\$ and \$\nonsense\$", "gondola"]
+    assert study.comparison is not None
+    for test in study.comparison.ranked:
+        draw_confusion(study.comparison, test)  # a missing glyph would warn
+    assert [class_label(data.classes, c) for c in range(3)] == ["0", r"\$x^2\$ and \$\nonsense\$", "gondola"]
 
 
 def test_the_same_study_gives_the_same_figures(study_dir):
-    study = summarise(read_study(study_dir))
-    assert [d.svg for d in figures.draw_all(study)] == [d.svg for d in figures.draw_all(study)]
+    assert [figure.svg for figure in drawn(study_dir)] == [figure.svg for figure in drawn(study_dir)]
+
+
+def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
+    page = Path(write_report(study_dir).html)
+    differences = pd.read_csv(page.parent / "data" / "differences.csv")
+    report = json.loads(page.with_suffix(".json").read_text())
+    assert differences.difference.tolist() == pytest.approx([pair["difference"] for pair in report["pairs"]])
+    for figure in drawn(study_dir):
+        assert len(pd.read_csv(page.parent / "data" / f"{figure.key}.csv")) == len(figure.data) > 0
 
 
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
     text = Path(write_report(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert len(tables) == 4
+    assert len(tables) == 6  # accuracy, differences, losses, classes, ledger, incumbents
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
 def test_the_report_opens_with_the_verdict(study_dir):
-    verdict = verdict_sentence(summarise(read_study(study_dir)))
+    verdict = said(summarise(read_study(study_dir)))
     text = Path(write_report(study_dir).markdown).read_text()
     assert text.startswith(f"# three-boats\n\n{verdict}\n")
 
 
 def test_a_clear_winner_is_said_to_have_won(make_study):
     study = summarise(read_study(make_study(accuracy={"better_cnn": 0.4, "fine_tune": 0.6, "feature_svm": 0.95})))
-    sentence = verdict_sentence(study)
+    sentence = said(study)
     assert re.search(r"feature_svm won: accuracy 0\.\d{3} \(95 % interval ", sentence)
     assert "It beats fine_tune by " in sentence
     assert "the difference is significant" in sentence
@@ -150,7 +180,7 @@ def test_a_clear_winner_is_said_to_have_won(make_study):
 
 def test_an_undecided_pair_is_not_called_equal(make_study):
     study = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
-    sentence = verdict_sentence(study)
+    sentence = said(study)
     assert "not enough evidence" in sentence
     assert "won" not in sentence
     assert "no difference" not in sentence
@@ -159,24 +189,25 @@ def test_an_undecided_pair_is_not_called_equal(make_study):
 
 def alike(study: StudySummary, images: int) -> StudySummary:
     """The same study, had the two answered each of so many images alike."""
-    (pair,) = study.pairs
+    (pair,), compared = study.pairs, study.comparison
+    assert compared is not None
     d, margin = pair.difference, study.records.settings.significance.margin
     twin = np.ones((3, images))
     same = difference(d.a, d.b, twin, twin)
     p = equivalence_p(same, margin)
     decided = verdict(same, 1.0, alpha=0.05, margin=margin)
     made = replace(pair, difference=same, p_holm=1.0, p_equivalence=p, verdict=decided, detectable=None)
-    return replace(study, pairs=(made,))
+    return replace(study, comparison=replace(compared, pairs=(made,)))
 
 
 def test_approaches_that_answer_few_images_alike_are_not_said_to_differ_little(make_study):
     two = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
-    sentence = verdict_sentence(alike(two, 100))
+    sentence = said(alike(two, 100))
     assert "There is not enough evidence that it differs" in sentence
     assert "the same on every test image, and there are too few of them" in sentence
     assert "0.0 points could" not in sentence
     assert "interval +0.0" not in sentence
-    assert "are equivalent within 1 points (" in verdict_sentence(alike(two, 300))
+    assert "are equivalent within 1 point (" in said(alike(two, 300))
 
 
 def test_without_variance_no_difference_is_called_detectable(make_study):
@@ -185,12 +216,12 @@ def test_without_variance_no_difference_is_called_detectable(make_study):
     perfect = records.predictions.assign(prediction=records.predictions.label)
     study = summarise(replace(records, predictions=perfect))
     assert [pair.detectable for pair in study.pairs] == [None]
-    assert json.loads(report_json(study))["pairs"][0]["detectable"] is None
-    assert "could easily have been missed" not in render(study, "report.md.j2")
+    assert json.loads(report_json("a study", study.comparison, study))["pairs"][0]["detectable"] is None
+    assert "could easily have been missed" not in markdown(study)
 
 
 def test_a_single_approach_is_reported_without_a_comparison(make_study):
-    sentence = verdict_sentence(summarise(read_study(make_study(accuracy={"fine_tune": 0.85}))))
+    sentence = said(summarise(read_study(make_study(accuracy={"fine_tune": 0.85}))))
     assert "fine_tune is the only approach with test results" in sentence
 
 
@@ -201,7 +232,7 @@ def test_a_study_without_final_runs_can_be_reported(make_study):
 
 
 def test_one_seed_is_reported_with_its_limits(make_study):
-    text = render(summarise(read_study(make_study(seeds=1))), "report.md.j2")
+    text = markdown(summarise(read_study(make_study(seeds=1))))
     assert "one seed of better_cnn and feature_svm: how much another seed would change the result is left out" in text
 
 
@@ -217,8 +248,8 @@ def test_a_study_that_has_only_begun_can_be_reported(make_study, tmp_path):
 def test_a_large_confusion_matrix_shows_the_most_confused_classes():
     matrix = np.eye(50) * 10
     matrix[7, 31] = 5
-    shown = figures._most_confused(matrix)
-    assert len(shown) == figures.MOST_CLASSES
+    shown = _most_confused(matrix)
+    assert len(shown) == MOST_CLASSES
     assert {7, 31} <= set(shown)
 
 

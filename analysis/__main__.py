@@ -1,0 +1,63 @@
+"""`python -m analysis PREDICTIONS --out DIR`: the significance report of predictions that were made elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from analysis.records import RecordsError
+
+
+class Seeds(StrEnum):
+    """Whether seed s means the same in every approach."""
+
+    matched = "matched"
+    unmatched = "unmatched"
+
+
+def main(
+    predictions: Annotated[
+        str,
+        typer.Argument(
+            metavar="PREDICTIONS",
+            help="CSV or Parquet: approach, seed, image, label, prediction; optional group and p_<class>.",
+        ),
+    ],
+    out: Annotated[str, typer.Option(help="Folder for report.html, report.md, report.json and data/.")],
+    margin: Annotated[float, typer.Option(help="Accuracies closer than this count as equivalent.")] = 0.01,
+    alpha: Annotated[float, typer.Option(help="Level of the tests; intervals have the level 1 - alpha.")] = 0.05,
+    seeds: Annotated[
+        Seeds,
+        typer.Option(help="Matched: seed s shares its split of the training data, say, between approaches."),
+    ] = Seeds.unmatched,
+) -> None:
+    """Test whether accuracy differences are significant, over seeds and images."""
+    for name, value in (("--margin", margin), ("--alpha", alpha)):
+        if not 0 < value < 1:
+            raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
+    from analysis.comparison import Design
+    from analysis.report import write_table_report
+
+    design = Design(alpha=alpha, margin=margin, matched=seeds is Seeds.matched)
+    paths = write_table_report(predictions, out, design)
+    typer.echo(f"{paths.verdict}\n")
+    for path in (paths.html, paths.markdown, paths.json):
+        typer.echo(path)
+
+
+def run() -> None:
+    """Entry point: what the user got wrong is one line and exit code 2, never a stack trace."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app(prog_name="python -m analysis")
+    except RecordsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,95 @@
+"""Correctness of runs whose true accuracy is known: a probit model of seeds and images.
+
+Run s of approach k classifies image i correctly when its latent score is above -m_k,
+
+    l_ksi = t_i + w_ki + u_ks + c_ks + z_ksi     t ~ N(0, 1)                 difficulty, shared by all approaches
+                                                 w ~ N(0, interaction_sd^2)  images that suit this approach
+                                                 u ~ N(0, seed_sd^2)         the luck of a seed, on all images
+                                                 c ~ N(0, matched_sd^2)      the same luck for run s of all approaches
+                                                 z ~ N(0, run_sd^2)          the luck of one run on one image
+
+all independent but for c, which approaches with matched seeds have in common. Over seeds and images the accuracy of
+approach k is Phi(m_k / sqrt(sum of the five variances)), so any true accuracy, and so any true difference, can be set
+exactly, whatever the variances. Grouped images (frames of one boat) share t, w and half the variance of z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How one approach varies; standard deviations on the scale where the difficulty of images has 1.
+
+    At an accuracy of 0.8 a `seed_sd` of 0.05 spreads the accuracies of seeds by about 0.012, 0.2 by about 0.045.
+    """
+
+    seed_sd: float = 0.0
+    matched_sd: float = 0.0
+    run_sd: float = 0.5
+    interaction_sd: float = 0.5
+
+    def threshold(self, accuracy: float) -> float:
+        """m of the module's notation: what gives this approach that accuracy."""
+        total = 1 + self.interaction_sd**2 + self.seed_sd**2 + self.matched_sd**2 + self.run_sd**2
+        return float(stats.norm.ppf(accuracy) * np.sqrt(total))
+
+
+@dataclass(frozen=True)
+class Design:
+    """Approaches, seeds S of each, images N in common; `grouped` puts the images into groups of 4 to 10."""
+
+    approaches: tuple[Variation, ...]
+    seeds: int
+    images: int
+    grouped: bool = False
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """(N,) the group of each image; its own for every image unless grouped."""
+        return np.repeat(np.arange(len(self._sizes)), self._sizes)
+
+    @property
+    def _sizes(self) -> list[int]:
+        if not self.grouped:
+            return [1] * self.images
+        sizes: list[int] = []
+        for size in cycle(range(4, 11)):
+            left = self.images - sum(sizes)
+            if not left:
+                return sizes
+            sizes.append(min(size, left))
+        raise AssertionError("a cycle has no end")
+
+
+def latent(design: Design, draws: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Latent scores of `draws` independent studies, (draws, K, S, N)."""
+    groups, K, S = design.groups, len(design.approaches), design.seeds
+    G = groups[-1] + 1
+
+    def normal(*shape: int) -> NDArray[np.float32]:
+        return rng.standard_normal((draws, *shape), dtype=np.float32)
+
+    def sd(name: str) -> NDArray[np.float32]:
+        return np.array([getattr(a, name) for a in design.approaches], dtype=np.float32)[:, None, None]
+
+    per_unit = normal(1, 1, G) + sd("interaction_sd") * normal(K, 1, G)  # (draws, K, 1, G)
+    scores = sd("run_sd") * normal(K, S, design.images)  # (draws, K, S, N)
+    if design.grouped:
+        scores *= np.float32(np.sqrt(0.5))
+        per_unit = per_unit + np.float32(np.sqrt(0.5)) * sd("run_sd") * normal(K, S, G)  # (draws, K, S, G)
+    scores += per_unit[..., groups]
+    scores += sd("seed_sd") * normal(K, S, 1) + sd("matched_sd") * normal(1, S, 1)
+    return scores
+
+
+def correct(design: Design, scores: NDArray[np.float32], accuracies: tuple[float, ...]) -> NDArray[np.bool_]:
+    """Correctness (draws, K, S, N) of the same runs when the approaches have these true accuracies."""
+    thresholds = [a.threshold(p) for a, p in zip(design.approaches, accuracies, strict=True)]
+    return scores > -np.array(thresholds, dtype=np.float32)[:, None, None]
