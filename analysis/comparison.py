@@ -17,6 +17,7 @@ from analysis.agreement import Agreement, agreement
 from analysis.bayes import Posterior, posterior
 from analysis.calibration import Calibration, calibration
 from analysis.crossed import Matrix
+from analysis.equivalence import equivalence_p
 from analysis.losses import (
     HardDecisionLoss,
     LossDifferences,
@@ -34,7 +35,7 @@ from analysis.paired import Difference, Estimate, accuracy, difference
 from analysis.per_class import ClassDifference
 from analysis.power import Needed, PowerCurve, detectable, needed, power_curves
 from analysis.superiority import Superiority, superiority
-from analysis.verdicts import Verdict, equivalence_p, holm, verdict
+from analysis.verdicts import Verdict, holm, verdict
 
 SEED = 0  # of the bootstraps, so that the same predictions give the same report
 

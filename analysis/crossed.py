@@ -88,10 +88,12 @@ def seed_variance(T: Matrix, sizes: Matrix) -> SeedVariance:
 
 
 def standard_error(image: float, units: int, seeds: Sequence[SeedVariance]) -> tuple[float, float]:
-    """Standard error and Satterthwaite's degrees of freedom; a component at its floor of zero has no part in either.
+    """Standard error and degrees of freedom; a seed component at its floor of zero has no part in either.
 
-    The denominator takes v and e rather than their difference: in simulation that keeps a nominal 5 % near 5 % when
-    three seeds vary on one side only, where the difference lets 9 % through.
+    The seeds together have Satterthwaite's degrees of freedom f = (sum v)^2 / sum(v^2 / (S - 1)). Images and seeds are
+    then combined as Cochran and Cox do, 1/df = (q / (G - 1) + sum(v) / f) / Var. Satterthwaite's own formula for all of
+    them is liberal where one component has very few degrees of freedom: three seeds that vary on one side only, beside
+    many images, are rejected in up to 7.8 % under normality (by numerical integration), with this rule in up to 5.8 %.
 
     Args:
         image: q of the module's notation.
@@ -102,9 +104,10 @@ def standard_error(image: float, units: int, seeds: Sequence[SeedVariance]) -> t
     variance = image + sum(s.excess for s in seen)
     if sqrt(variance) < ROUNDING:
         return 0.0, float(units - 1)
-    spread = image**2 / (units - 1)
-    spread += sum(s.v**2 / s.df + s.e**2 / (s.df * (units - 1)) for s in seen)
-    return sqrt(variance), max(1.0, variance**2 / spread)
+    inverse = image / (units - 1)
+    if seen:
+        inverse += sum(s.v**2 / s.df for s in seen) / sum(s.v for s in seen)
+    return sqrt(variance), max(1.0, variance / inverse)
 
 
 def without_copies(X: Matrix) -> Matrix:

@@ -116,9 +116,10 @@ def _crossed(
     trace, between, units = float(np.trace(TV)), float(m @ T @ m), len(sizes)
     if trace < ROUNDING**2:
         return _without_variance(between, K, units)
-    spread = _square(T @ images) / (units - 1)
-    spread += sum((_square(T @ s.v) + _square(T @ s.e) / (units - 1)) / s.df for s in seen)
-    df1, df2, f = trace**2 / _square(TV), max(1.0, trace**2 / spread), between / trace
+    inverse = float(np.trace(T @ images)) / (units - 1)
+    if seen:
+        inverse += sum(_square(T @ s.v) / s.df for s in seen) / sum(float(np.trace(T @ s.v)) for s in seen)
+    df1, df2, f = trace**2 / _square(TV), max(1.0, trace / inverse), between / trace
     return f, df1, df2, float(stats.f.sf(f, df1, df2)), None
 
 

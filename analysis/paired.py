@@ -70,6 +70,14 @@ class Components:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """Mean of one approach and its standard error, over seeds and images."""
+
+    estimate: float
+    se: float
+
+
+@dataclass(frozen=True)
 class Difference:
     """The mean of `a` minus the mean of `b`, with its 1 - alpha interval and two-sided test of zero.
 
@@ -78,6 +86,7 @@ class Difference:
         note: what the test leaves out or falls back to, or None.
         units: images, or groups of images where these are given.
         seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.
+        alone: a and b by themselves.
     """
 
     a: str
@@ -90,6 +99,7 @@ class Difference:
     p: float
     components: Components
     note: str | None
+    alone: tuple[Alone, Alone]
     units: int = 0
     seeds: tuple[SeedVariance, ...] = ()
 
@@ -203,7 +213,13 @@ def mean_difference(
         p = float(2 * stats.t.sf(abs(D) / se, df))
     half = float(stats.t.isf(alpha / 2, df)) * se
     components = _components(image, own, seeds)
-    return Difference(a, b, D, D - half, D + half, se, df, p, components, note, units, seeds)
+    alone = (_alone(A, TA, sizes, own[0]), _alone(B, TB, sizes, own[1]))
+    return Difference(a, b, D, D - half, D + half, se, df, p, components, note, alone, units, seeds)
+
+
+def _alone(X: Matrix, T: Matrix, sizes: Matrix, seeds: SeedVariance) -> Alone:
+    se, _ = standard_error(image_variance(T.mean(axis=0), sizes), len(sizes), [seeds])
+    return Alone(float(X.mean()), se)
 
 
 def _finite(values: ArrayLike, name: str) -> Matrix:

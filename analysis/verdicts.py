@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
+from analysis.equivalence import equivalence_p
 from analysis.paired import Difference
 
 Verdict = Literal["a_better", "b_better", "equivalent", "undecided"]
@@ -28,21 +28,6 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
     return tuple(float(value) for value in adjusted)
-
-
-def equivalence_p(pair: Difference, margin: float) -> float:
-    """The larger p of the two one-sided tests of |difference| >= margin (Schuirmann 1987, J. Pharmacokin. 15:657).
-
-    Below alpha exactly when the 1 - 2 alpha interval lies within (-margin, margin).
-
-    Without any variance there is no t test. If both answer every image (or group) alike, p is (1 - margin)^units: the
-    chance to see no disagreement in so many when they disagree on a share `margin` of all, as they must at least where
-    their accuracies differ by that much. Any other constant difference gives 1.
-    """
-    if pair.se == 0:
-        units = pair.df + 1
-        return float((1 - margin) ** units) if pair.difference == 0 else 1.0
-    return float(stats.t.sf((margin - abs(pair.difference)) / pair.se, pair.df))
 
 
 def verdict(pair: Difference, p_holm: float, *, alpha: float, margin: float) -> Verdict:
