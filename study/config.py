@@ -224,6 +224,18 @@ class SlotConfig(_Section):
     gpus: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
 
 
+class PaceConfig(_Section):
+    """How often a trial reports and saves, in charged seconds; on a cluster of many slots, less often.
+
+    Attributes:
+        heartbeat_seconds: between two records of a trial that has nothing else to say.
+        checkpoint_seconds: between two checkpoints: the most that a crash takes from a trial, give or take a heartbeat.
+    """
+
+    heartbeat_seconds: float = Field(10.0, gt=0)
+    checkpoint_seconds: float = Field(30.0, gt=0)
+
+
 class StudyConfig(_Section):
     """A whole study.
 
@@ -238,6 +250,7 @@ class StudyConfig(_Section):
         replicates: how often the whole search is repeated with new seeds.
         feature_cost: who pays for frozen features: each approach once, each trial, or nobody.
         slot: what one trial holds.
+        pace: how often trials report and save.
         significance: level of the tests, and the margin below which accuracies count as equivalent.
         storage: folder under which studies are kept.
     """
@@ -252,6 +265,7 @@ class StudyConfig(_Section):
     replicates: int = Field(1, ge=1)
     feature_cost: FeatureRule = "first_use"
     slot: SlotConfig = SlotConfig()
+    pace: PaceConfig = PaceConfig()
     significance: SignificanceSettings = SignificanceSettings()
     storage: str = "results"
 

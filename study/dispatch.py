@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -23,9 +24,10 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 from ray import tune
 from ray.tune.search import Searcher
 
-from analysis.records import TrialEvent
+from analysis.records import RecordsError, TrialEvent
+from study.deaths import Deaths, cause_of
 from study.search import Turn
-from trainables.trainable import ApproachTrainable, Deliver, Inputs, Slot
+from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot
 
 Listener = Callable[[TrialEvent], None]
 MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
@@ -67,7 +69,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._turns = turns
         self._slots = slots
         self._listeners = tuple(listeners)
-        self.failure: Exception | None = None  # of a listener: records that cannot be written, for example
+        self.failure: Exception | None = None  # of the study: records that cannot be written, for example
+        self.deaths = Deaths()
         self._running: dict[str, Turn] = {}  # by Tune's own id
         self._last: dict[str, TrialEvent] = {}  # by trial
         for event in sorted(earlier, key=lambda event: event.order):
@@ -93,17 +96,18 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._stop_if_broken()
         with self._noting_failure():
             turn = self._running[trial_id]
-            self._note_loss(turn, result)
+            self._note_loss(turn, trial_id, result)
             self._announce(self._event(turn, result))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The last report of a trial, or the news that its process died for good."""
         self._stop_if_broken()
-        if error or result is None:
-            result = {"event": "failed", "reason": f"its process died {MAX_FAILURES + 1} times"}
         with self._noting_failure():
+            if error or result is None:
+                result = {"event": "failed", "reason": self._reason(trial_id)}
+            self.deaths.forget(trial_id)
             turn = self._running.pop(trial_id)
-            self._note_loss(turn, result)
+            self._note_loss(turn, trial_id, result)
             event = self._event(turn, result)
             self._announce(event)
             scores = {name: result[name] for name in EVALUATION & result.keys()}
@@ -134,21 +138,35 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         if self.failure is not None:
             raise self.failure
 
-    def _note_loss(self, turn: Turn, result: Mapping[str, Any]) -> None:
+    def _reason(self, trial_id: str) -> str:
+        """Why a trial failed for good.
+
+        Raises:
+            RecordsError: it could not hand its predictions over. That says nothing about the trial: the study stops,
+                and when it is resumed the run is done again.
+        """
+        error = self.deaths.error_of(trial_id)
+        if isinstance(error, DeliveryError):
+            raise RecordsError(f"{getattr(error, 'cause', error)}")
+        return f"it was started {MAX_FAILURES + 1} times and failed each time; the last time: {cause_of(error)}"
+
+    def _note_loss(self, turn: Turn, trial_id: str, result: Mapping[str, Any]) -> None:
         """When a trial goes on in a new process, what it had done since its last checkpoint is lost, not charged."""
         resumed_at_s, last = result.get("resumed_at_s"), self._last[turn.trial]
-        if resumed_at_s is None or last.event == "started":
+        error = self.deaths.error_of(trial_id) if resumed_at_s is not None else None
+        if resumed_at_s is None or (last.event == "started" and error is None):
             return
         self._uncharged_before[turn.trial] = last.uncharged_s
-        lost_s = last.lost_s + max(0.0, last.charged_s - resumed_at_s)
+        why = cause_of(error) if error is not None else "the study was interrupted"
         self._announce(
             last.model_copy(
                 update={
                     "order": last.order + 1,
                     "event": "lost",
+                    "time": time.time(),
                     "charged_s": min(last.charged_s, resumed_at_s),
-                    "lost_s": lost_s,
-                    "reason": "its process ended; the trial went on from its last checkpoint",
+                    "lost_s": last.lost_s + max(0.0, last.charged_s - resumed_at_s),
+                    "reason": f"{why}; the trial went on from {resumed_at_s:.1f} charged seconds",
                 }
             )
         )
@@ -156,10 +174,10 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _event(self, turn: Turn, result: Mapping[str, Any]) -> TrialEvent:
         last = self._last[turn.trial]
         known = {name: _plain(result[name]) for name in RESULT_FIELDS & result.keys()}
-        kept = {"charged_s": last.charged_s, "lost_s": last.lost_s}
-        event = TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
-        uncharged_s = event.uncharged_s + self._uncharged_before.get(turn.trial, 0.0)
-        return event.model_copy(update={"uncharged_s": uncharged_s})
+        if "uncharged_s" in result:  # of this attempt alone
+            known["uncharged_s"] = result["uncharged_s"] + self._uncharged_before.get(turn.trial, 0.0)
+        kept = {name: getattr(last, name) for name in ("charged_s", "uncharged_s", "lost_s")}
+        return TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
 
     def _announce(self, event: TrialEvent) -> None:
         self._last[event.trial] = event
@@ -175,6 +193,7 @@ def run_trials(
     checkpoints: str,
     cache: str,
     deliver: Deliver | None = None,
+    pace: Pace = DEFAULT_PACE,
     reuse_actors: bool = True,
 ) -> None:
     """Run everything that a dispatcher hands out, as one Ray Tune run.
@@ -185,10 +204,11 @@ def run_trials(
         checkpoints: folder in which running trials keep their checkpoints; all nodes must see it.
         cache: folder of the features cache on each node.
         deliver: called with the predictions of each final run, where it runs.
+        pace: how often trials report and save.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
     """
     trainable = tune.with_parameters(
-        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, cache=cache, deliver=deliver
+        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, cache=cache, deliver=deliver, pace=pace
     )
     with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
@@ -198,6 +218,7 @@ def run_trials(
                 name="study",
                 storage_path=scratch,
                 verbose=0,
+                callbacks=[dispatcher.deaths],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )

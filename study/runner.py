@@ -31,7 +31,7 @@ from study.search import EqualTimeTurns, ListedTurns
 from study.tensorboard import Boards
 from trainables.data import Dataset, cache_dir, open_dataset
 from trainables.errors import InputError
-from trainables.trainable import Deliver, Inputs
+from trainables.trainable import Deliver, Inputs, Pace
 
 
 class StudyError(InputError):
@@ -225,7 +225,15 @@ class _Session:
         dispatcher = Dispatcher(turns, slots=self._slots, listeners=listeners, earlier=self.events)
         checkpoints = f"{self.store.absolute}/checkpoints"
         try:
-            run_trials(dispatcher, inputs, self.slot, checkpoints=checkpoints, cache=str(cache_dir()), deliver=deliver)
+            run_trials(
+                dispatcher,
+                inputs,
+                self.slot,
+                checkpoints=checkpoints,
+                cache=str(cache_dir()),
+                deliver=deliver,
+                pace=Pace(self.config.pace.heartbeat_seconds, self.config.pace.checkpoint_seconds),
+            )
         finally:
             self.boards.close()
 

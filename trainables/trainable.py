@@ -30,9 +30,6 @@ from trainables.sgd import in_bfloat16
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_S = 10.0
-CHECKPOINT_EVERY_S = 30.0
-
 
 @dataclass(frozen=True)
 class TrialSpec:
@@ -72,6 +69,21 @@ class Slot:
     gpus: float
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How often a trial reports where it stands, and how often it saves a checkpoint, in charged seconds.
+
+    What a crash can take from a trial is what it did since its last checkpoint; what it can leave unrecorded is what it
+    did since its last report. Both happen between two steps, so a long step puts them off.
+    """
+
+    heartbeat_s: float = 10.0
+    checkpoint_s: float = 30.0
+
+
+DEFAULT_PACE = Pace()
+
+
 class DeliveryError(Exception):
     """The predictions of a final run could not be written; the run is fine, so it is tried again."""
 
@@ -90,9 +102,10 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         checkpoints: str,
         cache: str,
         deliver: Deliver | None = None,
+        pace: Pace = DEFAULT_PACE,
     ) -> None:
         pin_threads(slot.cpus)
-        self._inputs, self._deliver, self._cache = inputs, deliver, Path(cache)
+        self._inputs, self._deliver, self._cache, self._pace = inputs, deliver, Path(cache), pace
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints
         self._begin(config)
@@ -122,22 +135,22 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         self._store = CheckpointStore(self._checkpoints, self._spec.trial)
         self._driver: Driver | None = None
         self._saved_at_s = 0.0
+        self._resumed_at_s: float | None = None  # until it has been reported, once
         self._began = time.monotonic()
         self._charged_before = 0.0
         if self._device.type == "cuda":
             torch.cuda.empty_cache()  # what the trial before left, or this one would find less room
 
     def _advance(self) -> dict[str, Any]:
-        resumed_at_s = None
         if self._driver is None:
-            self._driver, resumed_at_s = self._make_driver()
-        report = self._driver.advance(for_s=HEARTBEAT_S)
-        result = asdict(report) | {"done": report.done, "resumed_at_s": resumed_at_s}
+            self._driver, self._resumed_at_s = self._make_driver()
+        report = self._driver.advance(for_s=self._pace.heartbeat_s)
+        result = asdict(report) | {"done": report.done}
         if report.done:
             if self._spec.phase == "final" and self._driver.usable:
                 result["test_accuracy"], result["probabilities"] = self._evaluate(self._driver)
             self._store.delete()
-        elif report.charged_s - self._saved_at_s >= CHECKPOINT_EVERY_S:
+        elif report.charged_s - self._saved_at_s >= self._pace.checkpoint_s:
             self._save(self._driver)
             self._saved_at_s = report.charged_s
         return self._result(result)
@@ -204,6 +217,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             passed_s = time.monotonic() - self._began
             about["charged_s"] = min(worked_s, self._spec.allowance_s)
             about["uncharged_s"] = max(0.0, passed_s - (worked_s - self._charged_before))
+        about["resumed_at_s"], self._resumed_at_s = self._resumed_at_s, None
         return about | result
 
 

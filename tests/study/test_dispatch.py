@@ -163,7 +163,7 @@ def test_work_lost_when_a_process_dies_is_recorded_and_not_charged():
     assert case.names == ["started", "validated", "validated", "lost", "validated", "finished"]
     lost = case.events[3]
     assert (lost.charged_s, lost.lost_s) == (4.0, 5.0)
-    assert "went on from its last checkpoint" in lost.reason
+    assert lost.reason == "the study was interrupted; the trial went on from 4.0 charged seconds"
     assert (case.events[-1].charged_s, case.events[-1].lost_s) == (8.0, 5.0)
     assert [it.order for it in case.events] == list(range(6))
 
@@ -176,6 +176,15 @@ def test_work_lost_twice_adds_up():
     case.end(charged_s=2.0, resumed_at_s=0.0)
     assert case.names == ["started", "validated", "lost", "validated", "lost", "finished"]
     assert case.events[-1].lost_s == 5.0 + 3.0
+
+
+def test_what_an_attempt_spent_uncharged_stays_spent():
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=2.0)
+    case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=1.0)
+    case.dispatcher.on_trial_complete("a", None, error=True)
+    assert [it.uncharged_s for it in case.events] == [0.0, 2.0, 2.0, 3.0, 3.0]
 
 
 def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
@@ -209,7 +218,7 @@ def test_a_trial_whose_process_died_for_good_has_failed_and_keeps_what_it_charge
     case.dispatcher.on_trial_complete("a", reported, error=True)
     failed = case.events[-1]
     assert (failed.event, failed.charged_s) == ("failed", 3.0)
-    assert "died" in failed.reason
+    assert failed.reason.startswith("it was started 3 times and failed each time")
     assert case.turns.finished
 
 

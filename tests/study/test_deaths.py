@@ -1,0 +1,66 @@
+"""Why a trial's process died, from what Ray says of it. The texts are Ray 2.60's, shortened."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+
+from study.deaths import UNKNOWN, Deaths, cause_of
+
+KILLED = (
+    "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker "
+    "unexpectedly exits with a connection error code 2. End of file. Some common causes include: (1) the process was "
+    "killed by the OOM killer due to high memory usage, (2) ray stop --force was called ... to prevent node deaths"
+)
+EXITED = "Worker exit type: SYSTEM_ERROR Worker exit detail: Worker exits unexpectedly. Worker exits with an exit code 3"
+    "Worker exit type: SYSTEM_ERROR Worker exit detail: Worker exits unexpectedly. Worker exits with an exit code 3."
+)
+NODE = "The actor died because its node has died. Node Id: 029a2f0fb1d7 the actor's node was terminated unexpectedly"
+
+
+class DiedError(ActorDiedError):
+    """As Ray raises it, without the protocol buffers that it is made of."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def __str__(self) -> str:
+        return f"The actor died unexpectedly before finishing this task.\n\tpid: 10845\n{self.said}"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (DiedError(KILLED), "its process was killed or crashed (memory ran out, a signal, or a fault in native code)"),
+        (DiedError(EXITED), "its process ended with exit code 3"),
+        (DiedError(NODE), "its node was lost"),
+        (DiedError("no word of a reason"), UNKNOWN),
+        (OutOfMemoryError("Task was killed"), "its process was ended by Ray, as the memory of its node ran out"),
+        (RayTaskError("step", "trace", ValueError("device lost\nmore")), "ValueError: device lost"),
+        (ValueError("device lost\nmore"), "ValueError: device lost"),
+        (None, UNKNOWN),
+    ],
+)
+def test_the_cause_is_told_in_one_line(error, cause):
+    assert cause_of(error) == cause
+
+
+def test_the_latest_error_of_a_trial_is_known_until_it_has_ended():
+    deaths = Deaths()
+    first, second = ValueError("first"), ValueError("second")
+    trial = SimpleNamespace(trial_id="a", get_pickled_error=lambda: first)
+    deaths.on_trial_start(0, [], trial)
+    assert deaths.error_of("a") is first
+    trial.get_pickled_error = lambda: second
+    assert deaths.error_of("a") is second
+    deaths.forget("a")
+    assert deaths.error_of("a") is None
+
+
+def test_a_trial_whose_process_could_not_even_be_made_is_known_too():
+    deaths = Deaths()
+    error = ValueError("no room")
+    deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    assert deaths.error_of("a") is error
