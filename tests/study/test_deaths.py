@@ -14,9 +14,7 @@ KILLED = (
     "unexpectedly exits with a connection error code 2. End of file. Some common causes include: (1) the process was "
     "killed by the OOM killer due to high memory usage, (2) ray stop --force was called ... to prevent node deaths"
 )
-EXITED = "Worker exit type: SYSTEM_ERROR Worker exit detail: Worker exits unexpectedly. Worker exits with an exit code 3"
-    "Worker exit type: SYSTEM_ERROR Worker exit detail: Worker exits unexpectedly. Worker exits with an exit code 3."
-)
+EXITED = "Worker exit detail: Worker exits unexpectedly. Worker exits with an exit code 3."
 NODE = "The actor died because its node has died. Node Id: 029a2f0fb1d7 the actor's node was terminated unexpectedly"
 
 
