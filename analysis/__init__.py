@@ -2,6 +2,8 @@
 
 Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down this list:
 
+    errors.py       what can be wrong with what a study left
+    storage.py      whole files on a disk, on NFS or in an object store
     records.py      the files of a study: schema, write, read, check
     outcomes.py     test predictions as seeds x images, and the scores of each run
     ledger.py       what each approach spent in the search, and what it had found by then

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.records import RecordsError, probability_columns
+from analysis.errors import RecordsError
+from analysis.records import probability_columns
 
 SMALLEST_PROBABILITY = 1e-7  # float32 softmax rounds to zero below it; the log-loss must stay finite
 

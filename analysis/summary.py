@@ -14,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import ledger, outcomes
+from analysis.errors import RecordsError
 from analysis.ledger import Account, Curve, Incumbent, Search
 from analysis.mcnemar import McNemar, mcnemar
 from analysis.outcomes import Outcomes, Runs
 from analysis.paired import AccuracyEstimate, Difference, accuracy, difference
 from analysis.power import detectable
-from analysis.records import RecordsError, StudyRecords, trial_table
+from analysis.records import StudyRecords, trial_table
 from analysis.verdicts import Verdict, equivalence_p, holm, verdict
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from analysis.records import RecordsError
+from analysis.errors import RecordsError
 from trainables.errors import InputError
 
 if TYPE_CHECKING:

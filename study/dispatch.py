@@ -24,7 +24,8 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 from ray import tune
 from ray.tune.search import Searcher
 
-from analysis.records import RecordsError, TrialEvent
+from analysis.errors import RecordsError
+from analysis.records import TrialEvent
 from study.deaths import Deaths, cause_of
 from study.search import Turn
 from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot
