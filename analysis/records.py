@@ -295,15 +295,25 @@ class Store(Storage):
             raise RecordsError(f"{self.path(name)}: not a Parquet file ({first_line(error)})") from error
 
 
-def read_study(location: str) -> StudyRecords:
-    """Read a study directory.
+def existing_study(location: str) -> Store:
+    """The files of a study that is there.
 
     Raises:
-        RecordsError: it is no study directory, or one of its files is damaged; the message names the file.
+        RecordsError: there is none.
     """
     store = Store(location)
     if not store.exists("study.yaml"):
         raise RecordsError(f"{location}: not a study directory (no study.yaml in it); give the directory of a study")
+    return store
+
+
+def read_study(location: str) -> StudyRecords:
+    """Read a study directory, given as a path or a URI.
+
+    Raises:
+        RecordsError: it is no study directory, or one of its files is damaged; the message names the file.
+    """
+    store = existing_study(location)
     events = store.trial_events()
     return StudyRecords(
         location=str(location),

@@ -132,14 +132,22 @@ class Storage:
 
     def sizes(self, below: str) -> dict[str, int]:
         """The files below a folder, with their bytes, in the order of their names, relative to the location."""
-        selector = fs.FileSelector(f"{self.root}/{below}", allow_not_found=True, recursive=True)
-        found = self._patiently(self.path(below), "read", lambda: self.fs.get_file_info(selector))
-        start = len(self.root) + 1
-        return dict(sorted((info.path[start:], int(info.size)) for info in found if info.type == fs.FileType.File))
+        return {name: int(info.size) for name, info in self._listed(below).items()}
+
+    def times(self, below: str) -> dict[str, float]:
+        """When each file below a folder was last written: seconds since 1970 by the clock of the place itself."""
+        return {name: info.mtime_ns / 1e9 for name, info in self._listed(below).items()}
 
     def names(self, below: str, suffix: str = "") -> list[str]:
         """Names of the files below a folder, sorted, relative to the location."""
         return [name for name in self.sizes(below) if name.endswith(suffix)]
+
+    def _listed(self, below: str) -> dict[str, fs.FileInfo]:
+        selector = fs.FileSelector(f"{self.root}/{below}", allow_not_found=True, recursive=True)
+        found = self._patiently(self.path(below), "read", lambda: self.fs.get_file_info(selector))
+        start = len(self.root) + 1
+        files = [(info.path[start:], info) for info in found if info.type == fs.FileType.File]
+        return dict(sorted(files, key=lambda file: file[0]))
 
     def _get(self, name: str) -> bytes:
         with self.fs.open_input_stream(f"{self.root}/{name}") as stream:

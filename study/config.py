@@ -252,7 +252,7 @@ class StudyConfig(_Section):
         slot: what one trial holds.
         pace: how often trials report and save.
         significance: level of the tests, and the margin below which accuracies count as equivalent.
-        storage: folder under which studies are kept.
+        storage: where studies are kept: a folder (on a cluster, one that all nodes see) or `s3://bucket/prefix`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -275,8 +275,6 @@ class StudyConfig(_Section):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ValueError(f"approaches.{name}: use letters, digits, - and _ in an approach's name")
             self.settings(name)
-        if "://" in self.storage:
-            raise ValueError(f"storage: {self.storage!r} is a URI; give a folder (one that all nodes of a cluster see)")
         if self.budget.trial_seconds > self.budget.search_seconds:
             raise ValueError(
                 f"budget.search_seconds: {self.budget.search_seconds:g} s is too small for one trial of "

@@ -9,7 +9,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from trainables.trainable import one_line
+from trainables.errors import one_line
 
 UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.

@@ -28,6 +28,7 @@ from analysis.errors import RecordsError
 from analysis.records import TrialEvent
 from study.deaths import Deaths, cause_of
 from study.search import Turn
+from trainables.checkpoints import Files
 from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot
 
 Listener = Callable[[TrialEvent], None]
@@ -56,6 +57,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             trial, as a cluster may grow.
         listeners: called with every event, in order.
         earlier: events of an earlier session, for trials that go on from there.
+        settled: called with the name of each trial whose end is on record, so that its checkpoint is needed no more (if
+            its process deleted it, a crash between the two would send the trial back to its beginning).
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         slots: Callable[[], int],
         listeners: Iterable[Listener],
         earlier: Iterable[TrialEvent] = (),
+        settled: Callable[[str], None] = lambda trial: None,
     ) -> None:
         super().__init__()
         self._turns = turns
         self._slots = slots
         self._listeners = tuple(listeners)
+        self._settled = settled
         self.failure: Exception | None = None  # of the study: records that cannot be written, for example
         self.deaths = Deaths()
         self._running: dict[str, Turn] = {}  # by Tune's own id
@@ -115,6 +120,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             if scores:
                 self._announce(event.model_copy(update=scores | {"event": "evaluated", "order": event.order + 1}))
             self._turns.ended(turn.trial, event)
+            self._settled(turn.trial)
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing travels when Tune pickles its searcher for a snapshot: the records are the state."""
@@ -191,7 +197,7 @@ def run_trials(
     inputs: Mapping[str, Inputs],
     slot: Slot,
     *,
-    checkpoints: str,
+    checkpoints: Files,
     cache: str,
     deliver: Deliver | None = None,
     pace: Pace = DEFAULT_PACE,
@@ -202,7 +208,7 @@ def run_trials(
     Args:
         inputs: by approach; put into the object store once.
         slot: what each trial holds.
-        checkpoints: folder in which running trials keep their checkpoints; all nodes must see it.
+        checkpoints: where running trials keep their checkpoints; all nodes must reach it.
         cache: folder of the features cache on each node.
         deliver: called with the predictions of each final run, where it runs.
         pace: how often trials report and save.

@@ -19,10 +19,10 @@ from trainables import backbones
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones import Backbone
 from trainables.data import Dataset, Split, cache_dir, duplicates
-from trainables.errors import BackboneError
+from trainables.errors import BackboneError, one_line
 from trainables.features import Features, content_key, frozen_features
 from trainables.sgd import in_bfloat16
-from trainables.trainable import Inputs, Slot, one_line, pin_threads
+from trainables.trainable import Inputs, Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
 

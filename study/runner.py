@@ -12,23 +12,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ray
-from filelock import FileLock, Timeout
 
-from analysis.records import DataInfo, FeatureCost, Phase, PhaseEvent, Store, feature_charges
+from analysis.records import (
+    DataInfo,
+    FeatureCost,
+    Phase,
+    PhaseEvent,
+    Store,
+    TrialEvent,
+    existing_study,
+    feature_charges,
+)
 from analysis.report import ReportPaths, write_report
+from analysis.storage import Storage
 from study import prepare
 from study.budget import Account, Ledger
 from study.cluster import connected, nodes, slot_for, slots_of
 from study.config import SlotConfig, StudyConfig, parse_config
 from study.dispatch import Dispatcher, Listener, Turns, run_trials
+from study.event_files import EventFiles
 from study.final import final_turns, write_predictions
+from study.lease import Lease, alone
 from study.progress import Progress
 from study.provenance import environment
 from study.search import EqualTimeTurns, ListedTurns
 from study.tensorboard import Boards
+from trainables.checkpoints import CheckpointStore
 from trainables.data import Dataset, cache_dir, open_dataset
 from trainables.errors import InputError
 from trainables.trainable import Deliver, Inputs, Pace
@@ -59,8 +70,7 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
         InputError: the data, weights or settings cannot be used, or the directory cannot be written.
     """
     store = Store(directory)
-    if store.exists("study.yaml"):
-        raise StudyError(f"{directory}: holds a study already; resume it, or choose another directory")
+    _refuse_another_study(store)
     dataset = open_checked(config)
     with connected(address):
         return _Session(config, store, dataset, progress).run()
@@ -72,13 +82,11 @@ def resume(directory: str, *, address: str | None, progress: Progress) -> Outcom
     Raises:
         InputError: it is no study directory, or its data has changed since.
     """
-    store = Store(directory)
-    if not store.exists("study.yaml"):
-        raise StudyError(f"{directory}: not a study directory (no study.yaml in it); give the directory of a study")
-    config = parse_config(store.read_bytes("study.yaml").decode(), name=f"{directory}/study.yaml")
+    store = existing_study(directory)
+    config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
     dataset = open_checked(config)
     with connected(address):
-        return _Session(config, store, dataset, progress).run()
+        return _Session(config, store, dataset, progress).resume()
 
 
 class _Session:
@@ -87,17 +95,32 @@ class _Session:
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
         self.slot = slot_for(config, nodes())
-        self.events = store.trial_events()
+        self.events: list[TrialEvent] = []
 
     def run(self) -> Outcome:
+        """From the beginning."""
         costs = self._prepare()
-        with _alone(self.store.location):
-            self._begin(costs)
-            self._search()
-            self._refuse_nothing_found()
-            self._final_runs()
-            with self._phase("report"):
-                return Outcome(self.store.location, write_report(self.store.location))
+        with alone(self.store) as lease:
+            _refuse_another_study(self.store)  # one may have begun here meanwhile
+            self._write_beginning(self.info, costs)
+            return self._to_the_end(lease)
+
+    def resume(self) -> Outcome:
+        """From where the records end."""
+        self._prepare()
+        with alone(self.store) as lease:
+            self.events = self.store.trial_events()
+            return self._to_the_end(lease)
+
+    def _to_the_end(self, lease: Lease | None) -> Outcome:
+        self.lease = lease
+        self.boards = Boards(EventFiles(Storage(f"{self.store.absolute}/tensorboard")), self.owed)
+        self.boards.replay(self.events)
+        self._search()
+        self._refuse_nothing_found()
+        self._final_runs()
+        with self._phase("report"):
+            return Outcome(self.store.location, write_report(self.store.location))
 
     def _prepare(self) -> list[FeatureCost]:
         """Get everything ready and write nothing, so that a study which is refused leaves no trace."""
@@ -113,14 +136,8 @@ class _Session:
         self._refuse_too_little()
         return costs
 
-    def _begin(self, costs: list[FeatureCost]) -> None:
-        if not self.store.exists("study.yaml"):
-            about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
-            self._write_beginning(self.info, costs, about)
-        self.boards = Boards(Path(self.store.location) / "tensorboard", self.owed)
-        self.boards.replay(self.events)
-
-    def _write_beginning(self, info: DataInfo, costs: list[FeatureCost], about: dict[str, Any]) -> None:
+    def _write_beginning(self, info: DataInfo, costs: list[FeatureCost]) -> None:
+        about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
         self.store.write_record("data.json", info)
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
@@ -221,9 +238,15 @@ class _Session:
         self.events = self.store.trial_events()
 
     def _run(self, turns: Turns, inputs: Mapping[str, Inputs], deliver: Deliver | None = None) -> None:
-        listeners: tuple[Listener, ...] = (self.store.write_trial_event, self.boards, self.progress)
-        dispatcher = Dispatcher(turns, slots=self._slots, listeners=listeners, earlier=self.events)
-        checkpoints = f"{self.store.absolute}/checkpoints"
+        listeners: tuple[Listener, ...] = (self._record, self.boards, self.progress)
+        checkpoints = Storage(f"{self.store.absolute}/checkpoints")
+        dispatcher = Dispatcher(
+            turns,
+            slots=self._slots,
+            listeners=listeners,
+            earlier=self.events,
+            settled=lambda trial: CheckpointStore(checkpoints, trial).delete(),
+        )
         try:
             run_trials(
                 dispatcher,
@@ -237,6 +260,11 @@ class _Session:
         finally:
             self.boards.close()
 
+    def _record(self, event: TrialEvent) -> None:
+        if self.lease is not None:
+            self.lease.check()
+        self.store.write_trial_event(event)
+
     def _slots(self) -> int:
         return slots_of(nodes(), self.slot)
 
@@ -249,14 +277,9 @@ class _Session:
         self.store.write_phase_event(PhaseEvent(phase=phase, event="finished"))
 
 
-@contextmanager
-def _alone(directory: str) -> Iterator[None]:
-    """Keep a second process from running the same study at the same time."""
-    try:
-        with FileLock(Path(directory) / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise StudyError(f"{directory}: another process runs this study; wait for it, or stop it first") from error
+def _refuse_another_study(store: Store) -> None:
+    if store.exists("study.yaml"):
+        raise StudyError(f"{store.location}: holds a study already; resume it, or choose another directory")
 
 
 def open_checked(config: StudyConfig) -> Dataset:

@@ -21,3 +21,9 @@ class BackboneError(InputError):
 
 class HyperparameterError(InputError):
     """A value that an approach cannot use, for example an image too small for its layers."""
+
+
+def one_line(error: Exception) -> str:
+    """The kind of an error and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

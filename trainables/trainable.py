@@ -7,7 +7,6 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import time
@@ -23,12 +22,12 @@ from threadpoolctl import threadpool_limits
 
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
 from trainables.backbones import Backbone
+from trainables.checkpoints import CheckpointError, CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
+from trainables.errors import one_line
 from trainables.features import frozen_features
 from trainables.sgd import in_bfloat16
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         config: dict[str, Any],
         inputs: Mapping[str, Inputs],
         slot: Slot,
-        checkpoints: str,
+        checkpoints: Files,
         cache: str,
         deliver: Deliver | None = None,
         pace: Pace = DEFAULT_PACE,
@@ -118,10 +117,9 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         """Train until the next validation, heartbeat or end; see Report for what comes back."""
         try:
             return self._advance()
-        except (torch.AcceleratorError, DeliveryError):  # not the trial's fault: Tune tries again in a new process
+        except (torch.AcceleratorError, CheckpointError, DeliveryError):  # not the trial's fault: Tune tries again
             raise
         except Exception as error:  # a trial's failure is a result like any other
-            self._store.delete()
             return self._result({"event": "failed", "reason": one_line(error), "done": True})
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -149,17 +147,10 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         if report.done:
             if self._spec.phase == "final" and self._driver.usable:
                 result["test_accuracy"], result["probabilities"] = self._evaluate(self._driver)
-            self._store.delete()
         elif report.charged_s - self._saved_at_s >= self._pace.checkpoint_s:
-            self._save(self._driver)
+            self._store.save(self._driver.state())
             self._saved_at_s = report.charged_s
         return self._result(result)
-
-    def _save(self, driver: Driver) -> None:
-        try:
-            self._store.save(driver.state())
-        except OSError as error:  # a trial that cannot save goes on; only a crash would make it lose something
-            logger.warning("%s: no checkpoint written (%s)", self._spec.trial, one_line(error))
 
     def _make_driver(self) -> tuple[Driver, float]:
         spec, inputs = self._spec, self._inputs[self._spec.approach]
@@ -219,47 +210,6 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             about["uncharged_s"] = max(0.0, passed_s - (worked_s - self._charged_before))
         about["resumed_at_s"], self._resumed_at_s = self._resumed_at_s, None
         return about | result
-
-
-class CheckpointStore:
-    """The checkpoint of one trial, keyed by its name: a file in a folder that all nodes reach.
-
-    A checkpoint is read back with pickle, so the folder must be as trusted as the code itself.
-    """
-
-    def __init__(self, folder: str, trial: str) -> None:
-        self._path = Path(folder) / f"{trial}.pt"
-
-    def save(self, state: Mapping[str, Any]) -> None:
-        """Write it so that a crash, or a power cut, leaves either the old checkpoint or the new one."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
-        with part.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
-
-    def load(self) -> dict[str, Any] | None:
-        """The checkpoint, or None where there is none, or none that can be read."""
-        if not self._path.exists():
-            return None
-        try:
-            state: dict[str, Any] = torch.load(self._path, weights_only=False)
-        except Exception as error:  # whatever a damaged pickle raises; the trial then starts from the beginning
-            logger.warning("%s: left out as damaged (%s)", self._path, one_line(error))
-            return None
-        return state
-
-    def delete(self) -> None:
-        """Remove it, if there is one."""
-        self._path.unlink(missing_ok=True)
-
-
-def one_line(error: Exception) -> str:
-    """The kind of an error and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def pin_threads(cpus: int) -> None:

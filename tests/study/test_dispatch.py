@@ -3,14 +3,17 @@
 import math
 import pickle
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from ray.tune.search import Searcher
 
+from analysis.errors import RecordsError
 from analysis.records import TrialEvent
 from study.budget import Account
 from study.dispatch import AHEAD, Dispatcher
 from study.search import ListedTurns, Turn
+from trainables.trainable import DeliveryError
 
 
 def turn(index: int, *, phase: str = "search", precharged_s: float = 0.0) -> Turn:
@@ -45,9 +48,14 @@ class Case:
     def __init__(self, *turns: Turn, slots: int = 2, earlier: tuple[TrialEvent, ...] = ()) -> None:
         self.turns = Turns(*turns)
         self.events: list[TrialEvent] = []
+        self.on_record_when_settled: list[list[str]] = []
         self.slots = slots
         self.dispatcher = Dispatcher(
-            self.turns, slots=lambda: self.slots, listeners=[self.events.append], earlier=earlier
+            self.turns,
+            slots=lambda: self.slots,
+            listeners=[self.events.append],
+            earlier=earlier,
+            settled=lambda trial: self.on_record_when_settled.append(self.names),
         )
 
     def ask(self, name: str = "a") -> object:
@@ -238,6 +246,38 @@ def test_a_final_run_is_evaluated_after_it_has_ended():
     assert ended.test_accuracy is None
     assert (evaluated.test_accuracy, evaluated.probabilities, evaluated.order) == (0.75, "softmax", 2)
     assert (evaluated.charged_s, evaluated.best_accuracy) == (20.0, 0.8)
+
+
+def test_a_trial_is_settled_once_its_end_is_on_record():
+    case = Case(turn(0, phase="final"))
+    case.ask()
+    case.report(charged_s=1.0)
+    assert case.on_record_when_settled == []
+    case.end(charged_s=2.0, test_accuracy=0.75)
+    assert case.on_record_when_settled == [["started", "validated", "finished", "evaluated"]]
+
+
+def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but_stops_the_study():
+    """A full disk says nothing about the run: it is done again when the study is resumed."""
+    case = Case(turn(0, phase="final"))
+    case.ask()
+    error = DeliveryError("cnn-r0-0000: predictions not written (OSError: no space left)")
+    case.dispatcher.deaths.on_trial_start(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    with pytest.raises(RecordsError, match="predictions not written"):
+        case.dispatcher.on_trial_complete("a", None, error=True)
+    assert case.names == ["started"]
+    with pytest.raises(RecordsError, match="predictions not written"):
+        case.ask("b")
+
+
+def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again():
+    case = Case(turn(0))
+    case.ask()
+    error = ValueError("no room")
+    case.dispatcher.deaths.on_trial_start(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    case.report(charged_s=1.0, resumed_at_s=0.0)
+    assert case.names == ["started", "lost", "validated"]
+    assert case.events[1].reason == "ValueError: no room; the trial went on from 0.0 charged seconds"
 
 
 def test_a_final_run_that_failed_is_not_evaluated():
