@@ -59,9 +59,7 @@ def measure(*, trials: int, reuse_actors: bool) -> Gaps:
     slots = slots_of(nodes(), SLOT)
     dispatcher = Dispatcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen])
     with tempfile.TemporaryDirectory() as folder:
-        run_trials(
-            dispatcher, {"svm": inputs()}, SLOT, checkpoints=Storage(folder), cache=folder, reuse_actors=reuse_actors
-        )
+        run_trials(dispatcher, {"svm": inputs()}, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
     return gaps(ended, min(started), slots)
 
 

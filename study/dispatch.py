@@ -198,7 +198,6 @@ def run_trials(
     slot: Slot,
     *,
     checkpoints: Files,
-    cache: str,
     deliver: Deliver | None = None,
     pace: Pace = DEFAULT_PACE,
     reuse_actors: bool = True,
@@ -209,13 +208,12 @@ def run_trials(
         inputs: by approach; put into the object store once.
         slot: what each trial holds.
         checkpoints: where running trials keep their checkpoints; all nodes must reach it.
-        cache: folder of the features cache on each node.
         deliver: called with the predictions of each final run, where it runs.
         pace: how often trials report and save.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
     """
     trainable = tune.with_parameters(
-        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, cache=cache, deliver=deliver, pace=pace
+        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, deliver=deliver, pace=pace
     )
     with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import ray
@@ -174,16 +173,16 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
 def _extraction(settings: _FeatureSettings, dataset: Dataset, slot: Slot) -> dict[Split, ray.ObjectRef]:
     extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
     return {
-        split: extract.remote(settings, ray.put(dataset.images(split, settings.image_size)), slot, str(cache_dir()))
+        split: extract.remote(settings, ray.put(dataset.images(split, settings.image_size)), slot)
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot, cache: str) -> tuple[Features, str]:
+def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot) -> tuple[Features, str]:
     pin_threads(slot.cpus)
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
-    features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=Path(cache))
+    features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir())
     return features, content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
 
 

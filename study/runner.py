@@ -40,7 +40,7 @@ from study.provenance import environment
 from study.search import EqualTimeTurns, ListedTurns
 from study.tensorboard import Boards
 from trainables.checkpoints import CheckpointStore
-from trainables.data import Dataset, cache_dir, open_dataset
+from trainables.data import Dataset, open_dataset
 from trainables.errors import InputError
 from trainables.trainable import Deliver, Inputs, Pace
 
@@ -253,7 +253,6 @@ class _Session:
                 inputs,
                 self.slot,
                 checkpoints=checkpoints,
-                cache=str(cache_dir()),
                 deliver=deliver,
                 pace=Pace(self.config.pace.heartbeat_seconds, self.config.pace.checkpoint_seconds),
             )

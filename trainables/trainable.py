@@ -12,7 +12,6 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +26,7 @@ from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.errors import one_line
 from trainables.features import frozen_features
+from trainables.image_cache import cache_dir
 from trainables.sgd import in_bfloat16
 
 
@@ -99,12 +99,11 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         inputs: Mapping[str, Inputs],
         slot: Slot,
         checkpoints: Files,
-        cache: str,
         deliver: Deliver | None = None,
         pace: Pace = DEFAULT_PACE,
     ) -> None:
         pin_threads(slot.cpus)
-        self._inputs, self._deliver, self._cache, self._pace = inputs, deliver, Path(cache), pace
+        self._inputs, self._deliver, self._pace = inputs, deliver, pace
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints
         self._begin(config)
@@ -194,7 +193,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             return images
         bfloat16 = in_bfloat16(inputs.settings, self._device)
         return frozen_features(
-            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=self._cache
+            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=cache_dir()
         ).values
 
     def _result(self, result: dict[str, Any]) -> dict[str, Any]:
