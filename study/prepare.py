@@ -14,6 +14,7 @@ import torch
 
 from analysis.records import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
 from study.config import ApproachConfig, StudyConfig
+from study.sharing import Sharing
 from trainables import backbones
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones import Backbone
@@ -83,7 +84,7 @@ def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValu
     ]
 
 
-def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Frozen]:
+def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) -> dict[str, Frozen]:
     """Extract the training and validation features of every frozen backbone, each in a slot, as trials would be.
 
     Returns:
@@ -94,7 +95,7 @@ def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Froze
         settings = config.settings(name)
         if approach.kind.learns_from(settings) == "features":
             users.setdefault(_what_features_depend_on(settings), []).append(name)
-    pending = {settings: _extraction(settings, dataset, slot) for settings in users}
+    pending = {settings: _extraction(settings, dataset, slot, sharing) for settings in users}
     frozen: dict[str, Frozen] = {}
     for settings, names in users.items():
         frozen.update(dict.fromkeys(names, _collected(settings, tuple(names), pending[settings])))
@@ -170,16 +171,21 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
     return _FeatureSettings(image_size=settings.image_size, precision=settings.precision, backbone=backbone)
 
 
-def _extraction(settings: _FeatureSettings, dataset: Dataset, slot: Slot) -> dict[Split, ray.ObjectRef]:
+def _extraction(
+    settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing
+) -> dict[Split, ray.ObjectRef]:
     extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
     return {
-        split: extract.remote(settings, ray.put(dataset.images(split, settings.image_size)), slot)
+        split: extract.remote(
+            settings, sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels), slot
+        )
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot) -> tuple[Features, str]:
+def _extract(settings: _FeatureSettings, examples: Examples, slot: Slot) -> tuple[Features, str]:
     pin_threads(slot.cpus)
+    images = examples.inputs
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
     features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir())

@@ -38,6 +38,7 @@ from study.lease import Lease, alone
 from study.progress import Progress
 from study.provenance import environment
 from study.search import EqualTimeTurns, ListedTurns
+from study.sharing import Sharing, room
 from study.tensorboard import Boards
 from trainables.checkpoints import CheckpointStore
 from trainables.data import Dataset, open_dataset
@@ -95,6 +96,7 @@ class _Session:
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
         self.slot = slot_for(config, nodes())
+        self.sharing = Sharing(Storage(store.absolute), room(nodes()))
         self.events: list[TrialEvent] = []
 
     def run(self) -> Outcome:
@@ -123,12 +125,15 @@ class _Session:
             return Outcome(self.store.location, write_report(self.store.location))
 
     def _prepare(self) -> list[FeatureCost]:
-        """Get everything ready and write nothing, so that a study which is refused leaves no trace."""
+        """Get everything ready and write nothing, so that a study which is refused leaves no trace.
+
+        But for images that Ray's object store has no room for: they travel through the storage.
+        """
         self.progress.phase("prepare", self._slots())
         prepare.rehearse(self.config, self.dataset)
         self.info = prepare.data_info(self.config, self.dataset)
         self._refuse_other_data(self.info)
-        self.frozen = prepare.freeze(self.config, self.dataset, self.slot)
+        self.frozen = prepare.freeze(self.config, self.dataset, self.slot, self.sharing)
         # What the features cost when the study began is what is charged, also after resuming.
         costs = self.store.feature_costs() or prepare.feature_costs(self.frozen)
         self.owed = feature_charges(costs, self.config.feature_cost)
@@ -250,7 +255,7 @@ class _Session:
         try:
             run_trials(
                 dispatcher,
-                inputs,
+                self.sharing.inputs(inputs),
                 self.slot,
                 checkpoints=checkpoints,
                 deliver=deliver,
