@@ -57,7 +57,7 @@ class Storage:
     """
 
     def __init__(self, location: str, *, patience_s: float = PATIENCE_S) -> None:
-        self.location = location.rstrip("/") if "://" in location else location
+        self.location = location.rstrip("/") if location.partition("://")[2] else location
         self.patience_s = patience_s
         try:
             self.fs, self.root = _opened(self.location)

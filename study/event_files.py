@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class EventFiles:
-    """The event files of one study, while it runs.
+    """The event files of one study, while it runs. Use as a context manager around it.
 
     Attributes:
         folder: where to write them, on this machine.
@@ -38,6 +38,13 @@ class EventFiles:
             self._scratch = tempfile.TemporaryDirectory(prefix="transfer-study-curves-")
         self.folder = storage.folder or Path(self._scratch.name if self._scratch else "")
         self._kept: dict[str, int] = {}  # bytes that the store has, by name
+
+    def __enter__(self) -> EventFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def keep(self, run: str = "") -> None:
         """Put the files of one run, or of all, into the store if they have grown; a folder has them already."""

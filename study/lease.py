@@ -117,13 +117,16 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._released.wait(self._refresh_s):
-            stood_still = time.monotonic() - self._refreshed > self._lease_s
             try:
-                self._refresh()
-                if stood_still:
-                    self._lost_to = self._other()
+                self._renew()
             except StorageError as error:  # tried for long already; the study itself ends at its next record
                 logger.warning("%s", error)
+
+    def _renew(self) -> None:
+        stood_still = time.monotonic() - self._refreshed > self._lease_s
+        self._refresh()
+        if stood_still:
+            self._lost_to = self._other()
 
     def _refresh(self) -> None:
         self._storage.write_bytes(self._name, b"")

@@ -116,11 +116,12 @@ class _Session:
 
     def _to_the_end(self, lease: Lease | None) -> Outcome:
         self.lease = lease
-        self.boards = Boards(EventFiles(Storage(f"{self.store.absolute}/tensorboard")), self.owed)
-        self.boards.replay(self.events)
-        self._search()
-        self._refuse_nothing_found()
-        self._final_runs()
+        with EventFiles(Storage(f"{self.store.absolute}/tensorboard")) as files:
+            self.boards = Boards(files, self.owed)
+            self.boards.replay(self.events)
+            self._search()
+            self._refuse_nothing_found()
+            self._final_runs()
         with self._phase("report"):
             return Outcome(self.store.location, write_report(self.store.location))
 
