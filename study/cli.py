@@ -80,6 +80,9 @@ def run(
 @app.command()
 def resume(directory: Directory, address: Address = None) -> None:
     """Continue a study that was interrupted; nothing finished runs again."""
+    from analysis.records import existing_study
+
+    existing_study(directory)  # refuses what is no study, before what is slow to import
     from study import runner
 
     _finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from urllib.request import urlopen
 
@@ -18,9 +18,14 @@ import yaml
 from machines import Machines, Told, machines, until
 from object_store import BUCKET, Gate, client, environment, free_port, object_store
 from pyarrow import fs
+from rich.console import Console
 
 from analysis.records import ENDINGS, Store, TrialEvent
-from study.lease import Lease
+from study import cli
+from study.config import StudyConfig
+from study.lease import InUseError, Lease
+from study.progress import Progress
+from study.runner import StudyError, run
 
 pytestmark = pytest.mark.slow
 OUTAGE_S = 30
@@ -153,11 +158,10 @@ def test_the_report_can_be_written_again_from_the_uri(events, cluster):
     assert json.loads(Store(URI).read_bytes("report/report.json")) == before
 
 
-def test_a_second_driver_is_refused_while_one_runs(events, cluster):
-    with Lease(Store(URI)):
-        told = cluster.tell("resume", URI, "--address", cluster.address)
-    assert told.code == 2
-    assert f"process {os.getpid()}) runs this study; wait for it, or stop it first" in told.err
+def test_a_second_driver_is_refused_while_one_runs(events):
+    with Lease(Store(URI)), pytest.raises(InUseError, match=rf"process {os.getpid()}\) runs this study; wait for it"):
+        Lease(Store(URI)).__enter__()
+    assert Store(URI).names("drivers") == []
 
 
 def test_a_finished_study_is_resumed_from_its_uri_and_runs_nothing_again(events, cluster):
@@ -167,14 +171,11 @@ def test_a_finished_study_is_resumed_from_its_uri_and_runs_nothing_again(events,
     assert Store(URI).trial_events() == events
 
 
-def test_a_new_run_takes_a_place_of_its_own_and_never_that_of_another(events, cluster):
-    told = cluster.tell("run", "study.yaml", "--out", URI, "--address", cluster.address)
-    assert told.code == 2
-    assert f"{URI}: holds a study already; resume it" in told.err
-    from study.cli import _new_directory
-    from study.config import read_config
-
-    assert _new_directory(read_config(str(cluster.folder / "driver" / "study.yaml"))) == f"{URI}-2"
+def test_a_new_run_takes_a_place_of_its_own_and_never_that_of_another(events):
+    config = StudyConfig.model_validate(STUDY)
+    assert cli._new_directory(config) == f"{URI}-2"
+    with pytest.raises(StudyError, match=f"{URI}: holds a study already; resume it"):
+        run(config, URI, address=None, progress=Progress(Console()))
 
 
 def test_the_curves_are_served_from_the_uri(events, cluster):
@@ -197,17 +198,27 @@ def test_the_curves_are_served_from_the_uri(events, cluster):
 
 
 @pytest.mark.parametrize("command", ["status", "report", "board", "resume"])
-def test_a_uri_that_holds_no_study_is_refused(cluster, command):
-    told = cluster.tell(command, f"s3://{BUCKET}/nothing")
-    assert (told.code, told.err.strip()) == (
-        2,
-        f"error: s3://{BUCKET}/nothing: not a study directory (no study.yaml in it); give the directory of a study",
+def test_a_uri_that_holds_no_study_is_refused(store, complaint, command):
+    uri = f"s3://{BUCKET}/nothing"
+    assert (
+        complaint(command, uri) == f"{uri}: not a study directory (no study.yaml in it); give the directory of a study"
     )
 
 
-def test_a_bucket_that_is_not_there_is_refused_at_once(cluster):
-    told = cluster.tell("run", "study.yaml", "--out", "s3://nobody/there")
-    assert told.code == 2
-    assert "s3://nobody/there" in told.err
-    assert "NO_SUCH_BUCKET" in told.err
-    assert len(told.err.splitlines()) == 1
+def test_a_bucket_that_is_not_there_is_refused_at_once(store, complaint):
+    assert "NO_SUCH_BUCKET" in complaint("run", "digits", "--out", "s3://nobody/there")
+
+
+@pytest.fixture
+def complaint(monkeypatch, capsys) -> Callable[..., str]:
+    """The one line with which a command is refused."""
+
+    def told(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["transfer-study", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        return line.removeprefix("error: ")
+
+    return told
