@@ -33,6 +33,7 @@ class EventFiles:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._at_once = Storage(storage.absolute, patience_s=0.0)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         if storage.folder is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="transfer-study-curves-")
@@ -47,7 +48,11 @@ class EventFiles:
             self._scratch.cleanup()
 
     def keep(self, run: str = "") -> None:
-        """Put the files of one run, or of all, into the store if they have grown; a folder has them already."""
+        """Put the files of one run, or of all, into the store if they have grown; a folder has them already.
+
+        Where that fails nobody waits: the same files are put when they have grown again, and curves can always be drawn
+        anew from the records.
+        """
         if self._scratch is None:
             return
         sizes = {
@@ -56,9 +61,13 @@ class EventFiles:
             if path.is_file()
         }
         grown = [name for name, size in sizes.items() if size != self._kept.get(name)]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._put, grown))
-        self._kept |= sizes
+        try:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self._put, grown))
+        except StorageError as error:
+            logger.warning("%s", error)
+        else:
+            self._kept |= sizes
 
     def clear(self) -> None:
         """Remove them all."""
@@ -69,7 +78,7 @@ class EventFiles:
             list(pool.map(self._storage.delete, self._storage.names("")))
 
     def _put(self, name: str) -> None:
-        self._storage.write_bytes(name, (self.folder / name).read_bytes())
+        self._at_once.write_bytes(name, (self.folder / name).read_bytes())
 
 
 @contextmanager

@@ -77,6 +77,7 @@ class Lease:
 
     def __init__(self, storage: Storage, *, lease_s: float = LEASE_S, refresh_s: float = REFRESH_S) -> None:
         self._storage, self._lease_s, self._refresh_s = storage, lease_s, refresh_s
+        self._at_once = Storage(storage.absolute, patience_s=0.0)  # nobody waits for the thread, nor for the release
         self._name = f"drivers/{platform.node()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -84,8 +85,8 @@ class Lease:
         self._lost_to: str | None = None
 
     def __enter__(self) -> Lease:
-        self._refresh()
-        other = self._other()
+        self._refresh(self._storage)
+        other = self._other(self._storage)
         if other is not None:
             self._storage.delete(self._name)
             raise InUseError(
@@ -99,7 +100,7 @@ class Lease:
         self._released.set()
         self._thread.join()
         try:
-            self._storage.delete(self._name)
+            self._at_once.delete(self._name)
         except StorageError as error:  # it grows old by itself; what ended the study matters more
             logger.warning("%s", error)
 
@@ -119,28 +120,28 @@ class Lease:
         while not self._released.wait(self._refresh_s):
             try:
                 self._renew()
-            except StorageError as error:  # tried for long already; the study itself ends at its next record
-                logger.warning("%s", error)
+            except StorageError as error:  # the next round tries again; the study's own records say that they wait
+                logger.info("%s", error)
 
     def _renew(self) -> None:
         stood_still = time.monotonic() - self._refreshed > self._lease_s
-        self._refresh()
+        self._refresh(self._at_once)
         if stood_still:
-            self._lost_to = self._other()
+            self._lost_to = self._other(self._at_once)
 
-    def _refresh(self) -> None:
-        self._storage.write_bytes(self._name, b"")
+    def _refresh(self, storage: Storage) -> None:
+        storage.write_bytes(self._name, b"")
         self._refreshed = time.monotonic()
 
-    def _other(self) -> str | None:
+    def _other(self, storage: Storage) -> str | None:
         """Another driver whose object is fresh, by the store's own time; objects that are not are removed."""
-        times = self._storage.times("drivers")
+        times = storage.times("drivers")
         now = times[self._name]
         for name, written in times.items():
             if name != self._name and now - written < self._lease_s:
                 return name
         for name in times.keys() - {self._name}:
-            self._storage.delete(name)
+            storage.delete(name)
         return None
 
 

@@ -48,7 +48,6 @@ def test_they_are_put_into_the_store_run_by_run(store):
     with EventFiles(store) as files:
         for name in ("a", "b"):
             append(files.folder, f"search/{name}/events", b"1")
-            Path(store.root, "search", name).mkdir(parents=True)
         files.keep("search/a")
         assert store.names("") == ["search/a/events"]
         files.keep()
@@ -56,8 +55,18 @@ def test_they_are_put_into_the_store_run_by_run(store):
     assert not files.folder.exists()
 
 
+def test_a_store_that_fails_is_not_waited_for_and_gets_them_the_next_time(store, caplog):
+    with EventFiles(store) as files:
+        append(files.folder, "a/events", b"1")
+        Path(store.root).write_text("in the way")
+        files.keep()
+        assert "a/events: cannot be written" in caplog.text
+        Path(store.root).unlink()
+        files.keep()
+        assert store.read_bytes("a/events") == b"1"
+
+
 def test_only_what_has_grown_is_put_again(store):
-    Path(store.root, "a").mkdir(parents=True)
     with EventFiles(store) as files:
         append(files.folder, "a/events", b"1")
         files.keep()

@@ -51,7 +51,7 @@ def test_a_driver_that_failed_leaves_the_study_free(storage):
 
 
 def test_a_driver_that_died_is_forgotten_when_its_lease_has_run_out(storage):
-    Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh()  # and then its process was killed
+    Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh(storage)  # and then its process was killed
     (dead,) = drivers(storage)
     with pytest.raises(InUseError, match="one that died is forgotten after 100 s"):
         Lease(storage, lease_s=100.0, refresh_s=NEVER).__enter__()
@@ -73,16 +73,16 @@ def test_a_lease_is_refreshed_as_long_as_it_is_held(storage):
 def test_of_two_that_see_each_other_both_give_way(storage):
     """Neither can know who came first, and two drivers would be worse than none."""
     one, other = Lease(storage, refresh_s=NEVER), Lease(storage, refresh_s=NEVER)
-    one._refresh()
-    other._refresh()
+    one._refresh(storage)
+    other._refresh(storage)
     for lease in (one, other):
-        assert lease._other() is not None
+        assert lease._other(storage) is not None
 
 
 def test_a_driver_that_stood_still_and_was_replaced_stops(storage):
     with Lease(storage, lease_s=100.0, refresh_s=NEVER) as frozen:
         frozen._refreshed -= 101.0
-        Lease(storage, refresh_s=NEVER)._refresh()  # another driver found the lease run out
+        Lease(storage, refresh_s=NEVER)._refresh(storage)  # another driver found the lease run out
         frozen._renew()
         with pytest.raises(InUseError, match=rf"process {os.getpid()} took this study over while this process stood"):
             frozen.check()
