@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from trainables.errors import one_line
+from trainables.errors import UnreachableError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +24,6 @@ class Files(Protocol):
     def read_bytes(self, name: str) -> bytes: ...
     def write_bytes(self, name: str, content: bytes | memoryview) -> None: ...
     def delete(self, name: str) -> None: ...
-
-
-class CheckpointError(Exception):
-    """The place of the checkpoints cannot be read: what a trial has done so far is not known, so it must not start."""
 
 
 class CheckpointStore:
@@ -50,12 +46,12 @@ class CheckpointStore:
         """The checkpoint, or None where there is none, or none that can be understood.
 
         Raises:
-            CheckpointError: the files cannot be read.
+            UnreachableError: the files cannot be read, so what the trial has done so far is not known.
         """
         try:
             content = self._files.read_bytes(self._name) if self._files.exists(self._name) else None
         except Exception as error:
-            raise CheckpointError(f"{self._trial}: {one_line(error)}") from error
+            raise UnreachableError(f"{self._trial}: {one_line(error)}") from error
         if content is None:
             return None
         try:

@@ -16,6 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from trainables.approach import Examples
+from trainables.errors import UnreachableError, one_line
 from trainables.image_cache import cache_dir
 
 CHUNK = 1 << 26  # bytes
@@ -66,10 +67,17 @@ def store(library: Library, examples: Examples) -> StoredExamples:
 
 
 def node_copy(library: Library, name: str) -> Path:
-    """The file of this node with the content of that name, fetched if it is not there yet."""
+    """The file of this node with the content of that name, fetched if it is not there yet.
+
+    Raises:
+        UnreachableError: it cannot be fetched, or the cache cannot be written.
+    """
     path = cache_dir() / "arrays" / Path(name).name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        if not path.exists():
-            library.fetch(name, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                library.fetch(name, path)
+    except Exception as error:  # whatever the library raises; it says what is wrong
+        raise UnreachableError(f"{path}: not filled from the storage ({one_line(error)})") from error
     return path

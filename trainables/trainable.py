@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
 from trainables.backbones import Backbone
-from trainables.checkpoints import CheckpointError, CheckpointStore, Files
+from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
-from trainables.errors import one_line
+from trainables.errors import UnreachableError, one_line
 from trainables.features import frozen_features
 from trainables.image_cache import cache_dir
 from trainables.sgd import in_bfloat16
@@ -116,7 +116,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         """Train until the next validation, heartbeat or end; see Report for what comes back."""
         try:
             return self._advance()
-        except (torch.AcceleratorError, CheckpointError, DeliveryError):  # not the trial's fault: Tune tries again
+        except (torch.AcceleratorError, UnreachableError, DeliveryError):  # not the trial's fault: Tune tries again
             raise
         except Exception as error:  # a trial's failure is a result like any other
             return self._result({"event": "failed", "reason": one_line(error), "done": True})

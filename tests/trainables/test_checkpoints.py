@@ -9,6 +9,7 @@ from workers import CNN, LONG, config_of, run, start, worked
 
 from analysis.storage import Storage
 from trainables.checkpoints import CheckpointStore
+from trainables.errors import UnreachableError
 
 pytestmark = pytest.mark.usefixtures("dictated_time")
 
@@ -82,3 +83,19 @@ class TestCheckpointStore:
         assert store.load() is None
         store.save({"steps": 1})
         assert store.load() == {"steps": 1}
+
+    def test_that_cannot_be_read_is_not_taken_for_none(self):
+        """The trial would begin anew, and what it has done would be done twice."""
+        with pytest.raises(UnreachableError, match="a: ConnectionError: no route to the store"):
+            CheckpointStore(Unreachable(), "a").load()
+
+    def test_that_cannot_be_deleted_does_no_harm(self, caplog):
+        CheckpointStore(Unreachable(), "a").delete()
+        assert "a: checkpoint not removed (ConnectionError: no route to the store)" in caplog.text
+
+
+class Unreachable:
+    """Files in a store that cannot be reached."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ConnectionError("no route to the store")

@@ -11,6 +11,7 @@ import pytest
 
 from analysis.storage import Storage
 from trainables.approach import Examples
+from trainables.errors import UnreachableError
 from trainables.stored_examples import node_copy, store
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 3), dtype=np.uint8)
@@ -78,3 +79,10 @@ def test_each_node_has_a_copy_of_its_own(library, tmp_path, monkeypatch):
     there = node_copy(library, stored.name)
     assert here.parent != there.parent
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_what_cannot_be_fetched_is_no_fault_of_the_trial(library):
+    with pytest.raises(
+        UnreachableError, match=r"gone\.npy: not filled from the storage \(StorageError: .*cannot be read"
+    ):
+        node_copy(library, "data/gone.npy")
