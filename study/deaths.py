@@ -9,7 +9,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from trainables.errors import one_line
+from trainables.errors import UnreachableError, one_line
 
 UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.
@@ -21,12 +21,17 @@ class Deaths(Callback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}  # by Tune's own id
+        self.unreachable: UnreachableError | None = None  # a trial has waited in vain for what the nodes share
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._trials[trial.trial_id] = trial
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._trials[trial.trial_id] = trial  # one whose process could not even be made was never said to start
+        error = self.error_of(trial.trial_id)
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, UnreachableError):
+            self.unreachable = cause
 
     def error_of(self, trial_id: str) -> Exception | None:
         """The latest error of a trial, or None where there was none."""

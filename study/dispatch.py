@@ -24,7 +24,7 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 from ray import tune
 from ray.tune.search import Searcher
 
-from analysis.errors import RecordsError
+from analysis.errors import RecordsError, StorageError
 from analysis.records import TrialEvent
 from study.deaths import Deaths, cause_of
 from study.search import Turn
@@ -142,6 +142,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             raise
 
     def _stop_if_broken(self) -> None:
+        if self.failure is None and self.deaths.unreachable is not None:  # the other trials would wait in vain too
+            self.failure = StorageError(str(self.deaths.unreachable))
         if self.failure is not None:
             raise self.failure
 

@@ -51,7 +51,7 @@ class CheckpointStore:
         try:
             content = self._files.read_bytes(self._name) if self._files.exists(self._name) else None
         except Exception as error:
-            raise UnreachableError(f"{self._trial}: {one_line(error)}") from error
+            raise UnreachableError(f"{self._trial}: checkpoint not read ({one_line(error)})") from error
         if content is None:
             return None
         try:

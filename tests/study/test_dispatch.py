@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.search import Searcher
 
-from analysis.errors import RecordsError
+from analysis.errors import RecordsError, StorageError
 from analysis.records import TrialEvent
 from study.budget import Account
 from study.dispatch import AHEAD, Dispatcher
 from study.search import ListedTurns, Turn
+from trainables.errors import UnreachableError
 from trainables.trainable import DeliveryError
 
 
@@ -268,6 +269,18 @@ def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but
     assert case.names == ["started"]
     with pytest.raises(RecordsError, match="predictions not written"):
         case.ask("b")
+
+
+def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study():
+    """All others would wait in vain too, each for as long; nothing says that any of them has failed."""
+    case = Case(turn(0), turn(1))
+    case.ask()
+    error = UnreachableError("cnn-r0-0000: checkpoint not read (no route to the store)")
+    case.dispatcher.deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    for _ in range(2):
+        with pytest.raises(StorageError, match="checkpoint not read"):
+            case.ask("b")
+    assert case.names == ["started"]
 
 
 def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again():
