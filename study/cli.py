@@ -7,6 +7,7 @@ got wrong ends in one line and exit code 2.
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -251,14 +252,15 @@ def _refuse_unwritable(directory: str) -> None:
 
 
 def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
+    from study.cluster import Terminated
     from study.progress import Progress
 
     try:
         with Progress(console) as progress:
             outcome = start(progress)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         errors.print(f"interrupted; `transfer-study resume {directory}` goes on where it stopped", soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.screens import show_outcome
 
     show_outcome(outcome.directory, console)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+from ray import cloudpickle
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
@@ -36,7 +38,13 @@ class Deaths(Callback):  # type: ignore[misc]
     def error_of(self, trial_id: str) -> Exception | None:
         """The latest error of a trial, or None where there was none."""
         trial = self._trials.get(trial_id)
-        error: Exception | None = trial.get_pickled_error() if trial is not None else None
+        # Not trial.get_pickled_error(): that one looks where the file is copied to, some time later.
+        if trial is None or trial.pickled_error_file is None:
+            return None
+        try:
+            error: Exception = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+        except Exception as unreadable:
+            return unreadable
         return error
 
     def forget(self, trial_id: str) -> None:

@@ -6,6 +6,7 @@ All that happens passes here as trial events, in the driver's process alone. Eve
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import tempfile
@@ -14,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-# Tune reads these when it runs: no loggers, snapshots, signal handlers or progress display of its own.
+# Tune reads these when it runs: no loggers, snapshots, signal handlers, tracebacks or progress display of its own.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
 os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000000")  # the dispatcher alone decides how many wait
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -29,7 +31,10 @@ from analysis.records import TrialEvent
 from study.deaths import Deaths, cause_of
 from study.search import Turn
 from trainables.checkpoints import Files
+from trainables.errors import UnreachableError
 from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot
+
+logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # which trials failed stands in the records
 
 Listener = Callable[[TrialEvent], None]
 MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
@@ -151,12 +156,13 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         """Why a trial failed for good.
 
         Raises:
-            RecordsError: it could not hand its predictions over. That says nothing about the trial: the study stops,
-                and when it is resumed the run is done again.
+            RecordsError: it could not reach the storage, or hand its predictions over. That says nothing about the
+                trial: the study stops, and when it is resumed the trial goes on.
         """
         error = self.deaths.error_of(trial_id)
-        if isinstance(error, DeliveryError):
-            raise RecordsError(f"{getattr(error, 'cause', error)}")
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, UnreachableError | DeliveryError):
+            raise RecordsError(str(cause))
         return f"it was started {MAX_FAILURES + 1} times and failed each time; the last time: {cause_of(error)}"
 
     def _note_loss(self, turn: Turn, trial_id: str, result: Mapping[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import pickle
+from pathlib import Path
 
 import pytest
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
@@ -45,20 +46,39 @@ def test_the_cause_is_told_in_one_line(error, cause):
     assert cause_of(error) == cause
 
 
-def test_the_latest_error_of_a_trial_is_known_until_it_has_ended():
-    deaths = Deaths()
-    first, second = ValueError("first"), ValueError("second")
-    trial = SimpleNamespace(trial_id="a", get_pickled_error=lambda: first)
+class FakeTrial:
+    """What of Tune's trial matters here: the file into which its latest error goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.trial_id = "a"
+        self.pickled_error_file: str | None = None
+        self._file = folder / "error.pkl"
+
+    def fail(self, error: Exception) -> None:
+        self._file.write_bytes(pickle.dumps(error))
+        self.pickled_error_file = str(self._file)
+
+
+def test_the_latest_error_of_a_trial_is_known_until_it_has_ended(tmp_path):
+    deaths, trial = Deaths(), FakeTrial(tmp_path)
     deaths.on_trial_start(0, [], trial)
-    assert deaths.error_of("a") is first
-    trial.get_pickled_error = lambda: second
-    assert deaths.error_of("a") is second
+    assert deaths.error_of("a") is None
+    for words in ("first", "second"):
+        trial.fail(ValueError(words))
+        assert str(deaths.error_of("a")) == words
     deaths.forget("a")
     assert deaths.error_of("a") is None
 
 
-def test_a_trial_whose_process_could_not_even_be_made_is_known_too():
-    deaths = Deaths()
-    error = ValueError("no room")
-    deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
-    assert deaths.error_of("a") is error
+def test_a_trial_whose_process_could_not_even_be_made_is_known_too(tmp_path):
+    deaths, trial = Deaths(), FakeTrial(tmp_path)
+    trial.fail(ValueError("no room"))
+    deaths.on_trial_recover(0, [], trial)
+    assert str(deaths.error_of("a")) == "no room"
+
+
+def test_of_an_error_that_cannot_be_read_back_that_is_said(tmp_path):
+    deaths, trial = Deaths(), FakeTrial(tmp_path)
+    trial.pickled_error_file = str(tmp_path / "nothing")
+    deaths.on_trial_start(0, [], trial)
+    assert cause_of(deaths.error_of("a")).startswith("FileNotFoundError: ")

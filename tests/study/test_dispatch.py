@@ -258,12 +258,12 @@ def test_a_trial_is_settled_once_its_end_is_on_record():
     assert case.on_record_when_settled == [["started", "validated", "finished", "evaluated"]]
 
 
-def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but_stops_the_study():
+def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but_stops_the_study(monkeypatch):
     """A full disk says nothing about the run: it is done again when the study is resumed."""
     case = Case(turn(0, phase="final"))
     case.ask()
     error = DeliveryError("cnn-r0-0000: predictions not written (OSError: no space left)")
-    case.dispatcher.deaths.on_trial_start(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
     with pytest.raises(RecordsError, match="predictions not written"):
         case.dispatcher.on_trial_complete("a", None, error=True)
     assert case.names == ["started"]
@@ -271,23 +271,24 @@ def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but
         case.ask("b")
 
 
-def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study():
+def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study(monkeypatch):
     """All others would wait in vain too, each for as long; nothing says that any of them has failed."""
     case = Case(turn(0), turn(1))
     case.ask()
     error = UnreachableError("cnn-r0-0000: checkpoint not read (no route to the store)")
-    case.dispatcher.deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
+    case.dispatcher.deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a"))
     for _ in range(2):
         with pytest.raises(StorageError, match="checkpoint not read"):
             case.ask("b")
     assert case.names == ["started"]
 
 
-def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again():
+def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again(monkeypatch):
     case = Case(turn(0))
     case.ask()
     error = ValueError("no room")
-    case.dispatcher.deaths.on_trial_start(0, [], SimpleNamespace(trial_id="a", get_pickled_error=lambda: error))
+    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
     case.report(charged_s=1.0, resumed_at_s=0.0)
     assert case.names == ["started", "lost", "validated"]
     assert case.events[1].reason == "ValueError: no room; the trial went on from 0.0 charged seconds"
