@@ -21,7 +21,7 @@ from pretenders import DIARY, HOLD
 HERE = Path(__file__).resolve().parent
 MARK = "STUDY_NODE"  # an environment variable by which all processes of a node are known
 TRIALS = "ray::Resource"  # how Ray calls the process of a trial: by the class that Tune makes of ours
-PATIENCE_S = 120  # whatever has not happened by then will not
+PATIENCE_S = 240  # whatever has not happened by then will not
 
 
 @dataclass(frozen=True)
