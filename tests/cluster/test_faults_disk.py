@@ -19,6 +19,7 @@ set -u
 mount -t tmpfs -o size=$ROOM tmpfs study || exit 90
 "$@" run study.yaml --out study/mine >first.out 2>first.err; echo $? >first.code
 cp -r study/mine before
+cp -r diary diary-before
 mount -o remount,size=64m study || exit 91
 "$@" resume study/mine >second.out 2>second.err; echo $? >second.code
 cp -r study/mine after
@@ -46,10 +47,10 @@ def test_a_full_disk_ends_a_study_in_one_line_and_with_more_room_it_goes_on(fold
     assert complaint.startswith("error: ")
     assert "(No space left on device); make room, then resume the study" in complaint
     assert (folder / "first.code").read_text() == "2\n"
-    assert_sound(folder / "before", here.diary)
+    assert_sound(folder / "before", folder / "diary-before", disk_was_full=True)
     assert (folder / "second.err").read_text() == ""
     assert (folder / "second.code").read_text() == "0\n"
-    assert_sound(folder / "after", here.diary)
+    assert_sound(folder / "after", here.diary, disk_was_full=True)
     assert records(folder / "before").items() <= records(folder / "after").items()
 
 
