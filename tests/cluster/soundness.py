@@ -21,8 +21,8 @@ def assert_sound(directory: Path, diary: Path, *, disk_was_full: bool = False) -
     Every trial: started once, ended at most once, and worked no more after its end; its steps follow each other without
     a gap; each attempt went on from the last checkpoint of those before; and all its work, but for a heartbeat in each
     interrupted attempt, is on record as charged or lost. Every approach: charged the sum of its records, within its
-    budget. Where there is a report, it says the same, and has all that a report has. On a disk that was full, checkpoints
-    may have been made and not written.
+    budget. Where there is a report, it says the same, and has all that a report has. On a disk that was full,
+    checkpoints may have been made and not written.
     """
     study = read_study(str(directory))
     file = yaml.safe_load((directory / "study.yaml").read_text())
@@ -35,7 +35,7 @@ def assert_sound(directory: Path, diary: Path, *, disk_was_full: bool = False) -
         first = history[0]
         notes = diaries.pop((first.seed, tuple(file["approaches"][first.approach]["image_size"])), [])
         if notes:
-            _assert_continued(notes)
+            _assert_continued(notes, disk_was_full=disk_was_full)
             _assert_accounted_for(history, notes, heartbeat_s)
     assert not diaries, "a trial worked that is not on record"
     _assert_fair(study)
