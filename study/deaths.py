@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
-from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
@@ -62,6 +62,8 @@ def cause_of(error: Exception | None) -> str:
         return UNKNOWN
     if isinstance(error, OutOfMemoryError):
         return "its process was ended by Ray, as the memory of its node ran out"
+    if isinstance(error, ActorUnavailableError):
+        return "its node, or the way to it, was lost"
     if isinstance(error, ActorDiedError):
         return _end_of_process(str(error))
     return one_line(getattr(error, "cause", None) or error)

@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayTaskError
 
 from study.deaths import UNKNOWN, Deaths, cause_of
 
@@ -35,6 +35,7 @@ class DiedError(ActorDiedError):
         (DiedError(KILLED), "its process was killed or crashed (memory ran out, a signal, or a fault in native code)"),
         (DiedError(EXITED), "its process ended with exit code 3"),
         (DiedError(NODE), "its node was lost"),
+        (ActorUnavailableError("RPC error: Socket closed", None), "its node, or the way to it, was lost"),
         (DiedError("no word of a reason"), UNKNOWN),
         (OutOfMemoryError("Task was killed"), "its process was ended by Ray, as the memory of its node ran out"),
         (RayTaskError("step", "trace", ValueError("device lost\nmore")), "ValueError: device lost"),
