@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -184,7 +185,9 @@ class Storage:
     def _mend(self, error: OSError) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return "; make room, then resume the study"
-        return "" if _lasts(error) else f" for {self.patience_s:.0f} s; resume the study when it can be reached again"
+        if _lasts(error) or not self.patience_s:
+            return ""
+        return f" for {self.patience_s:.0f} s; resume the study when it can be reached again"
 
 
 def first_line(error: Exception) -> str:
@@ -223,7 +226,10 @@ def _lasts(error: OSError) -> bool:
 
 
 def _cause(error: OSError) -> str:
-    return error.strerror or first_line(error)
+    """Why a request failed: what the system says, or the heart of what the AWS library says."""
+    said = error.strerror or first_line(error)
+    aws = re.search(r"AWS Error (.+?)(?:; Details:.*| \(Request ID:.*)?$", said)
+    return aws.group(1) if aws else said
 
 
 def _write_durably(path: str, parts: Sequence[Content]) -> None:

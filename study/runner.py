@@ -246,12 +246,13 @@ class _Session:
     def _run(self, turns: Turns, inputs: Mapping[str, Inputs], deliver: Deliver | None = None) -> None:
         listeners: tuple[Listener, ...] = (self._record, self.boards, self.progress)
         checkpoints = Storage(f"{self.store.absolute}/checkpoints")
+        in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
         dispatcher = Dispatcher(
             turns,
             slots=self._slots,
             listeners=listeners,
             earlier=self.events,
-            settled=lambda trial: CheckpointStore(checkpoints, trial).delete(),
+            settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
         )
         try:
             run_trials(
@@ -264,6 +265,8 @@ class _Session:
             )
         finally:
             self.boards.close()
+        for name in checkpoints.names(""):  # nothing runs any more
+            checkpoints.delete(name)
 
     def _record(self, event: TrialEvent) -> None:
         if self.lease is not None:
