@@ -53,10 +53,9 @@ def connected(address: str | None) -> Iterator[None]:
         if address is None:
             raise ClusterError(f"Ray does not start on this machine ({reason}); see its logs in /tmp/ray") from error
         raise ClusterError(f"--address {address}: no Ray cluster ({reason}); start one, or leave it out") from error
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)  # Ray's own handler would end the process without a word
     try:
-        yield
+        with _terminable():
+            yield
     finally:
         ray.shutdown()
 
@@ -100,8 +99,24 @@ def slot_for(config: StudyConfig, cluster: Sequence[Resources]) -> Slot:
     return slot
 
 
-def _terminate(signum: int, frame: object) -> None:
-    raise Terminated
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise Terminated on SIGTERM; Ray's own handler would end the process without a word."""
+    asked = False
+
+    def terminate(signum: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
+            raise Terminated from None
+        raise
 
 
 def _slots_on(node: Resources, slot: Slot) -> int:
