@@ -119,6 +119,7 @@ class Cluster:
             "TRANSFER_STUDY_CACHE": str(self.folder / "cache"),
             "RAY_TMPDIR": str(self.ray),
             "RAY_worker_niceness": "0",  # Ray's 15 leaves a worker nothing where somebody else computes too
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # how long a driver waits for a lost head; else 60
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
             "COLUMNS": "200",
