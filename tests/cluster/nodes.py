@@ -147,12 +147,20 @@ def cluster(folder: Path, *cpus: int) -> Iterator[Cluster]:
                     os.kill(pid, signal.SIGKILL)
 
 
-def marked(mark: str) -> Iterator[tuple[int, str]]:
-    """Id and title of the processes that carry a mark in their environment."""
+def marked(mark: str) -> list[tuple[int, str]]:
+    """Id and title of the processes that carry a mark in their environment, and of the children of those.
+
+    Some of Ray's helpers overwrite their environment with their title.
+    """
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
-                yield int(process.name), (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (process / "environ").read_bytes().split(b"\0")
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            title = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            found[int(process.name)] = (mark.encode() in environment, int(parent), title)
+    own = {pid for pid, (carries, _, _) in found.items() if carries}
+    return [(pid, title) for pid, (_, parent, title) in found.items() if pid in own or parent in own]
 
 
 def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
