@@ -2,6 +2,8 @@
 
 Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down this list:
 
+    errors.py          what can be wrong with what a study left
+    storage.py         whole files on a disk, on NFS or in an object store
     records.py         the files of a study: schema, write, read, check
     table.py           a table of predictions made elsewhere: read, check
     outcomes.py        test predictions as seeds x images
@@ -9,7 +11,8 @@ Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down t
     crossed.py         the variance of a mean when seeds and images are both random
     paired.py          accuracies, other means, and their paired differences
     omnibus.py         are the approaches different at all?
-    verdicts.py        Holm's correction, equivalence, the verdict on a pair
+    equivalence.py     are two approaches equally good within a margin?
+    verdicts.py        Holm's correction, the verdict on a pair
     power.py           the smallest difference a design can find, and what it takes to find a smaller one
     mcnemar.py  bayes.py  superiority.py  agreement.py      secondary views
     losses.py          log-loss, Brier score, hard decisions scored by convention

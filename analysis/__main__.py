@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from analysis.records import RecordsError
+from analysis.errors import RecordsError
 
 
 class Seeds(StrEnum):

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.errors import RecordsError
 from analysis.losses import ProbabilityScores, probability_scores, stack
-from analysis.records import RecordsError, probability_columns
+from analysis.records import probability_columns
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ are derived from these files alone; this module knows neither torch nor Ray.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,8 +26,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from pyarrow import fs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.errors import RecordsError
+from analysis.storage import Storage, first_line
 
 HyperparameterValue = bool | int | float | str
 Phase = Literal["prepare", "search", "final", "report"]
@@ -36,10 +37,6 @@ EventName = Literal["started", "validated", "heartbeat", "finished", "cut", "div
 FeatureRule = Literal["first_use", "every_trial", "free"]
 ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 PREDICTION_COLUMNS = ("approach", "seed", "image", "group", "label", "prediction")
-
-
-class RecordsError(Exception):
-    """A study directory, or a file in it, that cannot be read as one. The message is one line."""
 
 
 class _Record(BaseModel):
@@ -228,65 +225,8 @@ RESTORE = "restore it from a copy of the study"
 LEAVE_OUT = "delete it, and its trial goes on from the record before it"
 
 
-class Store:
-    """The files below one study directory, through pyarrow's file systems (a path, or a URI such as s3://bucket/key)."""
-
-    def __init__(self, location: str) -> None:
-        self.location = str(location)
-        try:
-            if "://" in self.location:
-                self.fs, self.root = fs.FileSystem.from_uri(self.location.rstrip("/"))
-            else:
-                self.fs, self.root = fs.LocalFileSystem(), str(PurePosixPath(self.location))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise RecordsError(f"{location}: not a usable storage location ({_first_line(error)})") from error
-
-    @property
-    def absolute(self) -> str:
-        """The location in a form that means the same in every process: the URI, or the absolute path."""
-        return self.location if "://" in self.location else os.path.abspath(self.location)
-
-    def path(self, name: str) -> str:
-        return f"{self.root}/{name}"
-
-    def exists(self, name: str = "") -> bool:
-        return bool(self.fs.get_file_info(self.path(name).rstrip("/")).type != fs.FileType.NotFound)
-
-    def write_bytes(self, name: str, content: bytes) -> None:
-        """Write one whole file; a reader sees either all of it or none of it.
-
-        Raises:
-            RecordsError: the location cannot be written.
-        """
-        path = self.path(name)
-        try:
-            if isinstance(self.fs, fs.LocalFileSystem):
-                _write_durably(path, content)
-            else:  # an object store puts whole objects
-                with self.fs.open_output_stream(path) as stream:
-                    stream.write(content)
-        except OSError as error:
-            raise RecordsError(f"{path}: cannot be written ({_first_line(error)})") from error
-
-    def read_bytes(self, name: str) -> bytes:
-        """Read one whole file.
-
-        Raises:
-            RecordsError: it is missing or cannot be read.
-        """
-        try:
-            with self.fs.open_input_stream(self.path(name)) as stream:
-                content: bytes = stream.read()
-        except OSError as error:
-            raise RecordsError(f"{self.path(name)}: cannot be read ({_first_line(error)})") from error
-        return content
-
-    def names(self, below: str, suffix: str) -> list[str]:
-        """Names of the files below a folder, sorted, relative to the study directory."""
-        selector = fs.FileSelector(self.path(below), allow_not_found=True, recursive=True)
-        start = len(self.root) + 1
-        found = [info.path for info in self.fs.get_file_info(selector) if info.type == fs.FileType.File]
-        return sorted(path[start:] for path in found if path.endswith(suffix))
+class Store(Storage):
+    """The files of one study, written and read as what they are."""
 
     def write_record(self, name: str, record: _Record) -> None:
         self.write_bytes(name, record.model_dump_json(exclude_none=True).encode())
@@ -297,11 +237,7 @@ class Store:
         Raises:
             RecordsError: it is missing, cannot be read, or is no such record.
         """
-        try:
-            return kind.model_validate_json(self.read_bytes(name))
-        except ValidationError as error:
-            problem = _first_problem(error)
-            raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({problem}); {mend}") from error
+        return self._parsed(name, self.read_bytes(name), kind, mend)
 
     def write_trial_event(self, event: TrialEvent) -> None:
         self.write_record(f"records/{event.trial}/{event.order:04d}-{event.event}.json", event)
@@ -319,7 +255,8 @@ class Store:
         names = self.names("records", ".json")
         last = {PurePosixPath(name).parent: name for name in names}  # sorted, so the last of each trial stays
         mends = dict.fromkeys(last.values(), LEAVE_OUT)
-        events = [self.read_record(name, TrialEvent, mend=mends.get(name, RESTORE)) for name in names]
+        contents = zip(names, self.read_many(names), strict=True)
+        events = [self._parsed(name, content, TrialEvent, mends.get(name, RESTORE)) for name, content in contents]
         return sorted(events, key=lambda event: (event.time, event.trial, event.order))
 
     def phase_events(self) -> list[PhaseEvent]:
@@ -337,29 +274,46 @@ class Store:
 
     def predictions(self) -> pd.DataFrame:
         """All final runs' predictions in one frame; empty, with the columns, where there are none yet."""
-        tables = [self._read_table(name) for name in self.names("predictions", ".parquet")]
+        names = self.names("predictions", ".parquet")
+        tables = [self._table(name, content) for name, content in zip(names, self.read_many(names), strict=True)]
         if not tables:
             return pd.DataFrame(columns=list(PREDICTION_COLUMNS))
         joined: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
         return joined
 
-    def _read_table(self, name: str) -> pa.Table:
-        content = self.read_bytes(name)
+    def _parsed(self, name: str, content: bytes, kind: type[R], mend: str) -> R:
+        try:
+            return kind.model_validate_json(content)
+        except ValidationError as error:
+            problem = _first_problem(error)
+            raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({problem}); {mend}") from error
+
+    def _table(self, name: str, content: bytes) -> pa.Table:
         try:
             return pq.read_table(pa.BufferReader(content)).replace_schema_metadata()
         except (pa.ArrowException, OSError) as error:
-            raise RecordsError(f"{self.path(name)}: not a Parquet file ({_first_line(error)})") from error
+            raise RecordsError(f"{self.path(name)}: not a Parquet file ({first_line(error)})") from error
 
 
-def read_study(location: str) -> StudyRecords:
-    """Read a study directory.
+def existing_study(location: str) -> Store:
+    """The files of a study that is there.
 
     Raises:
-        RecordsError: it is no study directory, or one of its files is damaged; the message names the file.
+        RecordsError: there is none.
     """
     store = Store(location)
     if not store.exists("study.yaml"):
         raise RecordsError(f"{location}: not a study directory (no study.yaml in it); give the directory of a study")
+    return store
+
+
+def read_study(location: str) -> StudyRecords:
+    """Read a study directory, given as a path or a URI.
+
+    Raises:
+        RecordsError: it is no study directory, or one of its files is damaged; the message names the file.
+    """
+    store = existing_study(location)
     events = store.trial_events()
     return StudyRecords(
         location=str(location),
@@ -377,7 +331,7 @@ def _read_settings(store: Store) -> StudySettings:
     try:
         return StudySettings.model_validate(yaml.safe_load(store.read_bytes("study.yaml")))
     except yaml.YAMLError as error:
-        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_line(error)})") from error
+        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({first_line(error)})") from error
     except ValidationError as error:
         raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_problem(error)})") from error
 
@@ -388,7 +342,7 @@ def _read_environment(store: Store) -> dict[str, Any]:
     try:
         environment: dict[str, Any] = json.loads(store.read_bytes("environment.json"))
     except ValueError as error:
-        raise RecordsError(f"{store.path('environment.json')}: not JSON ({_first_line(error)})") from error
+        raise RecordsError(f"{store.path('environment.json')}: not JSON ({first_line(error)})") from error
     return environment
 
 
@@ -493,20 +447,6 @@ def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:
     return costs
 
 
-def _write_durably(path: str, content: bytes) -> None:
-    """Write under another name, wait for the disk, then rename.
-
-    A rename may reach the disk before the content does: without the wait, a power cut can leave an empty file under the
-    final name. The other way round, the file is merely not there yet, as if the crash had come a moment earlier.
-    """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(f"{path}.part", "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.part", path)
-
-
 def _last(values: pd.Series) -> float | None:
     known = values.dropna()
     return float(known.iloc[-1]) if len(known) else None
@@ -516,7 +456,3 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
     return f"{where}: {problem['msg']}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

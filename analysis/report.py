@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from analysis import wording
 from analysis.comparison import Comparison, Design, compare
+from analysis.errors import RecordsError
 from analysis.figures import draw_comparison, draw_study
 from analysis.figures.style import Drawing
 from analysis.losses import SMALLEST_PROBABILITY
 from analysis.outcomes import read_outcomes
 from analysis.power import POWER
-from analysis.records import RecordsError, Store, read_study
+from analysis.records import Store, read_study
 from analysis.report_json import report_json
 from analysis.summary import StudySummary, summarise
 from analysis.table import PredictionTable, read_table

@@ -16,9 +16,10 @@ from analysis import ledger
 from analysis.attribution import Attribution, attribute
 from analysis.best_of_budget import BestOfBudget, Choice, best_of_budget, choices, delivery, final_costs, trial_sets
 from analysis.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
+from analysis.errors import RecordsError
 from analysis.ledger import Account, Curve, Incumbent, Search
 from analysis.outcomes import Outcomes, Runs, read_outcomes
-from analysis.records import RecordsError, StudyRecords, feature_charges, trial_table
+from analysis.records import StudyRecords, feature_charges, trial_table
 
 
 @dataclass(frozen=True)

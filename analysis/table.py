@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.records import PREDICTION_COLUMNS, RecordsError, check_predictions
+from analysis.errors import RecordsError
+from analysis.records import PREDICTION_COLUMNS, check_predictions
 
 NEEDED = tuple(name for name in PREDICTION_COLUMNS if name != "group")
 FORMS = ".csv or .parquet"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.records import ENDINGS, TrialEvent
+from analysis.storage import Storage
 from study.budget import Account
 from study.cluster import connected, nodes, slots_of
 from study.dispatch import Dispatcher, run_trials
@@ -58,7 +59,7 @@ def measure(*, trials: int, reuse_actors: bool) -> Gaps:
     slots = slots_of(nodes(), SLOT)
     dispatcher = Dispatcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen])
     with tempfile.TemporaryDirectory() as folder:
-        run_trials(dispatcher, {"svm": inputs()}, SLOT, checkpoints=folder, cache=folder, reuse_actors=reuse_actors)
+        run_trials(dispatcher, {"svm": inputs()}, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
     return gaps(ended, min(started), slots)
 
 

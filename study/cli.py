@@ -7,16 +7,19 @@ got wrong ends in one line and exit code 2.
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
 import typer
 from rich.console import Console
 
-from analysis.records import RecordsError
+from analysis.errors import RecordsError
+from analysis.storage import Storage
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +41,9 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 StudyFile = Annotated[str, typer.Argument(metavar="STUDY", help="A preset's name, or the path of a study file (YAML).")]
-Directory = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a study.")]
+Directory = Annotated[
+    str, typer.Argument(metavar="DIR", help="The directory of a study, or its URI, such as s3://bucket/prefix/name.")
+]
 Address = Annotated[
     str | None,
     typer.Option(help="Ray cluster to run on: `auto` for the one this machine belongs to. Default: this machine."),
@@ -57,7 +62,8 @@ def run(
     budget: Budget = None,
     seeds: Seeds = None,
     out: Annotated[
-        str | None, typer.Option(help="Directory of the new study. Default: its name, under the file's `storage`.")
+        str | None,
+        typer.Option(help="Directory or URI of the new study. Default: its name, under the file's `storage`."),
     ] = None,
     address: Address = None,
     set_: Set = None,
@@ -75,6 +81,9 @@ def run(
 @app.command()
 def resume(directory: Directory, address: Address = None) -> None:
     """Continue a study that was interrupted; nothing finished runs again."""
+    from analysis.records import existing_study
+
+    existing_study(directory)  # refuses what is no study, before what is slow to import
     from study import runner
 
     _finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)
@@ -135,18 +144,19 @@ def board(
     The horizontal axis "Relative" is charged time. TensorBoard draws up to 40 runs at once by itself; with --trials
     there are usually more, so tick the ones to see.
     """
-    from analysis.records import read_study
+    from analysis.records import existing_study
+    from study.event_files import shown
 
-    read_study(directory)  # refuses what is no study
-    folder = Path(directory).absolute() / "tensorboard"
-    if not folder.is_dir():
-        raise RecordsError(f"{folder}: no curves there yet; they appear when the search begins")
-    shown = ("incumbent", "final", "search") if trials else ("incumbent", "final")
-    spec = ",".join(f"{name}:{folder / name}" for name in shown)
-    sys.argv = ["tensorboard", "--logdir_spec", spec, "--port", str(port), "--host", host]
-    from tensorboard.main import run_main
+    curves = Storage(f"{existing_study(directory).absolute}/tensorboard")
+    if not curves.names(""):
+        raise RecordsError(f"{curves.location}: no curves there yet; they appear when the search begins")
+    with shown(curves) as folder:
+        parts = ("incumbent", "final", "search") if trials else ("incumbent", "final")
+        spec = ",".join(f"{name}:{folder / name}" for name in parts)
+        sys.argv = ["tensorboard", "--logdir_spec", spec, "--port", str(port), "--host", host]
+        from tensorboard.main import run_main
 
-    run_main()
+        run_main()
 
 
 @app.command()
@@ -244,15 +254,25 @@ def _config(study: str, budget: float | None, seeds: int | None, assignments: li
 
 
 def _new_directory(config: StudyConfig) -> str:
-    """The first of storage/name, storage/name-2, ... that does not exist yet."""
-    first = f"{Path(config.storage).expanduser()}/{config.name}"
+    """The first of storage/name, storage/name-2, ... that holds nothing yet."""
+    storage = config.storage.rstrip("/") if "://" in config.storage else str(Path(config.storage).expanduser())
+    first = f"{storage}/{config.name}"
     candidates = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
-    return next(path for path in candidates if not Path(path).exists())
+    return next(path for path in candidates if not _taken(path))
+
+
+def _taken(directory: str) -> bool:
+    """Whether a folder is there, or a study in an object store (which has no folders)."""
+    return Storage(directory, patience_s=0).exists("study.yaml" if "://" in directory else "")
 
 
 def _refuse_unwritable(directory: str) -> None:
     if "://" in directory:
-        raise InputError(f"--out {directory}: a URI; give a folder (one that all nodes of a cluster see)")
+        probe = f".probe-{uuid4().hex}"
+        storage = Storage(directory, patience_s=0)
+        storage.write_bytes(probe, b"")
+        storage.delete(probe)
+        return
     folder = Path(directory)
     try:
         known = folder.exists()
@@ -266,14 +286,15 @@ def _refuse_unwritable(directory: str) -> None:
 
 
 def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
+    from study.cluster import Terminated
     from study.progress import Progress
 
     try:
         with Progress(console) as progress:
             outcome = start(progress)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         errors.print(f"interrupted; `transfer-study resume {directory}` goes on where it stopped", soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.screens import show_outcome
 
     show_outcome(outcome.directory, console)

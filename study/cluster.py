@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from trainables.trainable import Slot
 
 Resources = Mapping[str, float]
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM), as a machine does that shuts down; goes the way of Ctrl-C."""
 
 
 class ClusterError(InputError):
@@ -30,6 +36,7 @@ def connected(address: str | None) -> Iterator[None]:
 
     Raises:
         ClusterError: there is no cluster at this address, or Ray does not start here.
+        Terminated: SIGTERM came meanwhile.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -47,7 +54,8 @@ def connected(address: str | None) -> Iterator[None]:
             raise ClusterError(f"Ray does not start on this machine ({reason}); see its logs in /tmp/ray") from error
         raise ClusterError(f"--address {address}: no Ray cluster ({reason}); start one, or leave it out") from error
     try:
-        yield
+        with _terminable():
+            yield
     finally:
         ray.shutdown()
 
@@ -89,6 +97,26 @@ def slot_for(config: StudyConfig, cluster: Sequence[Resources]) -> Slot:
             f"(at most {has}); ask for less"
         )
     return slot
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise Terminated on SIGTERM; Ray's own handler would end the process without a word."""
+    asked = False
+
+    def terminate(signum: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
+            raise Terminated from None
+        raise
 
 
 def _slots_on(node: Resources, slot: Slot) -> int:

@@ -224,6 +224,18 @@ class SlotConfig(_Section):
     gpus: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
 
 
+class PaceConfig(_Section):
+    """How often a trial reports and saves, in charged seconds; on a cluster of many slots, less often.
+
+    Attributes:
+        heartbeat_seconds: between two records of a trial that has nothing else to say.
+        checkpoint_seconds: between two checkpoints: the most that a crash takes from a trial, give or take a heartbeat.
+    """
+
+    heartbeat_seconds: float = Field(10.0, gt=0)
+    checkpoint_seconds: float = Field(30.0, gt=0)
+
+
 class StudyConfig(_Section):
     """A whole study.
 
@@ -238,8 +250,9 @@ class StudyConfig(_Section):
         replicates: how often the whole search is repeated with new seeds.
         feature_cost: who pays for frozen features: each approach once, each trial, or nobody.
         slot: what one trial holds.
+        pace: how often trials report and save.
         significance: level of the tests, and the margin below which accuracies count as equivalent.
-        storage: folder under which studies are kept.
+        storage: where studies are kept: a folder (on a cluster, one that all nodes see) or `s3://bucket/prefix`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -252,6 +265,7 @@ class StudyConfig(_Section):
     replicates: int = Field(1, ge=1)
     feature_cost: FeatureRule = "first_use"
     slot: SlotConfig = SlotConfig()
+    pace: PaceConfig = PaceConfig()
     significance: SignificanceSettings = SignificanceSettings()
     storage: str = "results"
 
@@ -261,8 +275,6 @@ class StudyConfig(_Section):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ValueError(f"approaches.{name}: use letters, digits, - and _ in an approach's name")
             self.settings(name)
-        if "://" in self.storage:
-            raise ValueError(f"storage: {self.storage!r} is a URI; give a folder (one that all nodes of a cluster see)")
         if self.budget.trial_seconds > self.budget.search_seconds:
             raise ValueError(
                 f"budget.search_seconds: {self.budget.search_seconds:g} s is too small for one trial of "

@@ -6,16 +6,19 @@ All that happens passes here as trial events, in the driver's process alone. Eve
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-# Tune reads these when it runs: no loggers, snapshots, signal handlers or progress display of its own.
+# Tune reads these when it runs: no loggers, snapshots, signal handlers, tracebacks or progress display of its own.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
 os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000000")  # the dispatcher alone decides how many wait
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -23,9 +26,15 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 from ray import tune
 from ray.tune.search import Searcher
 
+from analysis.errors import RecordsError, StorageError
 from analysis.records import TrialEvent
+from study.deaths import Deaths, cause_of
 from study.search import Turn
-from trainables.trainable import ApproachTrainable, Deliver, Inputs, Slot
+from trainables.checkpoints import Files
+from trainables.errors import UnreachableError
+from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot
+
+logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # which trials failed stands in the records
 
 Listener = Callable[[TrialEvent], None]
 MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
@@ -53,6 +62,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             trial, as a cluster may grow.
         listeners: called with every event, in order.
         earlier: events of an earlier session, for trials that go on from there.
+        settled: called with the name of each trial whose end is on record, so that its checkpoint is needed no more (if
+            its process deleted it, a crash between the two would send the trial back to its beginning).
     """
 
     def __init__(
@@ -62,12 +73,15 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         slots: Callable[[], int],
         listeners: Iterable[Listener],
         earlier: Iterable[TrialEvent] = (),
+        settled: Callable[[str], None] = lambda trial: None,
     ) -> None:
         super().__init__()
         self._turns = turns
         self._slots = slots
         self._listeners = tuple(listeners)
-        self.failure: Exception | None = None  # of a listener: records that cannot be written, for example
+        self._settled = settled
+        self.failure: Exception | None = None  # of the study: records that cannot be written, for example
+        self.deaths = Deaths()
         self._running: dict[str, Turn] = {}  # by Tune's own id
         self._last: dict[str, TrialEvent] = {}  # by trial
         for event in sorted(earlier, key=lambda event: event.order):
@@ -93,23 +107,25 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._stop_if_broken()
         with self._noting_failure():
             turn = self._running[trial_id]
-            self._note_loss(turn, result)
+            self._note_loss(turn, trial_id, result)
             self._announce(self._event(turn, result))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The last report of a trial, or the news that its process died for good."""
         self._stop_if_broken()
-        if error or result is None:
-            result = {"event": "failed", "reason": f"its process died {MAX_FAILURES + 1} times"}
         with self._noting_failure():
+            if error or result is None:
+                result = {"event": "failed", "reason": self._reason(trial_id)}
+            self.deaths.forget(trial_id)
             turn = self._running.pop(trial_id)
-            self._note_loss(turn, result)
+            self._note_loss(turn, trial_id, result)
             event = self._event(turn, result)
             self._announce(event)
             scores = {name: result[name] for name in EVALUATION & result.keys()}
             if scores:
                 self._announce(event.model_copy(update=scores | {"event": "evaluated", "order": event.order + 1}))
             self._turns.ended(turn.trial, event)
+            self._settled(turn.trial)
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing travels when Tune pickles its searcher for a snapshot: the records are the state."""
@@ -131,24 +147,41 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             raise
 
     def _stop_if_broken(self) -> None:
+        if self.failure is None and self.deaths.unreachable is not None:  # the other trials would wait in vain too
+            self.failure = StorageError(str(self.deaths.unreachable))
         if self.failure is not None:
             raise self.failure
 
-    def _note_loss(self, turn: Turn, result: Mapping[str, Any]) -> None:
+    def _reason(self, trial_id: str) -> str:
+        """Why a trial failed for good.
+
+        Raises:
+            RecordsError: it could not reach the storage, or hand its predictions over. That says nothing about the
+                trial: the study stops, and when it is resumed the trial goes on.
+        """
+        error = self.deaths.error_of(trial_id)
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, UnreachableError | DeliveryError):
+            raise RecordsError(str(cause))
+        return f"it was started {MAX_FAILURES + 1} times and failed each time; the last time: {cause_of(error)}"
+
+    def _note_loss(self, turn: Turn, trial_id: str, result: Mapping[str, Any]) -> None:
         """When a trial goes on in a new process, what it had done since its last checkpoint is lost, not charged."""
         resumed_at_s, last = result.get("resumed_at_s"), self._last[turn.trial]
-        if resumed_at_s is None or last.event == "started":
+        error = self.deaths.error_of(trial_id) if resumed_at_s is not None else None
+        if resumed_at_s is None or (last.event == "started" and error is None):
             return
         self._uncharged_before[turn.trial] = last.uncharged_s
-        lost_s = last.lost_s + max(0.0, last.charged_s - resumed_at_s)
+        why = cause_of(error) if error is not None else "the study was interrupted"
         self._announce(
             last.model_copy(
                 update={
                     "order": last.order + 1,
                     "event": "lost",
+                    "time": time.time(),
                     "charged_s": min(last.charged_s, resumed_at_s),
-                    "lost_s": lost_s,
-                    "reason": "its process ended; the trial went on from its last checkpoint",
+                    "lost_s": last.lost_s + max(0.0, last.charged_s - resumed_at_s),
+                    "reason": f"{why}; the trial went on from {resumed_at_s:.1f} charged seconds",
                 }
             )
         )
@@ -156,10 +189,10 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _event(self, turn: Turn, result: Mapping[str, Any]) -> TrialEvent:
         last = self._last[turn.trial]
         known = {name: _plain(result[name]) for name in RESULT_FIELDS & result.keys()}
-        kept = {"charged_s": last.charged_s, "lost_s": last.lost_s}
-        event = TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
-        uncharged_s = event.uncharged_s + self._uncharged_before.get(turn.trial, 0.0)
-        return event.model_copy(update={"uncharged_s": uncharged_s})
+        if "uncharged_s" in result:  # of this attempt alone
+            known["uncharged_s"] = result["uncharged_s"] + self._uncharged_before.get(turn.trial, 0.0)
+        kept = {name: getattr(last, name) for name in ("charged_s", "uncharged_s", "lost_s")}
+        return TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
 
     def _announce(self, event: TrialEvent) -> None:
         self._last[event.trial] = event
@@ -172,9 +205,9 @@ def run_trials(
     inputs: Mapping[str, Inputs],
     slot: Slot,
     *,
-    checkpoints: str,
-    cache: str,
+    checkpoints: Files,
     deliver: Deliver | None = None,
+    pace: Pace = DEFAULT_PACE,
     reuse_actors: bool = True,
 ) -> None:
     """Run everything that a dispatcher hands out, as one Ray Tune run.
@@ -182,13 +215,13 @@ def run_trials(
     Args:
         inputs: by approach; put into the object store once.
         slot: what each trial holds.
-        checkpoints: folder in which running trials keep their checkpoints; all nodes must see it.
-        cache: folder of the features cache on each node.
+        checkpoints: where running trials keep their checkpoints; all nodes must reach it.
         deliver: called with the predictions of each final run, where it runs.
+        pace: how often trials report and save.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
     """
     trainable = tune.with_parameters(
-        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, cache=cache, deliver=deliver
+        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, deliver=deliver, pace=pace
     )
     with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
@@ -198,6 +231,7 @@ def run_trials(
                 name="study",
                 storage_path=scratch,
                 verbose=0,
+                callbacks=[dispatcher.deaths],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import ray
@@ -15,14 +14,15 @@ import torch
 
 from analysis.records import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
 from study.config import ApproachConfig, StudyConfig
+from study.sharing import Sharing
 from trainables import backbones
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones import Backbone
 from trainables.data import Dataset, Split, cache_dir, duplicates
-from trainables.errors import BackboneError
+from trainables.errors import BackboneError, one_line
 from trainables.features import Features, content_key, frozen_features
 from trainables.sgd import in_bfloat16
-from trainables.trainable import Inputs, Slot, one_line, pin_threads
+from trainables.trainable import Inputs, Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
 
@@ -84,7 +84,7 @@ def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValu
     ]
 
 
-def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Frozen]:
+def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) -> dict[str, Frozen]:
     """Extract the training and validation features of every frozen backbone, each in a slot, as trials would be.
 
     Returns:
@@ -95,7 +95,7 @@ def freeze(config: StudyConfig, dataset: Dataset, slot: Slot) -> dict[str, Froze
         settings = config.settings(name)
         if approach.kind.learns_from(settings) == "features":
             users.setdefault(_what_features_depend_on(settings), []).append(name)
-    pending = {settings: _extraction(settings, dataset, slot) for settings in users}
+    pending = {settings: _extraction(settings, dataset, slot, sharing) for settings in users}
     frozen: dict[str, Frozen] = {}
     for settings, names in users.items():
         frozen.update(dict.fromkeys(names, _collected(settings, tuple(names), pending[settings])))
@@ -171,19 +171,24 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
     return _FeatureSettings(image_size=settings.image_size, precision=settings.precision, backbone=backbone)
 
 
-def _extraction(settings: _FeatureSettings, dataset: Dataset, slot: Slot) -> dict[Split, ray.ObjectRef]:
+def _extraction(
+    settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing
+) -> dict[Split, ray.ObjectRef]:
     extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
     return {
-        split: extract.remote(settings, ray.put(dataset.images(split, settings.image_size)), slot, str(cache_dir()))
+        split: extract.remote(
+            settings, sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels), slot
+        )
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(settings: _FeatureSettings, images: np.ndarray, slot: Slot, cache: str) -> tuple[Features, str]:
+def _extract(settings: _FeatureSettings, examples: Examples, slot: Slot) -> tuple[Features, str]:
     pin_threads(slot.cpus)
+    images = examples.inputs
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
-    features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=Path(cache))
+    features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir())
     return features, content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
 
 

@@ -12,26 +12,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ray
-from filelock import FileLock, Timeout
 
-from analysis.records import DataInfo, FeatureCost, Phase, PhaseEvent, Store, feature_charges
+from analysis.records import (
+    DataInfo,
+    FeatureCost,
+    Phase,
+    PhaseEvent,
+    Store,
+    TrialEvent,
+    existing_study,
+    feature_charges,
+)
 from analysis.report import ReportPaths, write_report
+from analysis.storage import Storage
 from study import prepare
 from study.budget import Account, Ledger
 from study.cluster import connected, nodes, slot_for, slots_of
 from study.config import SlotConfig, StudyConfig, parse_config
 from study.dispatch import Dispatcher, Listener, Turns, run_trials
+from study.event_files import EventFiles
 from study.final import final_turns, write_predictions
+from study.lease import Lease, alone
 from study.progress import Progress
 from study.provenance import environment
 from study.search import EqualTimeTurns, ListedTurns
+from study.sharing import Sharing, room
 from study.tensorboard import Boards
-from trainables.data import Dataset, cache_dir, open_dataset
+from trainables.checkpoints import CheckpointStore
+from trainables.data import Dataset, open_dataset
 from trainables.errors import InputError
-from trainables.trainable import Deliver, Inputs
+from trainables.trainable import Deliver, Inputs, Pace
 
 
 class StudyError(InputError):
@@ -59,8 +71,7 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
         InputError: the data, weights or settings cannot be used, or the directory cannot be written.
     """
     store = Store(directory)
-    if store.exists("study.yaml"):
-        raise StudyError(f"{directory}: holds a study already; resume it, or choose another directory")
+    _refuse_another_study(store)
     dataset = open_checked(config)
     with connected(address):
         return _Session(config, store, dataset, progress).run()
@@ -72,13 +83,11 @@ def resume(directory: str, *, address: str | None, progress: Progress) -> Outcom
     Raises:
         InputError: it is no study directory, or its data has changed since.
     """
-    store = Store(directory)
-    if not store.exists("study.yaml"):
-        raise StudyError(f"{directory}: not a study directory (no study.yaml in it); give the directory of a study")
-    config = parse_config(store.read_bytes("study.yaml").decode(), name=f"{directory}/study.yaml")
+    store = existing_study(directory)
+    config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
     dataset = open_checked(config)
     with connected(address):
-        return _Session(config, store, dataset, progress).run()
+        return _Session(config, store, dataset, progress).resume()
 
 
 class _Session:
@@ -87,25 +96,45 @@ class _Session:
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
         self.slot = slot_for(config, nodes())
-        self.events = store.trial_events()
+        self.sharing = Sharing(Storage(store.absolute), room(nodes()))
+        self.events: list[TrialEvent] = []
 
     def run(self) -> Outcome:
+        """From the beginning."""
         costs = self._prepare()
-        with _alone(self.store.location):
-            self._begin(costs)
+        with alone(self.store) as lease:
+            _refuse_another_study(self.store)  # one may have begun here meanwhile
+            self._write_beginning(self.info, costs)
+            return self._to_the_end(lease)
+
+    def resume(self) -> Outcome:
+        """From where the records end."""
+        self._prepare()
+        with alone(self.store) as lease:
+            self.events = self.store.trial_events()
+            return self._to_the_end(lease)
+
+    def _to_the_end(self, lease: Lease | None) -> Outcome:
+        self.lease = lease
+        with EventFiles(Storage(f"{self.store.absolute}/tensorboard")) as files:
+            self.boards = Boards(files, self.owed)
+            self.boards.replay(self.events)
             self._search()
             self._refuse_nothing_found()
             self._final_runs()
-            with self._phase("report"):
-                return Outcome(self.store.location, write_report(self.store.location))
+        with self._phase("report"):
+            return Outcome(self.store.location, write_report(self.store.location))
 
     def _prepare(self) -> list[FeatureCost]:
-        """Get everything ready and write nothing, so that a study which is refused leaves no trace."""
+        """Get everything ready and write nothing, so that a study which is refused leaves no trace.
+
+        But for images that Ray's object store has no room for: they travel through the storage.
+        """
         self.progress.phase("prepare", self._slots())
         prepare.rehearse(self.config, self.dataset)
         self.info = prepare.data_info(self.config, self.dataset)
         self._refuse_other_data(self.info)
-        self.frozen = prepare.freeze(self.config, self.dataset, self.slot)
+        self.frozen = prepare.freeze(self.config, self.dataset, self.slot, self.sharing)
         # What the features cost when the study began is what is charged, also after resuming.
         costs = self.store.feature_costs() or prepare.feature_costs(self.frozen)
         self.owed = feature_charges(costs, self.config.feature_cost)
@@ -113,14 +142,8 @@ class _Session:
         self._refuse_too_little()
         return costs
 
-    def _begin(self, costs: list[FeatureCost]) -> None:
-        if not self.store.exists("study.yaml"):
-            about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
-            self._write_beginning(self.info, costs, about)
-        self.boards = Boards(Path(self.store.location) / "tensorboard", self.owed)
-        self.boards.replay(self.events)
-
-    def _write_beginning(self, info: DataInfo, costs: list[FeatureCost], about: dict[str, Any]) -> None:
+    def _write_beginning(self, info: DataInfo, costs: list[FeatureCost]) -> None:
+        about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
         self.store.write_record("data.json", info)
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
@@ -221,13 +244,34 @@ class _Session:
         self.events = self.store.trial_events()
 
     def _run(self, turns: Turns, inputs: Mapping[str, Inputs], deliver: Deliver | None = None) -> None:
-        listeners: tuple[Listener, ...] = (self.store.write_trial_event, self.boards, self.progress)
-        dispatcher = Dispatcher(turns, slots=self._slots, listeners=listeners, earlier=self.events)
-        checkpoints = f"{self.store.absolute}/checkpoints"
+        listeners: tuple[Listener, ...] = (self._record, self.boards, self.progress)
+        checkpoints = Storage(f"{self.store.absolute}/checkpoints")
+        in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
+        dispatcher = Dispatcher(
+            turns,
+            slots=self._slots,
+            listeners=listeners,
+            earlier=self.events,
+            settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
+        )
         try:
-            run_trials(dispatcher, inputs, self.slot, checkpoints=checkpoints, cache=str(cache_dir()), deliver=deliver)
+            run_trials(
+                dispatcher,
+                self.sharing.inputs(inputs),
+                self.slot,
+                checkpoints=checkpoints,
+                deliver=deliver,
+                pace=Pace(self.config.pace.heartbeat_seconds, self.config.pace.checkpoint_seconds),
+            )
         finally:
             self.boards.close()
+        for name in checkpoints.names(""):  # nothing runs any more
+            checkpoints.delete(name)
+
+    def _record(self, event: TrialEvent) -> None:
+        if self.lease is not None:
+            self.lease.check()
+        self.store.write_trial_event(event)
 
     def _slots(self) -> int:
         return slots_of(nodes(), self.slot)
@@ -241,14 +285,9 @@ class _Session:
         self.store.write_phase_event(PhaseEvent(phase=phase, event="finished"))
 
 
-@contextmanager
-def _alone(directory: str) -> Iterator[None]:
-    """Keep a second process from running the same study at the same time."""
-    try:
-        with FileLock(Path(directory) / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise StudyError(f"{directory}: another process runs this study; wait for it, or stop it first") from error
+def _refuse_another_study(store: Store) -> None:
+    if store.exists("study.yaml"):
+        raise StudyError(f"{store.location}: holds a study already; resume it, or choose another directory")
 
 
 def open_checked(config: StudyConfig) -> Dataset:

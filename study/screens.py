@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.ledger import best_trial
-from analysis.records import StudyRecords, trial_table
+from analysis.records import Store, StudyRecords, trial_table
 from study.progress import duration
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def show_report_paths(paths: ReportPaths, console: Console) -> None:
 
 def show_outcome(directory: str, console: Console) -> None:
     """The last screen of a study: who won, by how much, whether that is significant, and where everything is."""
-    report = json.loads((Path(directory) / "report" / "report.json").read_text())
+    report = json.loads(Store(directory).read_bytes("report/report.json"))
     table = Table(box=None, padding=(0, 2, 0, 0), title="Test accuracy", title_justify="left")
     for heading in ("approach", "accuracy", "interval", "charged", "trials"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")

@@ -7,13 +7,15 @@ trial that set it).
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from analysis.errors import StorageError
 from analysis.records import ENDINGS, HyperparameterValue, TrialEvent
+from study.event_files import EventFiles
 
 CURVES = {
     "train_loss": "loss/train",
@@ -26,19 +28,19 @@ CURVES = {
 
 
 class Boards:
-    """A listener that writes each trial's curves, and each approach's incumbent, below a folder.
+    """A listener that writes each trial's curves, and each approach's incumbent.
 
     search/<trial>, final/<trial>: one trial each, with its hyperparameters and best accuracy for the HParams tab.
     incumbent/<approach>: the best validation accuracy so far against all seconds the approach has been charged; a
         repeated search has one for each replicate, <approach>-r1 and so on.
 
     Args:
-        folder: where the event files go.
+        files: where the event files go.
         charged_s: what approaches were charged before any trial (features), by name.
     """
 
-    def __init__(self, folder: Path, charged_s: dict[str, float]) -> None:
-        self._folder = folder
+    def __init__(self, files: EventFiles, charged_s: dict[str, float]) -> None:
+        self._files = files
         self._writers: dict[str, SummaryWriter] = {}
         self._params: dict[str, dict[str, HyperparameterValue]] = {}
         self._charged = dict(charged_s)  # by search
@@ -46,7 +48,42 @@ class Boards:
         self._incumbents: dict[str, float] = {}  # by search
 
     def __call__(self, event: TrialEvent) -> None:
-        """Write what one event adds to the curves."""
+        """Write what one event adds to the curves.
+
+        Raises:
+            StorageError: the event files cannot be written.
+        """
+        with self._checked():
+            self._write(event)
+            if _is_over(event):
+                self._keep(event)
+
+    def replay(self, events: list[TrialEvent]) -> None:
+        """Write the curves of an earlier session anew, for a study that goes on; its own files would double them."""
+        with self._checked():
+            self._files.clear()
+            for event in events:
+                self._write(event)
+            self._files.keep()
+
+    def close(self) -> None:
+        """Write everything that is still open to its end."""
+        with self._checked():
+            for run in list(self._writers):
+                self._writers.pop(run).close()
+            self._files.keep()
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            cause = error.strerror or type(error).__name__
+            raise StorageError(
+                f"{self._files.folder}: curves cannot be written ({cause}); mend that, then resume the study"
+            ) from error
+
+    def _write(self, event: TrialEvent) -> None:
         if event.event == "started":
             self._begin(event)
         elif event.event != "evaluated":
@@ -55,20 +92,15 @@ class Boards:
             self._incumbent_point(event)
         if event.event == "evaluated" or (event.phase == "search" and event.event in ENDINGS):
             self._hyperparameters(event)
-        if event.event == "evaluated" or event.event in ENDINGS:
+        if _is_over(event):
             self._writers.pop(_run(event)).close()
 
-    def replay(self, events: list[TrialEvent]) -> None:
-        """Write the curves of an earlier session anew, for a study that goes on; its own files would double them."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        for event in events:
-            self(event)
-
-    def close(self) -> None:
-        """Flush everything that is still open."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+    def _keep(self, event: TrialEvent) -> None:
+        incumbent = f"incumbent/{_search(event)}"
+        if incumbent in self._writers:
+            self._writers[incumbent].flush()
+        for run in (_run(event), incumbent):
+            self._files.keep(run)
 
     def _begin(self, event: TrialEvent) -> None:
         self._params[event.trial] = dict(event.params or {})
@@ -84,7 +116,7 @@ class Boards:
     def _incumbent_point(self, event: TrialEvent) -> None:
         before_s = self._seen.get(event.trial, 0.0)
         self._seen[event.trial] = max(before_s, event.charged_s)  # what was lost and is done again counts once
-        search = event.approach + (f"-r{event.replicate}" if event.replicate else "")
+        search = _search(event)
         self._charged[search] = self._charged.get(search, 0.0) + self._seen[event.trial] - before_s
         best = self._incumbents.get(search, 0.0)
         if event.best_accuracy is None or (event.best_accuracy <= best and event.event not in ENDINGS):
@@ -112,9 +144,17 @@ class Boards:
 
     def _writer(self, run: str) -> SummaryWriter:
         if run not in self._writers:
-            self._writers[run] = SummaryWriter(str(self._folder / run))
+            self._writers[run] = SummaryWriter(str(self._files.folder / run))
         return self._writers[run]
+
+
+def _is_over(event: TrialEvent) -> bool:
+    return event.event == "evaluated" or event.event in ENDINGS
 
 
 def _run(event: TrialEvent) -> str:
     return f"{event.phase}/{event.trial}"
+
+
+def _search(event: TrialEvent) -> str:
+    return event.approach + (f"-r{event.replicate}" if event.replicate else "")

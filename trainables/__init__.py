@@ -12,5 +12,7 @@ fetch.py          downloads the seed study's photographs
 backbones.py      torchvision networks; weight_files.py reads their weights, weights/ holds the bundled ones
 features.py       frozen features, extracted once
 errors.py         what can be wrong with what the user gave
+stored_examples.py  examples too large for the object store, mapped from each node's cache
+checkpoints.py    checkpoints of running trials
 trainable.py      the adapter to Ray Tune
 """

@@ -21,3 +21,13 @@ class BackboneError(InputError):
 
 class HyperparameterError(InputError):
     """A value that an approach cannot use, for example an image too small for its layers."""
+
+
+class UnreachableError(Exception):
+    """Something that a trial needs cannot be had just now. That says nothing about the trial: it is started again."""
+
+
+def one_line(error: Exception) -> str:
+    """The kind of an error and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -7,13 +7,11 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -23,15 +21,13 @@ from threadpoolctl import threadpool_limits
 
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
 from trainables.backbones import Backbone
+from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
+from trainables.errors import UnreachableError, one_line
 from trainables.features import frozen_features
+from trainables.image_cache import cache_dir
 from trainables.sgd import in_bfloat16
-
-logger = logging.getLogger(__name__)
-
-HEARTBEAT_S = 10.0
-CHECKPOINT_EVERY_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,21 @@ class Slot:
     gpus: float
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How often a trial reports where it stands, and how often it saves a checkpoint, in charged seconds.
+
+    What a crash can take from a trial is what it did since its last checkpoint; what it can leave unrecorded is what it
+    did since its last report. Both happen between two steps, so a long step puts them off.
+    """
+
+    heartbeat_s: float = 10.0
+    checkpoint_s: float = 30.0
+
+
+DEFAULT_PACE = Pace()
+
+
 class DeliveryError(Exception):
     """The predictions of a final run could not be written; the run is fine, so it is tried again."""
 
@@ -87,12 +98,12 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         config: dict[str, Any],
         inputs: Mapping[str, Inputs],
         slot: Slot,
-        checkpoints: str,
-        cache: str,
+        checkpoints: Files,
         deliver: Deliver | None = None,
+        pace: Pace = DEFAULT_PACE,
     ) -> None:
         pin_threads(slot.cpus)
-        self._inputs, self._deliver, self._cache = inputs, deliver, Path(cache)
+        self._inputs, self._deliver, self._pace = inputs, deliver, pace
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints
         self._begin(config)
@@ -105,10 +116,9 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         """Train until the next validation, heartbeat or end; see Report for what comes back."""
         try:
             return self._advance()
-        except (torch.AcceleratorError, DeliveryError):  # not the trial's fault: Tune tries again in a new process
+        except (torch.AcceleratorError, UnreachableError, DeliveryError):  # not the trial's fault: Tune tries again
             raise
         except Exception as error:  # a trial's failure is a result like any other
-            self._store.delete()
             return self._result({"event": "failed", "reason": one_line(error), "done": True})
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -122,31 +132,24 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         self._store = CheckpointStore(self._checkpoints, self._spec.trial)
         self._driver: Driver | None = None
         self._saved_at_s = 0.0
+        self._resumed_at_s: float | None = None  # until it has been reported, once
         self._began = time.monotonic()
         self._charged_before = 0.0
         if self._device.type == "cuda":
             torch.cuda.empty_cache()  # what the trial before left, or this one would find less room
 
     def _advance(self) -> dict[str, Any]:
-        resumed_at_s = None
         if self._driver is None:
-            self._driver, resumed_at_s = self._make_driver()
-        report = self._driver.advance(for_s=HEARTBEAT_S)
-        result = asdict(report) | {"done": report.done, "resumed_at_s": resumed_at_s}
+            self._driver, self._resumed_at_s = self._make_driver()
+        report = self._driver.advance(for_s=self._pace.heartbeat_s)
+        result = asdict(report) | {"done": report.done}
         if report.done:
             if self._spec.phase == "final" and self._driver.usable:
                 result["test_accuracy"], result["probabilities"] = self._evaluate(self._driver)
-            self._store.delete()
-        elif report.charged_s - self._saved_at_s >= CHECKPOINT_EVERY_S:
-            self._save(self._driver)
+        elif report.charged_s - self._saved_at_s >= self._pace.checkpoint_s:
+            self._store.save(self._driver.state())
             self._saved_at_s = report.charged_s
         return self._result(result)
-
-    def _save(self, driver: Driver) -> None:
-        try:
-            self._store.save(driver.state())
-        except OSError as error:  # a trial that cannot save goes on; only a crash would make it lose something
-            logger.warning("%s: no checkpoint written (%s)", self._spec.trial, one_line(error))
 
     def _make_driver(self) -> tuple[Driver, float]:
         spec, inputs = self._spec, self._inputs[self._spec.approach]
@@ -190,7 +193,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             return images
         bfloat16 = in_bfloat16(inputs.settings, self._device)
         return frozen_features(
-            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=self._cache
+            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=cache_dir()
         ).values
 
     def _result(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -204,48 +207,8 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             passed_s = time.monotonic() - self._began
             about["charged_s"] = min(worked_s, self._spec.allowance_s)
             about["uncharged_s"] = max(0.0, passed_s - (worked_s - self._charged_before))
+        about["resumed_at_s"], self._resumed_at_s = self._resumed_at_s, None
         return about | result
-
-
-class CheckpointStore:
-    """The checkpoint of one trial, keyed by its name: a file in a folder that all nodes reach.
-
-    A checkpoint is read back with pickle, so the folder must be as trusted as the code itself.
-    """
-
-    def __init__(self, folder: str, trial: str) -> None:
-        self._path = Path(folder) / f"{trial}.pt"
-
-    def save(self, state: Mapping[str, Any]) -> None:
-        """Write it so that a crash, or a power cut, leaves either the old checkpoint or the new one."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
-        with part.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
-
-    def load(self) -> dict[str, Any] | None:
-        """The checkpoint, or None where there is none, or none that can be read."""
-        if not self._path.exists():
-            return None
-        try:
-            state: dict[str, Any] = torch.load(self._path, weights_only=False)
-        except Exception as error:  # whatever a damaged pickle raises; the trial then starts from the beginning
-            logger.warning("%s: left out as damaged (%s)", self._path, one_line(error))
-            return None
-        return state
-
-    def delete(self) -> None:
-        """Remove it, if there is one."""
-        self._path.unlink(missing_ok=True)
-
-
-def one_line(error: Exception) -> str:
-    """The kind of an error and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def pin_threads(cpus: int) -> None:

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from synthetic_study import predictions
 
+from analysis.errors import RecordsError
 from analysis.records import (
     FeatureCost,
     PhaseEvent,
-    RecordsError,
     Store,
     TrialEvent,
     check_predictions,

@@ -9,8 +9,9 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 from synthetic_study import IMAGES, StudyWriter, predictions
 
 from analysis import outcomes
+from analysis.errors import RecordsError
 from analysis.ledger import best_trial, incumbent_curve, incumbents
-from analysis.records import FeatureCost, RecordsError, Store, TrialEvent, read_study, trial_table
+from analysis.records import FeatureCost, Store, TrialEvent, read_study, trial_table
 from analysis.summary import StudySummary, summarise
 
 

@@ -188,8 +188,8 @@ def test_a_budget_without_end_is_refused():
     assert "budget.search_seconds" in refusal(budget={"search_seconds": float("inf"), "trial_seconds": 1})
 
 
-def test_a_storage_that_is_a_uri_is_refused():
-    assert "storage" in refusal(storage="s3://bucket/studies")
+def test_a_storage_may_be_a_uri():
+    assert small_config(storage="s3://bucket/studies").storage == "s3://bucket/studies"
 
 
 def test_a_published_value_that_is_missing_is_named():

@@ -3,14 +3,18 @@
 import math
 import pickle
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from ray.tune.search import Searcher
 
+from analysis.errors import RecordsError, StorageError
 from analysis.records import TrialEvent
 from study.budget import Account
 from study.dispatch import AHEAD, Dispatcher
 from study.search import ListedTurns, Turn
+from trainables.errors import UnreachableError
+from trainables.trainable import DeliveryError
 
 
 def turn(index: int, *, phase: str = "search", precharged_s: float = 0.0) -> Turn:
@@ -45,9 +49,14 @@ class Case:
     def __init__(self, *turns: Turn, slots: int = 2, earlier: tuple[TrialEvent, ...] = ()) -> None:
         self.turns = Turns(*turns)
         self.events: list[TrialEvent] = []
+        self.on_record_when_settled: list[list[str]] = []
         self.slots = slots
         self.dispatcher = Dispatcher(
-            self.turns, slots=lambda: self.slots, listeners=[self.events.append], earlier=earlier
+            self.turns,
+            slots=lambda: self.slots,
+            listeners=[self.events.append],
+            earlier=earlier,
+            settled=lambda trial: self.on_record_when_settled.append(self.names),
         )
 
     def ask(self, name: str = "a") -> object:
@@ -163,7 +172,7 @@ def test_work_lost_when_a_process_dies_is_recorded_and_not_charged():
     assert case.names == ["started", "validated", "validated", "lost", "validated", "finished"]
     lost = case.events[3]
     assert (lost.charged_s, lost.lost_s) == (4.0, 5.0)
-    assert "went on from its last checkpoint" in lost.reason
+    assert lost.reason == "the study was interrupted; the trial went on from 4.0 charged seconds"
     assert (case.events[-1].charged_s, case.events[-1].lost_s) == (8.0, 5.0)
     assert [it.order for it in case.events] == list(range(6))
 
@@ -176,6 +185,15 @@ def test_work_lost_twice_adds_up():
     case.end(charged_s=2.0, resumed_at_s=0.0)
     assert case.names == ["started", "validated", "lost", "validated", "lost", "finished"]
     assert case.events[-1].lost_s == 5.0 + 3.0
+
+
+def test_what_an_attempt_spent_uncharged_stays_spent():
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=2.0)
+    case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=1.0)
+    case.dispatcher.on_trial_complete("a", None, error=True)
+    assert [it.uncharged_s for it in case.events] == [0.0, 2.0, 2.0, 3.0, 3.0]
 
 
 def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
@@ -209,7 +227,7 @@ def test_a_trial_whose_process_died_for_good_has_failed_and_keeps_what_it_charge
     case.dispatcher.on_trial_complete("a", reported, error=True)
     failed = case.events[-1]
     assert (failed.event, failed.charged_s) == ("failed", 3.0)
-    assert "died" in failed.reason
+    assert failed.reason.startswith("it was started 3 times and failed each time")
     assert case.turns.finished
 
 
@@ -229,6 +247,51 @@ def test_a_final_run_is_evaluated_after_it_has_ended():
     assert ended.test_accuracy is None
     assert (evaluated.test_accuracy, evaluated.probabilities, evaluated.order) == (0.75, "softmax", 2)
     assert (evaluated.charged_s, evaluated.best_accuracy) == (20.0, 0.8)
+
+
+def test_a_trial_is_settled_once_its_end_is_on_record():
+    case = Case(turn(0, phase="final"))
+    case.ask()
+    case.report(charged_s=1.0)
+    assert case.on_record_when_settled == []
+    case.end(charged_s=2.0, test_accuracy=0.75)
+    assert case.on_record_when_settled == [["started", "validated", "finished", "evaluated"]]
+
+
+def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but_stops_the_study(monkeypatch):
+    """A full disk says nothing about the run: it is done again when the study is resumed."""
+    case = Case(turn(0, phase="final"))
+    case.ask()
+    error = DeliveryError("cnn-r0-0000: predictions not written (OSError: no space left)")
+    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
+    with pytest.raises(RecordsError, match="predictions not written"):
+        case.dispatcher.on_trial_complete("a", None, error=True)
+    assert case.names == ["started"]
+    with pytest.raises(RecordsError, match="predictions not written"):
+        case.ask("b")
+
+
+def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study(monkeypatch):
+    """All others would wait in vain too, each for as long; nothing says that any of them has failed."""
+    case = Case(turn(0), turn(1))
+    case.ask()
+    error = UnreachableError("cnn-r0-0000: checkpoint not read (no route to the store)")
+    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
+    case.dispatcher.deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a"))
+    for _ in range(2):
+        with pytest.raises(StorageError, match="checkpoint not read"):
+            case.ask("b")
+    assert case.names == ["started"]
+
+
+def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again(monkeypatch):
+    case = Case(turn(0))
+    case.ask()
+    error = ValueError("no room")
+    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
+    case.report(charged_s=1.0, resumed_at_s=0.0)
+    assert case.names == ["started", "lost", "validated"]
+    assert case.events[1].reason == "ValueError: no room; the trial went on from 0.0 charged seconds"
 
 
 def test_a_final_run_that_failed_is_not_evaluated():

@@ -7,6 +7,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from analysis.records import TrialEvent
+from analysis.storage import Storage
+from study.event_files import EventFiles
 from study.tensorboard import Boards
 
 START = 1_700_000_000.0  # any date: no event's wall time may be one
@@ -29,7 +31,7 @@ def one_trial(name: str, *, best: float, begins_s: float = 0.0) -> list[TrialEve
 
 
 def write(folder: Path, events: list[TrialEvent], **charged_s: float) -> None:
-    boards = Boards(folder, charged_s)
+    boards = Boards(EventFiles(Storage(str(folder))), charged_s)
     for it in events:
         boards(it)
     boards.close()
@@ -173,7 +175,7 @@ def test_a_resumed_study_has_the_curves_of_an_uninterrupted_one(tmp_path):
     events = [it for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8)) for it in one_trial(name, best=best)]
     write(tmp_path / "whole", events)
     write(tmp_path / "resumed", events[:4])
-    boards = Boards(tmp_path / "resumed", {})
+    boards = Boards(EventFiles(Storage(str(tmp_path / "resumed"))), {})
     boards.replay(events[:4])
     for it in events[4:]:
         boards(it)

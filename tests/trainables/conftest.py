@@ -3,11 +3,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from analysis.storage import Storage
 from trainables.clock import Clock
 
 PIECE_S = 4.0
@@ -36,6 +38,7 @@ def dictated_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> dict[str, str]:
-    """Where an ApproachTrainable keeps its checkpoints and features."""
-    return {"checkpoints": str(tmp_path / "checkpoints"), "cache": str(tmp_path / "cache")}
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Where an ApproachTrainable keeps its checkpoints; what it caches is in the test's own folder too."""
+    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+    return {"checkpoints": Storage(str(tmp_path / "checkpoints"))}

@@ -16,10 +16,12 @@ from workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, wo
 
 from trainables.approach import Examples, Predictions, Step
 from trainables.better_cnn import BetterCNN
+from trainables.checkpoints import CheckpointStore
+from trainables.errors import one_line
 from trainables.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.features import extract
 from trainables.fine_tune import FineTune, FineTuneSettings
-from trainables.trainable import CheckpointStore, DeliveryError, Inputs, one_line, pin_threads
+from trainables.trainable import DeliveryError, Inputs, pin_threads
 
 TEST = images(9, seed=2)
 pytestmark = pytest.mark.usefixtures("dictated_time")
@@ -161,11 +163,18 @@ class TestAFailure:
         assert result["reason"].startswith("FloatingPointError: the kept state predicts")
         assert delivered == []
 
-    def test_leaves_no_checkpoint(self, places):
+    def test_to_go_on_from_its_checkpoint_is_a_result_too(self, places):
         CheckpointStore(places["checkpoints"], "cnn-r0-0000").save({"not": "a driver's state"})
         (result,) = run(start(config_of(), {"cnn": CNN}, places))
         assert (result["event"], result["reason"]) == ("failed", "KeyError: 'approach'")
-        assert CheckpointStore(places["checkpoints"], "cnn-r0-0000").load() is None
+
+    def test_right_after_going_on_says_from_where(self, places):
+        """Otherwise what the attempt before had done since its checkpoint would be neither lost nor charged."""
+        whole = start(config_of(params=LONG), {"cnn": CNN}, places)
+        for _ in range(4):
+            whole.step()
+        (result,) = run(start(config_of(params=LONG), {"cnn": replace(CNN, kind=Breaking)}, places))
+        assert (result["event"], result["resumed_at_s"]) == ("failed", 40)
 
     def test_of_the_device_is_not_the_trials_and_left_to_tune(self, places):
         worker = start(config_of(), {"cnn": replace(CNN, kind=OnABrokenDevice)}, places)
@@ -211,7 +220,7 @@ class TestAFinalRun:
 
     def test_is_not_charged_for_the_test_split(self, places):
         search, final = (
-            run(start(config_of(phase=phase), {"cnn": replace(CNN, test=TEST)}, places, Delivered()))
+            run(start(config_of(phase=phase, trial=phase), {"cnn": replace(CNN, test=TEST)}, places, Delivered()))
             for phase in ("search", "final")
         )
         assert worked(final) == worked(search)
@@ -248,8 +257,9 @@ class TestAFinalRun:
 
     def test_the_same_seed_gives_the_same_predictions_and_another_seed_others(self, places):
         delivered = Delivered()
-        for seed in (3, 3, 4):
-            run(start(config_of(phase="final", seed=seed), {"cnn": replace(CNN, test=TEST)}, places, delivered))
+        for trial, seed in enumerate((3, 3, 4)):
+            final = config_of(phase="final", trial=f"cnn-r0-seed{trial}", seed=seed)
+            run(start(final, {"cnn": replace(CNN, test=TEST)}, places, delivered))
         one, same, other = (predictions.probabilities for _, predictions, _ in delivered)
         np.testing.assert_array_equal(one, same)
         assert (one != other).any()

@@ -26,7 +26,7 @@ class Delivered(list[tuple[TrialSpec, Predictions, Probabilities]]):
 
 
 def start(
-    config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, str], deliver: Delivered | None = None
+    config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, Any], deliver: Delivered | None = None
 ) -> ApproachTrainable:
     """A worker process's trainable, set up for its first trial."""
 

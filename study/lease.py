@@ -1,0 +1,150 @@
+"""One study, one driver: a lock on a disk, a lease in an object store.
+
+An object store has no locks. There every driver keeps an object of its own below `drivers/`, written again every
+REFRESH_S seconds: it writes its own first and then looks at the others, so of two that start together at least one sees
+the other, and gives way (both do, if they meet). All ages are differences of the store's own times, so the clocks of
+the machines do not matter.
+
+What it cannot do: a driver that died is only believed to be dead after LEASE_S, since nobody but itself can say
+so, and it presumes a store that shows at once what was written (S3 does). A driver that was frozen for longer than
+LEASE_S, and replaced meanwhile, finds out at its next refresh and stops; what it wrote in between is not undone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from analysis.errors import StorageError
+from analysis.storage import PATIENCE_S, Storage
+from trainables.errors import InputError
+
+LEASE_S = PATIENCE_S + 30.0  # longer than a live driver may be out of reach of its storage
+REFRESH_S = 15.0
+
+logger = logging.getLogger(__name__)
+
+
+class InUseError(InputError):
+    """Another process runs the study."""
+
+
+@contextmanager
+def alone(storage: Storage) -> Iterator[Lease | None]:
+    """Keep a second process from running the study at this place, for as long as the context lasts.
+
+    Raises:
+        InUseError: one runs it already.
+        StorageError: the place cannot be written.
+    """
+    if storage.folder is None:
+        with Lease(storage) as lease:
+            yield lease
+        return
+    try:
+        storage.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(storage.folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise InUseError(
+            f"{storage.location}: another process runs this study; wait for it, or stop it first"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{storage.location}: cannot be locked ({error.strerror})") from error
+    try:
+        yield None
+    finally:
+        lock.release()
+
+
+class Lease:
+    """The object of one driver, kept fresh by a thread of its own. Use as a context manager.
+
+    Args:
+        storage: where the study is.
+        lease_s: age at which an object that is not refreshed counts for nothing.
+        refresh_s: seconds between two refreshments.
+    """
+
+    def __init__(self, storage: Storage, *, lease_s: float = LEASE_S, refresh_s: float = REFRESH_S) -> None:
+        self._storage, self._lease_s, self._refresh_s = storage, lease_s, refresh_s
+        self._at_once = Storage(storage.absolute, patience_s=0.0)  # nobody waits for the thread, nor for the release
+        self._name = f"drivers/{platform.node()}-{os.getpid()}-{uuid4().hex[:8]}"
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._refreshed = 0.0
+        self._lost_to: str | None = None
+
+    def __enter__(self) -> Lease:
+        self._refresh(self._storage)
+        other = self._other(self._storage)
+        if other is not None:
+            self._storage.delete(self._name)
+            raise InUseError(
+                f"{self._storage.location}: another process ({_who(other)}) runs this study; wait for it, or stop it "
+                f"first; one that died is forgotten after {self._lease_s:.0f} s"
+            )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._released.set()
+        self._thread.join()
+        try:
+            self._at_once.delete(self._name)
+        except StorageError as error:  # it grows old by itself; what ended the study matters more
+            logger.warning("%s", error)
+
+    def check(self) -> None:
+        """Refuse to go on where another driver has taken the study over.
+
+        Raises:
+            InUseError: one has.
+        """
+        if self._lost_to is not None:
+            raise InUseError(
+                f"{self._storage.location}: {_who(self._lost_to)} took this study over while this process stood still "
+                f"for more than {self._lease_s:.0f} s; leave it to that one"
+            )
+
+    def _keep(self) -> None:
+        while not self._released.wait(self._refresh_s):
+            try:
+                self._renew()
+            except StorageError as error:  # the next round tries again; the study's own records say that they wait
+                logger.info("%s", error)
+
+    def _renew(self) -> None:
+        stood_still = time.monotonic() - self._refreshed > self._lease_s
+        self._refresh(self._at_once)
+        if stood_still:
+            self._lost_to = self._other(self._at_once)
+
+    def _refresh(self, storage: Storage) -> None:
+        storage.write_bytes(self._name, b"")
+        self._refreshed = time.monotonic()
+
+    def _other(self, storage: Storage) -> str | None:
+        """Another driver whose object is fresh, by the store's own time; objects that are not are removed."""
+        times = storage.times("drivers")
+        now = times[self._name]
+        for name, written in times.items():
+            if name != self._name and now - written < self._lease_s:
+                return name
+        for name in times.keys() - {self._name}:
+            storage.delete(name)
+        return None
+
+
+def _who(name: str) -> str:
+    host, pid, _ = Path(name).name.rsplit("-", 2)
+    return f"{host}, process {pid}"

@@ -1,0 +1,137 @@
+"""What must hold of a study after any fault, checked against its records and against the diaries of its trials."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+from pretenders import Note, read_diaries
+
+from analysis.ledger import accounts
+from analysis.records import ENDINGS, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
+
+
+def assert_sound(directory: Path, diary: Path, *, disk_was_full: bool = False) -> None:
+    """Check a study, finished or not, whose approaches kept diaries as far as they could.
+
+    Every trial: started once, ended at most once, and worked no more after its end; its steps follow each other without
+    a gap; each attempt went on from the last checkpoint of those before; and all its work, but for a heartbeat in each
+    interrupted attempt, is on record as charged or lost. Every approach: charged the sum of its records, within its
+    budget. Where there is a report, it says the same, and has all that a report has. On a disk that was full,
+    checkpoints may have been made and not written.
+    """
+    study = read_study(str(directory))
+    file = yaml.safe_load((directory / "study.yaml").read_text())
+    heartbeat_s = file["pace"]["heartbeat_seconds"]
+    events = [TrialEvent.model_validate(row) for row in _rows(study)]
+    histories = {trial: list(of) for trial, of in groupby(events, key=lambda event: event.trial)}
+    diaries = {key: list(of) for key, of in groupby(sorted(read_diaries(diary), key=_by_trial), key=_trial_of)}
+    for history in histories.values():
+        _assert_whole(history)
+        first = history[0]
+        notes = diaries.pop((first.seed, tuple(file["approaches"][first.approach]["image_size"])), [])
+        if notes:
+            _assert_continued(notes, disk_was_full=disk_was_full)
+            _assert_accounted_for(history, notes, heartbeat_s)
+    assert not diaries, "a trial worked that is not on record"
+    _assert_fair(study)
+    if (directory / "report" / "report.json").exists():
+        _assert_reported(directory, study, histories)
+
+
+def _rows(study: StudyRecords) -> list[dict]:
+    rows = study.events.sort_values(["trial", "order"]).astype(object)
+    return rows.where(rows.notna(), None).to_dict("records")
+
+
+def _trial_of(note: Note) -> tuple[int, tuple[int, int]]:
+    return note.seed, note.size
+
+
+def _by_trial(note: Note) -> tuple[tuple[int, tuple[int, int]], float]:
+    return _trial_of(note), note.time
+
+
+def _assert_whole(history: list[TrialEvent]) -> None:
+    """The events of one trial are all there, in order, each thing happening once."""
+    names = [event.event for event in history]
+    trial = history[0].trial
+    assert [event.order for event in history] == list(range(len(history))), trial
+    assert names.count("started") == 1 == names.index("started") + 1, (trial, names)
+    assert sum(name in ENDINGS for name in names) <= 1, (trial, names)
+    after_end = names[next((at for at, name in enumerate(names) if name in ENDINGS), len(names)) + 1 :]
+    assert after_end in ([], ["evaluated"]), (trial, names)
+    assert all(event.charged_s <= event.allowance_s for event in history), trial
+    for before, event in pairwise(history):
+        if event.event == "lost":  # what was charged since the last checkpoint is lost instead
+            assert event.charged_s + event.lost_s == pytest.approx(before.charged_s + before.lost_s), trial
+            assert event.reason, trial
+        else:
+            assert event.lost_s == before.lost_s, trial
+            assert event.charged_s >= before.charged_s, trial
+
+
+def _assert_continued(notes: list[Note], *, disk_was_full: bool) -> None:
+    """Each attempt of one trial took its first step where the last checkpoint before it stood."""
+    saved: list[int] = [0]
+    at: dict[int, int] = {}  # by process: a trial that is interrupted goes on in another one
+    for note in notes:
+        if note.did == "saved":
+            saved.append(note.steps)
+        elif note.did == "loaded":
+            # The very last one may not have reached the disk.
+            assert note.steps in (saved if disk_was_full else saved[-2:]), (note, saved)
+            at[note.pid] = note.steps
+        elif note.did == "step":
+            if note.pid not in at:
+                assert len(saved) <= 2 or disk_was_full, f"{note} begins anew in spite of the checkpoints at {saved}"
+                at[note.pid] = 0
+            assert note.steps == at[note.pid] + 1, note
+            at[note.pid] = note.steps
+
+
+def _assert_accounted_for(history: list[TrialEvent], notes: list[Note], heartbeat_s: float) -> None:
+    """One trial worked no more after its end, and its work is on record but for a heartbeat of each broken attempt."""
+    last = history[-1]
+    ended = next((event for event in history if event.event in ENDINGS), None)
+    late = [note for note in notes if note.did == "step" and ended is not None and note.time > ended.time]
+    assert not late, f"{last.trial} had ended, but ran again: {late[0]}"
+    work = [note for note in notes if note.did in ("step", "validation")]
+    if last.event == "evaluated":
+        work.pop()  # of the test split, which is not charged
+    interrupted = len({note.pid for note in notes}) - (ended is not None and ended.reason is None)
+    longest_s = sum(max(it.seconds for it in work if it.did == did) for did in {it.did for it in work})
+    unrecorded_s = sum(note.seconds for note in work) - (last.charged_s + last.lost_s + last.overshoot_s)
+    assert unrecorded_s <= interrupted * (heartbeat_s + longest_s) + 1e-3, (last, unrecorded_s)
+
+
+def _assert_fair(study: StudyRecords) -> None:
+    """Each approach was charged the sum of its records, and no more than its budget."""
+    table = trial_table(study.events)
+    owed = feature_charges(study.features, study.settings.feature_cost)
+    for name, account in accounts(study, table).items():
+        searched = table[(table.phase == "search") & (table.approach == name)]
+        assert account.charged_s == pytest.approx(searched.charged_s.sum() + owed.get(name, 0.0))
+        assert account.charged_s <= account.budget_s
+
+
+def _assert_reported(directory: Path, study: StudyRecords, histories: dict[str, list[TrialEvent]]) -> None:
+    report = json.loads((directory / "report" / "report.json").read_text())
+    table = trial_table(study.events)
+    ledger = accounts(study, table)
+    assert report["approaches"].keys() == study.settings.approaches.keys()
+    for name, approach in report["approaches"].items():
+        assert approach["charged_seconds"] == pytest.approx(ledger[name].charged_s)
+        assert bool(approach["problem"]) == (approach["accuracy"] is None), name
+    tested = [name for name, it in report["approaches"].items() if not it["problem"]]
+    assert len(report["pairs"]) == len(tested) * (len(tested) - 1) // 2
+    assert report["verdict"]
+    runs = Counter(of[0].approach for of in histories.values() if of[-1].event == "evaluated")
+    assert {name: len(it["final_runs"]) for name, it in report["approaches"].items() if it["final_runs"]} == runs
+    assert {file.stem for file in (directory / "predictions").glob("*.parquet")} == {
+        trial for trial, of in histories.items() if of[-1].event == "evaluated"
+    }

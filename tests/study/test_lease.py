@@ -1,0 +1,103 @@
+"""One study, one driver, where there are no locks. (A folder plays the object store: the lease only puts and lists.)"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from analysis.storage import Storage
+from study.lease import InUseError, Lease, alone
+
+NEVER = 1e6  # seconds
+
+
+@pytest.fixture
+def storage(tmp_path) -> Storage:
+    return Storage(str(tmp_path))
+
+
+def drivers(storage: Storage) -> list[Path]:
+    return [Path(storage.path(name)) for name in storage.names("drivers")]
+
+
+def grow_old(path: Path, seconds: float) -> None:
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+
+
+def test_a_second_driver_is_refused_and_leaves_no_trace(storage):
+    with Lease(storage, refresh_s=NEVER):
+        held = drivers(storage)
+        with pytest.raises(InUseError, match=rf"another process \(.*, process {os.getpid()}\) runs this study"):
+            Lease(storage, refresh_s=NEVER).__enter__()
+        assert drivers(storage) == held
+
+
+def test_the_next_driver_may_come_when_the_first_has_gone(storage):
+    for _ in range(2):
+        with Lease(storage, refresh_s=NEVER):
+            assert len(drivers(storage)) == 1
+    assert drivers(storage) == []
+
+
+def test_a_driver_that_failed_leaves_the_study_free(storage):
+    with pytest.raises(RuntimeError), Lease(storage, refresh_s=NEVER):
+        raise RuntimeError
+    with Lease(storage, refresh_s=NEVER):
+        pass
+
+
+def test_a_driver_that_died_is_forgotten_when_its_lease_has_run_out(storage):
+    Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh(storage)  # and then its process was killed
+    (dead,) = drivers(storage)
+    with pytest.raises(InUseError, match="one that died is forgotten after 100 s"):
+        Lease(storage, lease_s=100.0, refresh_s=NEVER).__enter__()
+    grow_old(dead, 101.0)
+    with Lease(storage, lease_s=100.0, refresh_s=NEVER):
+        assert dead not in drivers(storage)
+
+
+def test_a_lease_is_refreshed_as_long_as_it_is_held(storage):
+    with Lease(storage, lease_s=100.0, refresh_s=0.01):
+        (mine,) = drivers(storage)
+        grow_old(mine, 1000.0)
+        deadline = time.monotonic() + 60
+        while time.time() - mine.stat().st_mtime > 100.0:
+            assert time.monotonic() < deadline, "never refreshed"
+            time.sleep(0.01)
+
+
+def test_of_two_that_see_each_other_both_give_way(storage):
+    """Neither can know who came first, and two drivers would be worse than none."""
+    one, other = Lease(storage, refresh_s=NEVER), Lease(storage, refresh_s=NEVER)
+    one._refresh(storage)
+    other._refresh(storage)
+    for lease in (one, other):
+        assert lease._other(storage) is not None
+
+
+def test_a_driver_that_stood_still_and_was_replaced_stops(storage):
+    with Lease(storage, lease_s=100.0, refresh_s=NEVER) as frozen:
+        frozen._refreshed -= 101.0
+        Lease(storage, refresh_s=NEVER)._refresh(storage)  # another driver found the lease run out
+        frozen._renew()
+        with pytest.raises(InUseError, match=rf"process {os.getpid()} took this study over while this process stood"):
+            frozen.check()
+
+
+def test_a_driver_that_stood_still_and_is_alone_goes_on(storage):
+    with Lease(storage, lease_s=100.0, refresh_s=NEVER) as frozen:
+        frozen._refreshed -= 101.0
+        frozen._renew()
+        frozen.check()
+
+
+def test_in_a_folder_the_lock_is_a_files(storage, tmp_path):
+    with alone(storage), pytest.raises(InUseError, match="another process runs this study"), alone(storage):
+        pass
+    with FileLock(tmp_path / ".lock"), pytest.raises(InUseError), alone(storage):
+        pass
+    assert drivers(storage) == []
