@@ -21,7 +21,7 @@ from analysis.records import DataInfo, FeatureCost, Phase, PhaseEvent, Store, fe
 from analysis.report import ReportPaths, write_report
 from study import prepare
 from study.budget import Account, Ledger
-from study.cluster import connected, nodes, slot_for, slots_of
+from study.cluster import connected, first_slot, nodes, slots_of
 from study.config import SlotConfig, StudyConfig, parse_config
 from study.dispatch import Dispatcher, Listener, Turns, run_trials
 from study.final import final_turns, write_predictions
@@ -86,7 +86,7 @@ class _Session:
 
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
-        self.slot = slot_for(config, nodes())
+        self.slot = first_slot(config, progress.say)
         self.events = store.trial_events()
 
     def run(self) -> Outcome:

@@ -57,16 +57,27 @@ class Machine:
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
-    def started(self, *arguments: object) -> subprocess.Popen[str]:
+    def started(self, *arguments: object, stdin: int | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command in a process group of its own, to be killed with all that it started."""
         return subprocess.Popen(
             self._command(*arguments),
             cwd=self.folder,
             env=self._environment(),
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+        )
+
+    def start_ray(self, *arguments: object) -> subprocess.Popen[bytes]:
+        """A node of a cluster, with all its processes, until this one is terminated."""
+        ray = ["-m", "ray.scripts.scripts", "start", "--block", f"--temp-dir={self.ray}", "--disable-usage-stats"]
+        return subprocess.Popen(
+            [sys.executable, *ray, "--object-store-memory=200000000", *map(str, arguments)],
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def _command(self, *arguments: object) -> list[str]:
@@ -84,7 +95,10 @@ class Machine:
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "120",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # a job's command is `python`
         }
+        if token := os.environ.get("TEST_RAY_AUTH_TOKEN"):
+            own |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
         return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
 
 
