@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,11 +65,11 @@ def study(here: Machine) -> Path:
 @pytest.mark.slow
 def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, address, study):
     out = here.folder / "outlives"
-    running = here.started("run", study, "--address", address, "--out", out)
-    _read_until(running, "Searching")
-    running.send_signal(signal.SIGINT)
-    said = running.stdout.read()
-    assert running.wait(timeout=60) == 130
+    with here.started("run", study, "--address", address, "--out", out) as running:
+        _read_until(running, "Searching")
+        running.send_signal(signal.SIGINT)
+        said = running.stdout.read()
+    assert running.returncode == 130
     job = re.search(r"job (\w+) goes on", said)[1]
     assert f"`transfer-study resume {out} --address {address}` follows it again" in said
 
@@ -92,16 +91,16 @@ def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, a
 def test_a_job_is_stopped_where_somebody_answers_yes(here, address, study):
     out = here.folder / "stopped"
     screen, keyboard = pty.openpty()
-    running = here.started("run", study, "--address", address, "--out", out, stdin=keyboard)
-    _read_until(running, "Preparing")
-    running.send_signal(signal.SIGINT)
-    _read_until(running, "Stop the job?", whole_lines=False)
-    os.write(screen, b"y\n")
-    said = running.stdout.read()
-    assert running.wait(timeout=60) == 130
-    assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in said
+    with here.started("run", study, "--address", address, "--out", out, stdin=keyboard) as running:
+        _read_until(running, "Preparing")
+        running.send_signal(signal.SIGINT)
+        _read_until(running, "Stop the job?", whole_lines=False)
+        os.write(screen, b"y\n")
+        said = running.stdout.read()
     os.close(screen)
     os.close(keyboard)
+    assert running.returncode == 130
+    assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in said
 
 
 @pytest.mark.slow
@@ -137,12 +136,10 @@ def _wait_for(port: int, patience_s: float = 60) -> None:
     raise TimeoutError(f"nobody listens on port {port} after {patience_s} s")
 
 
-def _read_until(process: subprocess.Popen[str], words: str, *, whole_lines: bool = True) -> str:
+def _read_until(process: subprocess.Popen[str], words: str, *, whole_lines: bool = True) -> None:
     read = ""
     while words not in read:
         piece = process.stdout.readline() if whole_lines else process.stdout.read(1)
         if not piece:
             raise AssertionError(f"ended before it said {words!r}:\n{read}")
         read += piece
-    print(read, file=sys.stderr)
-    return read
