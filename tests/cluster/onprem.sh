@@ -22,8 +22,9 @@ main() {
 
 journey() {
     cd "$FOLDER"
-    export RAY_TMPDIR=$FOLDER/launcher TMPDIR=$FOLDER/launcher RAY_USAGE_STATS_ENABLED=0
-    mkdir -p "$RAY_TMPDIR"
+    mkdir launcher
+    mount --bind launcher /tmp/ray
+    export TMPDIR=$FOLDER/launcher RAY_USAGE_STATS_ENABLED=0
     step ray up -y --no-config-cache cluster.yaml
     wait_for_both
     step ray submit cluster.yaml "$PROGRAM" run "$FOLDER/study.yaml" --address auto --out "$FOLDER/shared/study"
@@ -49,7 +50,7 @@ refuse_without_namespaces() {
 network() {
     mount --make-rprivate /
     mount -t tmpfs tmpfs /run
-    mkdir -p /run/netns /run/sshd
+    mkdir -p /run/netns /run/sshd /tmp/ray
     ip link set lo up
     ip link add lab type bridge
     ip addr add 10.77.0.1/24 dev lab
@@ -78,11 +79,12 @@ StrictModes no
 UsePAM no
 MaxStartups 50
 Subsystem sftp internal-sftp
-SetEnv RAY_TMPDIR=$root/ray RAY_USAGE_STATS_ENABLED=0 TRANSFER_STUDY_CACHE=$root/cache OMP_NUM_THREADS=1
+SetEnv RAY_USAGE_STATS_ENABLED=0 TRANSFER_STUDY_CACHE=$root/cache OMP_NUM_THREADS=1
 EOF
     ip netns exec "$name" unshare --mount --pid --uts --fork --mount-proc --kill-child bash -c "
         hostname $name
         mount --bind $root/passwd /etc/passwd
+        mount --bind $root/ray /tmp/ray
         exec /usr/sbin/sshd -D -E $root/sshd.log -f $root/sshd_config" &
 }
 

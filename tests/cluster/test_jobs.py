@@ -8,15 +8,13 @@ import pty
 import re
 import secrets
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from commands import Machine, machine
+from commands import Machine, free_port, machine, wait_for_port
 from study_files import small_study
 
 from study.provenance import commit
@@ -41,11 +39,11 @@ def here(tmp_path_factory, token) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def address(here: Machine) -> Iterator[str]:
     """A Ray head, ended by its process."""
-    dashboard = _free_port()
-    ports = [f"--port={_free_port()}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={_free_port()}"]
+    dashboard = free_port()
+    ports = [f"--port={free_port()}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}"]
     head = here.start_ray("--head", "--num-cpus=2", "--dashboard-host=127.0.0.1", *ports)
     try:
-        _wait_for(dashboard)
+        wait_for_port(dashboard)
         yield f"http://127.0.0.1:{dashboard}"
     finally:
         head.terminate()
@@ -118,22 +116,6 @@ def test_another_token_is_refused_in_one_line(here, address, study, monkeypatch)
     told = here.transfer_study("run", study, "--address", address, "--out", "/x")
     assert "the job server refuses this token" in told.complaint
     assert "RAY_AUTH_MODE=token" in told.complaint
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
-def _wait_for(port: int, patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"nobody listens on port {port} after {patience_s} s")
 
 
 def _read_until(process: subprocess.Popen[str], words: str, *, whole_lines: bool = True) -> None:

@@ -81,8 +81,11 @@ def _prepare(folder: Path) -> None:
         one_slot = "ray start --num-cpus=1 --object-store-memory=200000000"
         cluster[starts] = [command.replace("ray start", one_slot) for command in cluster[starts]]
     (folder / "cluster.yaml").write_text(yaml.safe_dump(cluster))
-    content = small_study(budget__search_seconds=6)
+    # Long trials: a short one would be over, and its process free again, before the one on the other host is up.
+    content = small_study(budget={"search_seconds": 20, "trial_seconds": 10})
     content["approaches"] = {"better_cnn": content["approaches"]["better_cnn"]}
+    content["approaches"]["better_cnn"]["space"]["epochs"] = {"int": [4000, 8000]}
+    content["approaches"]["better_cnn"]["published"]["epochs"] = 4000
     (folder / "study.yaml").write_text(yaml.safe_dump(content))
     (folder / "auth_token").write_text(secrets.token_hex(32))
     (folder / "shared").mkdir()
