@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Resources = Mapping[str, float]
 FIRST_NODE_WITHIN_S = 1200.0  # a GPU node of a cloud is up in 3-10 minutes, spot capacity permitting
 LOOK_EVERY_S = 2.0
+REACHED_WITHIN_S = 10.0
 
 
 class ClusterError(InputError):
@@ -42,6 +44,7 @@ def connected(address: str | None) -> Iterator[None]:
         yield
         return
     local = {} if address else {"include_dashboard": False}
+    _refuse_unreachable(address)
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -53,6 +56,18 @@ def connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(address: str | None) -> None:
+    """Ray would try for minutes to reach an address where nobody listens."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return  # `auto`, or a kind of address that Ray looks at itself
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_WITHIN_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ClusterError(f"--address {address}: no Ray cluster ({reason}); start one, or leave it out") from error
 
 
 def nodes() -> list[Resources]:
