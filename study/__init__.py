@@ -12,6 +12,7 @@ search.py       who gets the next trial, and with which hyperparameters
 dispatch.py     between those turns and Ray Tune, and into the records
 final.py        the runs that are scored on the test split
 cluster.py      Ray, and the slots it has
+jobs.py         a cluster's job server; remote.py is the dialogue while a job does the work there
 tensorboard.py  curves as event files; event_files.py keeps them in a folder or an object store
 provenance.py   what the results depend on
 """

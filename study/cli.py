@@ -20,11 +20,13 @@ from rich.console import Console
 
 from analysis.errors import RecordsError
 from analysis.storage import Storage
+from study.jobs import is_job_server
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from study.config import StudyConfig
     from study.progress import Progress
+    from study.remote import Terminal
     from study.runner import Outcome
 
 app = typer.Typer(
@@ -46,7 +48,13 @@ Directory = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option(help="Ray cluster to run on: `auto` for the one this machine belongs to. Default: this machine."),
+    typer.Option(
+        help="Ray cluster to run on: `auto` for the one this machine belongs to, or the http:// address of a cluster's "
+        "job server. Default: this machine."
+    ),
+]
+JobServerAddress = Annotated[
+    str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
 ]
 Budget = Annotated[float | None, typer.Option(help="Charged seconds for each approach's search.", show_default="file")]
 Seeds = Annotated[int | None, typer.Option(help="Final runs of each approach.", show_default="file")]
@@ -70,6 +78,10 @@ def run(
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
     config = _config(study, budget, seeds, set_)
+    if is_job_server(address):
+        from study import remote
+
+        raise typer.Exit(remote.run(config, out, str(address), _terminal()))
     directory = out or _new_directory(config)
     _refuse_unwritable(directory)
 
@@ -80,7 +92,11 @@ def run(
 
 @app.command()
 def resume(directory: Directory, address: Address = None) -> None:
-    """Continue a study that was interrupted; nothing finished runs again."""
+    """Continue a study that was interrupted; nothing finished runs again. A job that still runs is followed again."""
+    if is_job_server(address):
+        from study import remote
+
+        raise typer.Exit(remote.resume(directory, str(address), _terminal()))
     from analysis.records import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
@@ -95,11 +111,14 @@ def plan(
 ) -> None:
     """Say what `run` would do, and run nothing."""
     from study import plan as planning
+    from study import remote
     from study.cluster import connected, nodes, slot_for, slots_of, this_machine
     from study.runner import open_checked
     from study.screens import show_plan
 
     config = _config(study, budget, seeds, set_)
+    if is_job_server(address):
+        raise typer.Exit(remote.plan(config, str(address), _terminal()))
     dataset = open_checked(config)
     if address is None:
         cluster = this_machine()
@@ -111,8 +130,12 @@ def plan(
 
 
 @app.command()
-def status(directory: Directory) -> None:
+def status(directory: Directory, address: JobServerAddress = None) -> None:
     """Say how far a study is: trials, charged seconds and best validation accuracy of each approach."""
+    if address is not None:
+        from study import remote
+
+        raise typer.Exit(remote.status(directory, address, _terminal()))
     from analysis.ledger import accounts
     from analysis.records import read_study, trial_table
     from study.screens import show_status
@@ -298,6 +321,12 @@ def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     from study.screens import show_outcome
 
     show_outcome(outcome.directory, console)
+
+
+def _terminal() -> Terminal:
+    from study.remote import Terminal
+
+    return Terminal(console, errors)
 
 
 def _escaped(text: str) -> str:

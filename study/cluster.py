@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from trainables.trainable import Slot
 
 Resources = Mapping[str, float]
+FIRST_NODE_WITHIN_S = 1200.0  # a GPU node of a cloud is up in 3-10 minutes, spot capacity permitting
+LOOK_EVERY_S = 2.0
+REACHED_WITHIN_S = 10.0
 
 
 class Terminated(KeyboardInterrupt):
@@ -46,6 +51,7 @@ def connected(address: str | None) -> Iterator[None]:
         yield
         return
     local = {} if address else {"include_dashboard": False}
+    _refuse_unreachable(address)
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -58,6 +64,18 @@ def connected(address: str | None) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(address: str | None) -> None:
+    """Ray would try for minutes to reach an address where nobody listens."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return  # `auto`, or a kind of address that Ray looks at itself
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_WITHIN_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ClusterError(f"--address {address}: no Ray cluster ({reason}); start one, or leave it out") from error
 
 
 def nodes() -> list[Resources]:
@@ -117,6 +135,55 @@ def _terminable() -> Iterator[None]:
         if asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
             raise Terminated from None
         raise
+
+
+def first_slot(config: StudyConfig, say: Callable[[str], None], *, within_s: float = FIRST_NODE_WITHIN_S) -> Slot:
+    """The slot of the study on the connected cluster; where that is still a head alone, once a first node has joined.
+
+    A cluster that grows by demand begins as a head that runs no trials. One that has CPUs to give is taken as it is: a
+    slot too large for its nodes is refused at once.
+
+    Args:
+        say: told that the study waits, and for how long.
+        within_s: seconds to wait at most.
+
+    Raises:
+        ClusterError: no node has room for one slot, or none joined in time.
+    """
+    if _has_cpus():
+        return slot_for(config, nodes())
+    say(f"no node to run trials on yet; asking for one, and waiting up to {within_s / 60:.0f} min for it to join")
+    with _demand(config):
+        end = time.monotonic() + within_s
+        while not _has_cpus():
+            if time.monotonic() > end:
+                raise ClusterError(
+                    f"no node to run trials on joined the cluster within {within_s / 60:.0f} min; see `ray status` on "
+                    "its head for the reason, or start one with `ray start --address`"
+                )
+            time.sleep(LOOK_EVERY_S)
+    return slot_for(config, nodes())
+
+
+def _has_cpus() -> bool:
+    return any(node.get("CPU", 0) > 0 for node in nodes())
+
+
+@contextmanager
+def _demand(config: StudyConfig) -> Iterator[None]:
+    """Have a task wait for the resources of a slot, which is what a cluster grows by; it ends with this process."""
+    import ray
+
+    gpus = 0 if config.slot.gpus == "auto" else config.slot.gpus
+    waiting = ray.remote(_nothing).options(num_cpus=config.slot.cpus, num_gpus=gpus).remote()
+    try:
+        yield
+    finally:
+        ray.cancel(waiting)
+
+
+def _nothing() -> None:
+    """Needs a slot, and nothing else."""
 
 
 def _slots_on(node: Resources, slot: Slot) -> int:

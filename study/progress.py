@@ -66,6 +66,10 @@ class Progress:
         else:
             self._console.print(PHASES[phase])
 
+    def say(self, line: str) -> None:
+        """A line that stays on the screen."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
     def search(self, ledger: Ledger, exhausted: Mapping[Account, str], earlier: list[TrialEvent]) -> None:
         """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""
         self._ledger, self._exhausted = ledger, exhausted

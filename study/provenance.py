@@ -13,6 +13,7 @@ PACKAGES = (
     *("transfer-study", "numpy", "optuna", "pandas", "pillow", "pyarrow", "ray"),
     *("scikit-learn", "scipy", "tensorboard", "torch", "torchvision"),
 )
+COMMIT_VARIABLE = "TRANSFER_STUDY_COMMIT"  # where the program came to a cluster as a job, without its repository
 
 
 def environment(*, seed: int, slots: int, cluster: dict[str, float]) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def environment(*, seed: int, slots: int, cluster: dict[str, float]) -> dict[str
 
 def commit() -> str | None:
     """The commit of the working copy that runs, with `-dirty` where it has changes; None outside a repository."""
+    if handed_on := os.environ.get(COMMIT_VARIABLE):
+        return handed_on
     here = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(

@@ -29,7 +29,7 @@ from analysis.report import ReportPaths, write_report
 from analysis.storage import Storage
 from study import prepare
 from study.budget import Account, Ledger
-from study.cluster import connected, nodes, slot_for, slots_of
+from study.cluster import connected, first_slot, nodes, slots_of
 from study.config import SlotConfig, StudyConfig, parse_config
 from study.dispatch import Dispatcher, Listener, Turns, run_trials
 from study.event_files import EventFiles
@@ -95,7 +95,7 @@ class _Session:
 
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
-        self.slot = slot_for(config, nodes())
+        self.slot = first_slot(config, progress.say)
         self.sharing = Sharing(Storage(store.absolute), room(nodes()))
         self.events: list[TrialEvent] = []
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from nodes import Cluster, cluster
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "study"))  # for commands and study_files
 
 
 @pytest.fixture(scope="module")

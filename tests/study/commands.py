@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -57,16 +59,28 @@ class Machine:
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
-    def started(self, *arguments: object) -> subprocess.Popen[str]:
+    def started(self, *arguments: object, stdin: int | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command in a process group of its own, to be killed with all that it started."""
         return subprocess.Popen(
             self._command(*arguments),
             cwd=self.folder,
             env=self._environment(),
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_interruptible,
+        )
+
+    def start_ray(self, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+        """A node of a cluster, with all its processes, until this one is terminated."""
+        ray = ["-m", "ray.scripts.scripts", "start", "--block", f"--temp-dir={self.ray}", "--disable-usage-stats"]
+        return subprocess.Popen(
+            [sys.executable, *ray, "--object-store-memory=200000000", *map(str, arguments)],
+            env=self._environment() | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def _command(self, *arguments: object) -> list[str]:
@@ -84,8 +98,34 @@ class Machine:
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "120",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # a job's command is `python`
         }
+        if token := os.environ.get("TEST_RAY_AUTH_TOKEN"):
+            own |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
         return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def wait_for_port(port: int, patience_s: float = 60) -> None:
+    """Return when somebody listens on a port of this machine."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(f"nobody listens on port {port} after {patience_s} s")
+
+
+def _interruptible() -> None:
+    """A shell lets what it runs in the background ignore Ctrl-C, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

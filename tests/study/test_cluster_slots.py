@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import small_config
 
-from study.cluster import ClusterError, slot_for, slots_of
+from study.cluster import ClusterError, connected, slot_for, slots_of
 from trainables.trainable import Slot
 
 
@@ -47,3 +47,12 @@ def test_a_slot_may_be_part_of_a_gpu():
 def test_a_slot_that_nobody_has_is_refused_with_what_there_is():
     with pytest.raises(ClusterError, match=r"slot: 1 CPUs and 1 GPUs for a trial, .* \(at most 4 CPUs and 0 GPUs\)"):
         slot_for(small_config(slot={"cpus": 1, "gpus": 1}), [{"CPU": 4.0}])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.invalid:6379", "127.0.0.1:99999"])
+def test_an_address_where_nobody_listens_is_refused_at_once(address):
+    with (
+        pytest.raises(ClusterError, match=rf"--address {address}: no Ray cluster \(.+\); start one"),
+        connected(address),
+    ):
+        pass

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from study import provenance
-from study.provenance import commit, environment
+from study.provenance import COMMIT_VARIABLE, commit, environment
 
 
 @pytest.fixture
@@ -45,3 +45,9 @@ def test_the_commit_is_that_of_the_working_copy():
 def test_outside_a_repository_there_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
     assert commit() is None
+
+
+def test_a_job_has_the_commit_of_where_it_was_submitted(monkeypatch):
+    """It runs from a folder that is no repository."""
+    monkeypatch.setenv(COMMIT_VARIABLE, "0123456789ab-dirty")
+    assert commit() == "0123456789ab-dirty"

@@ -1,0 +1,127 @@
+"""Studies as jobs of a real Ray head with a dashboard, token authentication on, all on this machine's loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from commands import Machine, free_port, machine, wait_for_port
+from study_files import small_study
+
+from study.provenance import commit
+
+pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
+
+
+@pytest.fixture(scope="module")
+def token() -> Iterator[None]:
+    """Every process of these tests, Ray's own ones too, has the same token."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory, token) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("jobs")) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def address(here: Machine) -> Iterator[str]:
+    """A Ray head, ended by its process."""
+    dashboard = free_port()
+    ports = [f"--port={free_port()}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}"]
+    head = here.start_ray("--head", "--num-cpus=2", "--dashboard-host=127.0.0.1", *ports)
+    try:
+        wait_for_port(dashboard)
+        yield f"http://127.0.0.1:{dashboard}"
+    finally:
+        head.terminate()
+        head.wait(timeout=60)
+
+
+@pytest.fixture
+def study(here: Machine) -> Path:
+    """A study of one approach and a few seconds."""
+    content = small_study(budget__search_seconds=6)
+    content["approaches"] = {"better_cnn": content["approaches"]["better_cnn"]}
+    path = here.folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.slow
+def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, address, study):
+    out = here.folder / "outlives"
+    with here.started("run", study, "--address", address, "--out", out) as running:
+        _read_until(running, "Searching")
+        running.send_signal(signal.SIGINT)
+        said = running.stdout.read()
+    assert running.returncode == 130
+    job = re.search(r"job (\w+) goes on", said)[1]
+    assert f"`transfer-study resume {out} --address {address}` follows it again" in said
+
+    followed = here.transfer_study("resume", out, "--address", address)
+    assert followed.code == 0, followed
+    assert f"{out} is running" in followed.out
+    assert f"job {job} on {address}" in followed.out
+    assert "Test accuracy" in followed.out
+    assert (out / "report" / "report.html").is_file()
+    assert json.loads((out / "environment.json").read_text())["commit"] == commit()
+
+    told = here.transfer_study("status", out, "--address", address)
+    assert told.code == 0
+    assert "no job of this cluster runs it" in told.out
+    assert "finished" in told.out
+
+
+@pytest.mark.slow
+def test_a_job_is_stopped_where_somebody_answers_yes(here, address, study):
+    out = here.folder / "stopped"
+    screen, keyboard = pty.openpty()
+    with here.started("run", study, "--address", address, "--out", out, stdin=keyboard) as running:
+        _read_until(running, "Preparing")
+        running.send_signal(signal.SIGINT)
+        _read_until(running, "Stop the job?", whole_lines=False)
+        os.write(screen, b"y\n")
+        said = running.stdout.read()
+    os.close(screen)
+    os.close(keyboard)
+    assert running.returncode == 130
+    assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in said
+
+
+@pytest.mark.slow
+def test_what_a_study_is_refused_for_comes_through_with_its_exit_code(here, address, study):
+    told = here.transfer_study(
+        *("run", study, "--address", address, "--out", here.folder / "refused"),
+        *("--set", "data={source: folder, path: /nowhere/photos}"),
+    )
+    assert "/nowhere/photos" in told.complaint
+    assert not (here.folder / "refused").exists()
+
+
+def test_another_token_is_refused_in_one_line(here, address, study, monkeypatch):
+    monkeypatch.setenv("TEST_RAY_AUTH_TOKEN", secrets.token_hex(32))
+    told = here.transfer_study("run", study, "--address", address, "--out", "/x")
+    assert "the job server refuses this token" in told.complaint
+    assert "RAY_AUTH_MODE=token" in told.complaint
+
+
+def _read_until(process: subprocess.Popen[str], words: str, *, whole_lines: bool = True) -> None:
+    read = ""
+    while words not in read:
+        piece = process.stdout.readline() if whole_lines else process.stdout.read(1)
+        if not piece:
+            raise AssertionError(f"ended before it said {words!r}:\n{read}")
+        read += piece
