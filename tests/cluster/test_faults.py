@@ -13,7 +13,7 @@ from soundness import assert_sound
 
 from analysis.records import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 
 def test_a_study_survives_a_killed_process_a_node_that_joins_and_one_that_is_lost(nodes):

@@ -10,7 +10,7 @@ from soundness import assert_sound
 
 from analysis.records import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 
 def test_an_approach_whose_every_trial_kills_its_process_is_marked_and_the_others_are_reported(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from nodes import cluster, study_file
 from soundness import assert_sound
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 # A study ends for want of room on a small disk; the disk grows, and the study goes on. What is left is copied out of
 # the namespace, which is the only place that sees the disk.

@@ -15,7 +15,7 @@ from soundness import assert_sound
 
 from analysis.records import ENDINGS, Store, TrialEvent
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")

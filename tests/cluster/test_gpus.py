@@ -10,7 +10,7 @@ from nodes import TRIALS, cluster, study_file, until
 from pretenders import read_diaries
 from soundness import assert_sound
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 GPUS = {"4", "5", "6", "7"}  # those of the host that its owner gave to Ray
 
 

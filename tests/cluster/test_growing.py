@@ -82,7 +82,7 @@ def _cluster(address: str) -> dict[str, object]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_head_without_a_slot_gets_its_first_node_and_is_asked_for_more(here, address):
     content = small_study(budget__search_seconds=8)
     content["approaches"] = {"better_cnn": content["approaches"]["better_cnn"]}

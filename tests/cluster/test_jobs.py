@@ -60,7 +60,7 @@ def study(here: Machine) -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, address, study):
     out = here.folder / "outlives"
     with here.started("run", study, "--address", address, "--out", out) as running:
@@ -85,7 +85,7 @@ def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, a
     assert "finished" in told.out
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_job_is_stopped_where_somebody_answers_yes(here, address, study):
     out = here.folder / "stopped"
     screen, keyboard = pty.openpty()
@@ -101,7 +101,7 @@ def test_a_job_is_stopped_where_somebody_answers_yes(here, address, study):
     assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in said
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_what_a_study_is_refused_for_comes_through_with_its_exit_code(here, address, study):
     told = here.transfer_study(
         *("run", study, "--address", address, "--out", here.folder / "refused"),

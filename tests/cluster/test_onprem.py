@@ -44,7 +44,7 @@ def folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_study_runs_on_hosts_of_ones_own_from_ray_up_to_ray_down(folder):
     _prepare(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}

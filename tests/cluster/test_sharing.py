@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 HERE = Path(__file__).resolve().parent
 TRIALS = 8
 TRAIN_BYTES = 700 * 100 * 100 * 3  # and 50 of these images again to validate on

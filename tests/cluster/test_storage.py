@@ -27,7 +27,7 @@ from study.lease import InUseError, Lease
 from study.progress import Progress
 from study.runner import StudyError, run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 OUTAGE_S = 30
 URI = f"s3://{BUCKET}/deep/digits"
 STUDY = {
