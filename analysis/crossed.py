@@ -12,12 +12,13 @@ group g, D = mean(A) - mean(B), d_i the difference of the two image means. The v
                                                               without groups the residual mean square over (S N)
     v_D, e_D = the same of the matrix A - B
 
-and D / sqrt(Var(D)) is referred to t with Satterthwaite's degrees of freedom. It is the crossed-random-effects analysis
-of multi-reader multi-case studies with seeds as readers and images as cases, each approach with seeds of its own.
+and D / sqrt(Var(D)) is referred to t with the degrees of freedom of `standard_error`. It is the crossed-random-effects
+analysis of multi-reader multi-case studies with seeds as readers and images as cases.
 
 References:
     Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723. Hillis 2007, Statistics in Medicine 26:596.
-    Satterthwaite 1946, Biometrics Bulletin 2:110. Groups: Liang & Zeger 1986, Biometrika 73:13 (here with G/(G-1)).
+    Satterthwaite 1946, Biometrics Bulletin 2:110. Cochran & Cox 1950, Experimental Designs, section 4.14.
+    Groups: Liang & Zeger 1986, Biometrika 73:13 (here with G/(G-1)).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Notation: K approaches, m (K,) their mean accuracies, V (K, K) the covariance of
 and over the seeds, on the diagonal alone unless these are matched (crossed.py); T = I - J/K the matrix that centres.
 
 The crossed test is the ANOVA-type statistic F = m'Tm / tr(TV), referred to F with tr(TV)^2 / tr(TVTV) numerator degrees
-of freedom and, after Satterthwaite, 2 tr(TV)^2 / Var(tr(TV)) denominator degrees of freedom. It allows every approach a
-seed variance of its own. For two approaches it is the square of the paired t test.
+of freedom and denominator degrees of freedom as those of a difference. It allows every approach a seed variance of its
+own. For two approaches it is the square of the paired t test.
 
 References:
     Brunner, Dette & Munk 1997, JASA 92:1494. Cochran 1950, Biometrika 37:256.
@@ -108,12 +108,13 @@ def _crossed(
     joint = without_copies(np.hstack(matrices)) if matched else None
     distinct = [without_copies(X) for X in matrices] if joint is None else np.split(joint, K, axis=1)
     sizes, totals = unit_totals(distinct, groups)
-    images = image_covariance(np.stack([X.mean(axis=0) for X in totals]), sizes)
+    of_images = np.stack([X.mean(axis=0) for X in totals])  # (K, G)
+    images = image_covariance(of_images - of_images.mean(axis=0), sizes)  # centred, which T would do with rounding
     T = np.eye(K) - 1 / K
     seeds = _matched_term(totals, sizes) if matched else _own_terms(totals, sizes)
     seen = [s for s in seeds if np.trace(T @ (s.v - s.e)) > 0]
     TV = T @ (images + sum((s.v - s.e for s in seen), np.zeros((K, K))))
-    trace, between, units = float(np.trace(TV)), float(m @ T @ m), len(sizes)
+    trace, between, units = float(np.trace(TV)), float(np.square(m - m.mean()).sum()), len(sizes)
     if trace < ROUNDING**2:
         return _without_variance(between, K, units)
     inverse = float(np.trace(T @ images)) / (units - 1)

@@ -82,7 +82,7 @@ class Difference:
     """The mean of `a` minus the mean of `b`, with its 1 - alpha interval and two-sided test of zero.
 
     Attributes:
-        df: Satterthwaite's degrees of freedom.
+        df: degrees of freedom; see crossed.standard_error.
         note: what the test leaves out or falls back to, or None.
         units: images, or groups of images where these are given.
         seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.

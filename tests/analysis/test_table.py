@@ -1,0 +1,141 @@
+"""`python -m analysis`: predictions that were made elsewhere, as CSV or Parquet."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_study import IMAGES, predictions
+
+from analysis.errors import RecordsError
+from analysis.table import read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def table() -> pd.DataFrame:
+    levels = {"cnn": 0.6, "svm": 0.85}
+    return pd.concat([predictions(name, seed, accuracy=level) for name, level in levels.items() for seed in range(3)])
+
+
+def written(frame: pd.DataFrame, path: Path) -> str:
+    frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path)
+    return str(path)
+
+
+def analysis(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "analysis", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
+    done = analysis(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "svm won: accuracy 0." in done.stdout
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    (pair,) = report["pairs"]
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se", "components"}
+    assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
+    assert pair["verdict"] == "b_better"
+    assert report["significance"]["margin"] == 0.02
+    assert report["units"] == IMAGES // 4, "the groups are the unit"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Equal time" not in page
+    assert "Reliability diagrams" in page
+    assert (tmp_path / "out" / "report.md").read_text().count(report["verdict"]) == 1
+
+
+def test_matched_seeds_are_another_test(tmp_path):
+    path = written(table(), tmp_path / "runs.csv")
+    found = []
+    for seeds in ("matched", "unmatched"):
+        assert analysis(path, "--out", str(tmp_path / seeds), "--seeds", seeds).returncode == 0
+        (pair,) = json.loads((tmp_path / seeds / "report.json").read_text())["pairs"]
+        found.append(pair)
+    assert found[0]["difference"] == found[1]["difference"]
+    assert "matched" in found[0]["components"]
+
+
+def test_classes_may_have_names_and_groups_may_be_missing(tmp_path):
+    names = np.array(["ferry", "gondola", "barge"])
+    named = table().assign(label=lambda t: names[t.label], prediction=lambda t: names[t.prediction])
+    named = named.drop(columns="group").rename(columns={f"p_{c}": f"p_{name}" for c, name in enumerate(names)})
+    read = read_table(written(named, tmp_path / "runs.csv"))
+    assert read.classes == ("barge", "ferry", "gondola")
+    assert not read.grouped
+    first = read.predictions.iloc[0]
+    assert read.classes[first.label] == "ferry"
+    assert first.p_1 == pytest.approx(named.p_ferry.iloc[0])
+
+
+def test_a_single_approach_is_reported_without_a_comparison(tmp_path):
+    done = analysis(written(predictions("svm", 0, accuracy=0.8), tmp_path / "a.csv"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0
+    assert "svm is the only approach with test results" in done.stdout
+
+
+def test_runs_without_any_variance_are_reported_with_the_consequence(tmp_path):
+    same = table().assign(prediction=lambda t: t.label)
+    done = analysis(written(same, tmp_path / "a.csv"), "--out", str(tmp_path / "out"))
+    text = (tmp_path / "out" / "report.json").read_text()
+    assert done.returncode == 0
+    assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["pairs"][0]["p"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda t: t.drop(columns="label"), r"no column 'label'; needed are approach, seed"),
+        (lambda t: t.head(0), "no rows"),
+        (
+            lambda t: t.assign(image=t.image.where(t.image != "test/0003.jpg")),
+            "column 'image' is empty in row 4; fill it",
+        ),
+        (lambda t: t.assign(p_0=t.p_0 + 0.05), "row 1 sum to 1.05.*they must sum to 1"),
+        (lambda t: t.assign(p_0="high"), "'high' in column 'p_0' is no number"),
+        (lambda t: t.drop(columns="p_2"), "no column 'p_2'; give one for each of the classes 0, 1, 2"),
+        (lambda t: pd.concat([t, t.tail(1)]), "more than once"),
+        (lambda t: t.assign(label=t.label.map(str) + "x"), "of different kinds"),
+        (lambda t: t.assign(label=-1), "class -1; class indices are 0, 1"),
+        (lambda t: t.assign(group=t.group.where(t.group != "boat3")), "column 'group' is empty in row 13"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, message):
+    path = written(spoil(table()), tmp_path / "runs.csv")
+    with pytest.raises(RecordsError, match=message) as error:
+        read_table(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.iloc[1:], "lack image 'test/0000.jpg'"),
+        (lambda t: t.assign(group="one"), "one group of images"),
+    ],
+)
+def test_images_that_cannot_be_compared_end_in_one_line_and_exit_code_2(tmp_path, change, message):
+    done = analysis(written(change(table()), tmp_path / "runs.csv"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.csv"], "missing.csv: no such file"),
+        (["README.md"], "neither a study directory nor a table of predictions"),
+        (["missing.csv", "--alpha", "1.5"], "--alpha 1.5: must lie between 0 and 1"),
+    ],
+)
+def test_wrong_arguments_end_in_one_line_and_exit_code_2(tmp_path, arguments, message):
+    done = analysis(*arguments, "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
