@@ -10,7 +10,7 @@ from commands import machine
 from photos import COLOURS, image_folder, photo
 from study_files import small_study
 
-COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data")
+COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "published")
 
 
 @pytest.fixture
