@@ -32,11 +32,12 @@ from probit import Design, Variation, correct, latent
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
+from analysis.equivalence import equivalence_p
 from analysis.mcnemar import from_counts
 from analysis.omnibus import omnibus
 from analysis.paired import Difference, difference
 from analysis.superiority import superiority
-from analysis.verdicts import equivalence_p, holm
+from analysis.verdicts import holm
 
 ALPHA = 0.05
 ACCURACY = 0.8
@@ -265,7 +266,7 @@ def summary(rates: Sequence[Rate]) -> Iterator[str]:
             failing = [r.cell for r in of if not r.holds]
             line += f", required {100 * low:g} to {100 * high:g} %: "
             line += f"FAILS in {', '.join(failing)}" if failing else "holds"
-            free = [r.cell for r in of if r.required_low == 0 and r.required_high == 1]
+            free = [f"{r.cell} ({100 * r.rate:.1f} %)" for r in of if (r.required_low, r.required_high) != (low, high)]
             line += f"; not required in {', '.join(free)}" if free else ""
         yield line
 
