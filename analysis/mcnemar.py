@@ -6,11 +6,13 @@ It speaks of two trained networks, not of two approaches: another seed may turn 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
+
+from analysis.paired import wilson
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, *, alpha: float 
     if N < 1:
         raise ValueError("no images; at least one is needed")
     a, b = (both + only_a) / N, (both + only_b) / N
-    (low_a, high_a), (low_b, high_b) = (_wilson(p, N, alpha) for p in (a, b))
+    (low_a, high_a), (low_b, high_b) = (wilson(p, N, inf, alpha) for p in (a, b))
     phi = _phi(both, only_a, only_b, neither)
     below = (a - low_a) ** 2 - 2 * phi * (a - low_a) * (high_b - b) + (high_b - b) ** 2
     above = (high_a - a) ** 2 - 2 * phi * (high_a - a) * (b - low_b) + (b - low_b) ** 2
@@ -81,12 +83,6 @@ def newcombe_of_runs(correct_a: ArrayLike, correct_b: ArrayLike, *, alpha: float
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     table = (int((x & y).sum()) for x, y in ((a, b), (a, ~b), (~a, b), (~a, ~b)))
     return newcombe(*table, alpha=alpha)
-
-
-def _wilson(p: float, N: int, alpha: float) -> tuple[float, float]:
-    z2 = float(stats.norm.isf(alpha / 2)) ** 2
-    centre, half = p + z2 / (2 * N), sqrt(z2 * (p * (1 - p) / N + z2 / (4 * N**2)))
-    return (centre - half) / (1 + z2 / N), (centre + half) / (1 + z2 / N)
 
 
 def _phi(both: int, only_a: int, only_b: int, neither: int) -> float:
