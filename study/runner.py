@@ -154,7 +154,7 @@ class _Session:
         self.store.write_bytes("study.yaml", resolved.to_yaml().encode())
 
     def _refuse_other_data(self, info: DataInfo) -> None:
-        if not self.store.exists("data.json"):
+        if not self.store.exists("study.yaml"):  # else what is there was left by a driver that died at the beginning
             return
         if self.store.read_record("data.json", DataInfo).fingerprint != info.fingerprint:
             raise StudyError(
