@@ -90,6 +90,7 @@ class Cluster:
             [*self.command, *map(str, arguments), *place],
             cwd=self.folder, env=self._environment() | environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=_interruptible,
         )  # fmt: skip
 
     def run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -170,6 +171,11 @@ def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> No
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.1)
+
+
+def _interruptible() -> None:
+    """Ctrl-C works here even where a shell runs the tests in its background, which makes their children ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def free_port() -> int:
