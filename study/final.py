@@ -11,7 +11,8 @@ from analysis.ledger import best_trial
 from analysis.records import ENDINGS, HyperparameterValue, Store, TrialEvent, trial_table
 from study.budget import Account
 from study.config import StudyConfig
-from study.search import Turn, derived_seed, turn_of
+from study.search import Turn, turn_of
+from study.seeds import derived_seed
 from trainables.approach import Predictions, Probabilities
 from trainables.trainable import TrialSpec
 

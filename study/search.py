@@ -8,31 +8,16 @@ the slot does the sampler go on with what it has (`conditioned_on` in the record
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-
-from analysis.records import HyperparameterValue, TrialEvent
+from analysis.records import ENDINGS, TrialEvent
 from study.budget import Account, Ledger
-from study.config import ApproachConfig, Distribution
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-Params = Mapping[str, HyperparameterValue]
-STARTUP_TRIALS = 10  # suggestions drawn at random before the sampler learns from results (Optuna's default for TPE)
-SMALL_SPACE = 10_000  # configurations; in a larger space hardly any is drawn twice
-FAILED_IN_A_ROW = 10  # a trial that fails at once charges nothing: without this the search might never end
+from study.config import ApproachConfig
+from study.sampler import Params, Sampler
+from study.seeds import derived_seed
 
 
 @dataclass(frozen=True)
@@ -49,104 +34,6 @@ class Turn:
     allowance_s: float
     precharged_s: float = 0.0
     conditioned_on: int | None = None
-
-
-class Sampler:
-    """The hyperparameters of one approach's trials, in order.
-
-    Args:
-        config: the space, the published configuration, the limit on the number of trials.
-        seed: of all suggestions.
-        lag: how many of the latest trials a suggestion does not wait for.
-    """
-
-    def __init__(self, config: ApproachConfig, *, seed: int, lag: int) -> None:
-        self._config = config
-        self._seed = seed
-        self._lag = lag
-        self._params: list[Params] = []
-        self._values: dict[int, float | None] = {}
-        self._told = 0
-        self._distributions = {name: to_optuna(given) for name, given in config.varied.items()}
-        self._study = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
-
-    @property
-    def index(self) -> int:
-        """Number of the next trial."""
-        return len(self._params)
-
-    @property
-    def ready(self) -> bool:
-        """Whether the results that the next suggestion waits for are in."""
-        return self._results_in() >= self.index - self._lag
-
-    @property
-    def exhausted(self) -> str | None:
-        """Why there is no further configuration, or None while there is one."""
-        if self.index >= self._config.max_trials:
-            return f"max_trials: {self._config.max_trials}"
-        size = space_size(self._config.varied)
-        if size <= SMALL_SPACE and sum(map(self._in_space, self._params)) >= size:
-            return f"all {size:g} configurations of its space were tried"
-        latest = [self._values[index] for index in sorted(self._values)[-FAILED_IN_A_ROW:]]
-        failed = len(latest) == FAILED_IN_A_ROW and all(value is None for value in latest)
-        return f"its last {FAILED_IN_A_ROW} trials failed" if failed else None
-
-    def suggest(self) -> tuple[Params, Literal["published", "suggested"], int]:
-        """Hyperparameters of the next trial, where they come from, and the number of results they rest on."""
-        if self.index == 0 and self._config.published is not None:
-            origin: Literal["published", "suggested"] = "published"
-            params: Params = self._config.published
-        else:
-            self._tell()
-            origin, params = "suggested", self._untried()
-        self._params.append(params)
-        return {**self._config.constants, **params}, origin, self._told
-
-    def remember(self, params: Params) -> None:
-        """Take a trial of an earlier session as if it had just been suggested."""
-        self._params.append({name: params[name] for name in self._distributions})
-
-    def result(self, index: int, accuracy: float | None) -> None:
-        """The validation accuracy of a trial; None for one that failed for reasons of its own."""
-        self._values[index] = accuracy
-
-    def _results_in(self) -> int:
-        """Length of the unbroken run of trials from the first on whose results are in."""
-        done = self._told
-        while done in self._values:
-            done += 1
-        return done
-
-    def _tell(self) -> None:
-        upto = min(self._results_in(), max(self._told, self.index - self._lag))
-        for index in range(self._told, upto):
-            value = self._values[index]
-            if value is not None and self._in_space(self._params[index]):
-                trial = optuna.create_trial(
-                    params=dict(self._params[index]), distributions=self._distributions, value=value
-                )
-                self._study.add_trial(trial)
-        self._told = upto
-
-    def _in_space(self, params: Params) -> bool:
-        return all(given.holds(params[name]) for name, given in self._config.varied.items())
-
-    def _untried(self) -> Params:
-        params = self._ask()
-        if params not in self._params:
-            return params
-        untried = [given for given in grid(self._config.varied) if given not in self._params]
-        return untried[derived_seed(self._seed, self.index) % len(untried)] if untried else params
-
-    def _ask(self) -> Params:
-        self._study.sampler = optuna.samplers.TPESampler(
-            seed=derived_seed(self._seed, self.index), n_startup_trials=STARTUP_TRIALS, multivariate=True
-        )
-        trial = self._study.ask(self._distributions)
-        # The result is added as a trial of its own, in order, when suggestions may rest on it.
-        self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        return dict(trial.params)
 
 
 @dataclass
@@ -208,17 +95,20 @@ class EqualTimeTurns:
         """Take over what an earlier session left: finished trials count, interrupted ones go on first."""
         last = {event.trial: event for event in sorted(events, key=lambda event: event.order)}
         started = [event for event in events if event.event == "started" and event.phase == "search"]
+        ended: list[TrialEvent] = []
         for first in sorted(started, key=lambda event: event.index):
             account = Account(first.approach, first.replicate)
             self._samplers[account].remember(first.params or {})
             end = last[first.trial]
-            if end.event in ("finished", "cut", "diverged", "failed"):
+            if end.event in ENDINGS:
                 self.ledger.charge(account, end.charged_s)
-                self._samplers[account].result(first.index, value_of(end))
+                ended.append(end)
             else:
                 self.ledger.hold(account, first.trial, first.allowance_s)
                 self._interrupted.append(turn_of(first, precharged_s=self.precharged_s.get(first.approach, 0.0)))
         self._interrupted.sort(key=lambda turn: (turn.index, turn.account))
+        for end in sorted(ended, key=lambda event: event.time):
+            self._samplers[Account(end.approach, end.replicate)].result(end.index, value_of(end))
         for account in self.ledger.accounts:
             self._note_exhaustion(account)
 
@@ -307,32 +197,3 @@ def value_of(event: TrialEvent) -> float | None:
     if event.event == "failed":
         return None
     return event.best_accuracy or 0.0
-
-
-def to_optuna(given: Distribution) -> BaseDistribution:
-    """The Optuna distribution that draws what the study file says."""
-    if given.kind == "categorical":
-        return CategoricalDistribution(given.choices)
-    log = given.kind.startswith("log")
-    if given.kind.endswith("int"):
-        return IntDistribution(int(given.low), int(given.high), log=log)
-    return FloatDistribution(given.low, given.high, log=log)
-
-
-def space_size(varied: Mapping[str, Distribution]) -> float:
-    """Number of configurations of a space; infinite where a range is continuous."""
-    return math.prod(given.size for given in varied.values())
-
-
-def grid(varied: Mapping[str, Distribution]) -> list[Params]:
-    """All configurations of a space that has so few that trying one twice would be a waste; else nothing."""
-    if space_size(varied) > SMALL_SPACE:
-        return []
-    values = [given.examples if given.kind == "categorical" else given.whole_numbers for given in varied.values()]
-    return [dict(zip(varied, chosen, strict=True)) for chosen in itertools.product(*values)]
-
-
-def derived_seed(*parts: object) -> int:
-    """A seed in [0, 2^31) from any names and numbers; the same on every machine."""
-    digest = hashlib.sha256(repr(parts).encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

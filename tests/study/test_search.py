@@ -3,13 +3,16 @@
 import math
 import random
 
+import optuna
 import pytest
 from fake_tune import Search, accuracy, pace, search
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from study_files import approach
 
-from study.search import derived_seed, grid, space_size
+from study import sampler
+from study.sampler import grid, space_size
+from study.seeds import derived_seed
 
 CONTINUOUS = {"lr": {"loguniform": [1e-4, 1.0]}, "dropout": {"uniform": [0, 0.9]}}
 PUBLISHED = {"lr": 1e-3, "dropout": 0.2}
@@ -131,6 +134,47 @@ def test_the_sampler_learns_where_accuracy_is_high():
     done = search({"cnn": approach(CONTINUOUS)}, budget_s=1000.0, duration=lambda _: 10.0)
     reached = [accuracy(it) for it in done.suggestions("cnn")]
     assert sum(reached[-20:]) / 20 > sum(reached[:10]) / 10 + 0.1
+
+
+@pytest.fixture
+def short_memory(monkeypatch):
+    """A sampler that forgets after 20 to 40 results what is not among the best 5."""
+    monkeypatch.setattr(sampler, "MEMORY", 20)
+    monkeypatch.setattr(sampler, "BEST", 5)
+
+
+def test_a_search_too_long_to_remember_still_learns_where_accuracy_is_high(short_memory):
+    done = search({"cnn": approach(CONTINUOUS)}, budget_s=1500.0, duration=lambda _: 10.0)
+    reached = [accuracy(it) for it in done.suggestions("cnn")]
+    assert len(reached) > 100
+    assert sum(reached[-20:]) / 20 > sum(reached[:10]) / 10 + 0.1
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PACES, st.integers(15, 130))
+def test_a_search_too_long_to_remember_goes_on_as_if_it_had_not_been_interrupted(short_memory, seed, stop_after):
+    one = {"cnn": approach(CONTINUOUS, published=PUBLISHED)}
+    whole = search(one, budget_s=1500.0, duration=pace(seed, 5.0), accuracy_of=failing_third)
+    killed = search(one, budget_s=1500.0, duration=pace(seed, 5.0), accuracy_of=failing_third, stop_after=stop_after)
+    resumed = search(one, budget_s=1500.0, duration=pace(seed, 5.0), accuracy_of=failing_third, earlier=killed.events)
+    assert len(whole.suggestions("cnn")) > 80
+    assert resumed.suggestions("cnn") == whole.suggestions("cnn")
+
+
+def test_no_suggestion_rests_on_more_results_than_the_memory_holds(short_memory, monkeypatch):
+    learned = []
+    ask = optuna.Study.ask
+
+    def counted(study, *given, **named):
+        learned.append([trial.value for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])])
+        return ask(study, *given, **named)
+
+    monkeypatch.setattr(optuna.Study, "ask", counted)
+    done = search({"cnn": approach(CONTINUOUS)}, budget_s=1500.0, duration=lambda _: 10.0)
+    reached = [accuracy(it) for it in done.suggestions("cnn")]
+    assert max(map(len, learned)) == 5 + 2 * 20 - 1
+    best = [value for value in reached[:100] if value in sorted(reached[:100])[-5:]]
+    assert learned[130] == best + reached[100:129]  # with one slot, a suggestion does not wait for the trial before it
 
 
 def failing_third(params):

@@ -1,0 +1,173 @@
+"""What a trial costs beside its training: whole studies of trials that do nothing, on more and more slots.
+
+    python benchmarks/scale.py                                   (about half an hour)
+    python benchmarks/scale.py --trials 1000 --slots 2           (one study, under a minute)
+
+Everything but the training is real: searcher, ledger, Ray Tune, worker processes, records, curves, report. Each study
+runs in a process of its own, so that its memory is its own. As trials do nothing, slots wait for the driver, and trials
+per second are what the driver can hand out; with many slots on few cores, their worker processes compete with it for
+the cores, so the driver's own CPU time per trial says more about a cluster. It is printed for each tenth of a study: a
+cost per trial that grew with their number would show there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import ray
+from no_op import NoOp
+from rich.console import Console
+
+from analysis.records import ENDINGS, TrialEvent
+from study.config import StudyConfig, parse_config
+from study.progress import Progress
+from study.runner import run
+from trainables.registry import APPROACHES
+
+TRIALS, SLOTS = (1000, 10_000), (2, 8, 32)
+APPROACHES_COMPARED = 3
+TENTHS = 10
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where the driver's process stood when a trial ended.
+
+    Attributes:
+        wall_s: by a clock that only goes forward.
+        cpu_s: CPU seconds of the driver's process so far, all threads.
+        memory: bytes of memory it holds.
+    """
+
+    wall_s: float
+    cpu_s: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one study cost.
+
+    Attributes:
+        per_second: trials per second, over the whole search.
+        cpu_ms: the driver's CPU milliseconds per trial, in each tenth of the search.
+        first_mb, last_mb: the driver's memory after the first tenth of the trials and after the last.
+        after_s: seconds from the last trial to the end: final runs and report.
+        peak_mb: the most memory the driver held, report included.
+    """
+
+    trials: int
+    slots: int
+    per_second: float
+    cpu_ms: tuple[float, ...]
+    first_mb: float
+    last_mb: float
+    after_s: float
+    peak_mb: float
+
+
+class Meter(Progress):
+    """A progress display that shows nothing, and notes the moment at which each trial of the search ended."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(file=io.StringIO()))
+        self.moments: list[Moment] = []
+
+    def __call__(self, event: TrialEvent) -> None:
+        super().__call__(event)
+        if event.phase == "search" and event.event in ENDINGS:
+            self.moments.append(moment())
+
+
+def main(trials: Sequence[int], slots: Sequence[int], out: Path | None) -> None:
+    APPROACHES[NoOp.name] = NoOp
+    print(f"{'trials':>6}  {'slots':>5}  {'trials/s':>8}  driver CPU ms per trial, by tenths  {'MB':>11}  after")
+    costs = []
+    for many in slots:
+        for number in trials:
+            costs.append(in_its_own_process(number, many))
+            print(row(costs[-1]), flush=True)
+    if out is not None:
+        out.write_text(json.dumps([asdict(cost) for cost in costs], indent=1))
+
+
+def in_its_own_process(trials: int, slots: int) -> Cost:
+    """Measure one study in a new process."""
+    with multiprocessing.get_context("forkserver").Pool(1) as pool:
+        return pool.apply(measure, (trials, slots))
+
+
+def measure(trials: int, slots: int) -> Cost:
+    """Run one study of so many trials on so many slots of this machine."""
+    APPROACHES[NoOp.name] = NoOp
+    with tempfile.TemporaryDirectory() as folder:
+        ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        meter = Meter()
+        run(study_of(trials), f"{folder}/study", address=None, progress=meter)
+        ended = time.monotonic()
+        ray.shutdown()
+    return cost(trials, slots, meter.moments, ended)
+
+
+def study_of(trials: int) -> StudyConfig:
+    """A study with so many trials in all, on scikit-learn's digits."""
+    space = "{guess: {uniform: [0, 0.99]}, lr: {loguniform: [1.0e-5, 1]}, weight_decay: {loguniform: [1.0e-6, 1]}, "
+    space += "batch_size: {categorical: [16, 32, 64]}}"
+    each = f"{{approach: no_op, image_size: [8, 8], max_trials: {trials // APPROACHES_COMPARED}, space: {space}}}"
+    approaches = "\n".join(f"  no_op_{number}: {each}" for number in range(APPROACHES_COMPARED))
+    return parse_config(
+        f"name: scale\ndata: {{source: digits, train_per_class: 2, valid_per_class: 2}}\napproaches:\n{approaches}\n"
+        "budget: {search_seconds: 1.0e+6, trial_seconds: 60}\nfinal: {seeds: 1}\nslot: {cpus: 1, gpus: 0}\n",
+        name="scale",
+    )
+
+
+def moment() -> Moment:
+    """Now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return Moment(time.monotonic(), time.process_time(), pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def cost(trials: int, slots: int, moments: list[Moment], ended: float) -> Cost:
+    """What the moments come to."""
+    marks = np.linspace(0, len(moments) - 1, TENTHS + 1).astype(int)
+    cpu_s = np.array([moments[mark].cpu_s for mark in marks])
+    wall_s = moments[-1].wall_s - moments[0].wall_s
+    return Cost(
+        trials=len(moments),
+        slots=slots,
+        per_second=(len(moments) - 1) / wall_s,
+        cpu_ms=tuple(float(ms) for ms in 1000 * np.diff(cpu_s) / np.diff(marks)),
+        first_mb=moments[marks[1]].memory / MB,
+        last_mb=moments[-1].memory / MB,
+        after_s=ended - moments[-1].wall_s,
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB,
+    )
+
+
+def row(cost: Cost) -> str:
+    tenths = " ".join(f"{ms:.0f}" for ms in cost.cpu_ms)
+    memory = f"{cost.first_mb:.0f} to {cost.last_mb:.0f}"
+    return f"{cost.trials:6}  {cost.slots:5}  {cost.per_second:8.1f}  {tenths:34}  {memory:>11}  {cost.after_s:.0f} s"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, nargs="+", default=TRIALS)
+    parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
+    parser.add_argument("--out", type=Path, help="write the figures here as JSON too")
+    given = parser.parse_args()
+    main(given.trials, given.slots, given.out)
