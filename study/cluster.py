@@ -22,6 +22,7 @@ Resources = Mapping[str, float]
 FIRST_NODE_WITHIN_S = 1200.0  # a GPU node of a cloud is up in 3-10 minutes, spot capacity permitting
 LOOK_EVERY_S = 2.0
 REACHED_WITHIN_S = 10.0
+SLOTS_KNOWN_FOR_S = 1.0
 
 
 class Terminated(KeyboardInterrupt):
@@ -90,6 +91,23 @@ def this_machine() -> list[Resources]:
     import torch
 
     return [{"CPU": float(len(os.sched_getaffinity(0))), "GPU": float(torch.cuda.device_count())}]
+
+
+class Slots:
+    """How many slots the connected cluster has at this moment; asked of it once a second at most.
+
+    Called before every trial: on a large cluster the answer is long, and a node takes seconds to join.
+    """
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._known, self._known_until = 0, 0.0
+
+    def __call__(self) -> int:
+        now = time.monotonic()
+        if now >= self._known_until:
+            self._known, self._known_until = slots_of(nodes(), self._slot), now + SLOTS_KNOWN_FOR_S
+        return self._known
 
 
 def slots_of(cluster: Iterable[Resources], slot: Slot) -> int:

@@ -29,7 +29,7 @@ from analysis.report import ReportPaths, write_report
 from analysis.storage import Storage
 from study import prepare
 from study.budget import Account, Ledger
-from study.cluster import connected, first_slot, nodes, slots_of
+from study.cluster import Slots, connected, first_slot, nodes
 from study.config import SlotConfig, StudyConfig, parse_config
 from study.dispatch import Dispatcher, Listener, Turns, run_trials
 from study.event_files import EventFiles
@@ -96,6 +96,7 @@ class _Session:
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
         self.slot = first_slot(config, progress.say)
+        self.slots = Slots(self.slot)
         self.sharing = Sharing(Storage(store.absolute), room(nodes()))
         self.events: list[TrialEvent] = []
 
@@ -130,7 +131,7 @@ class _Session:
 
         But for images that Ray's object store has no room for: they travel through the storage.
         """
-        self.progress.phase("prepare", self._slots())
+        self.progress.phase("prepare", self.slots())
         prepare.rehearse(self.config, self.dataset)
         self.info = prepare.data_info(self.config, self.dataset)
         self._refuse_other_data(self.info)
@@ -143,7 +144,7 @@ class _Session:
         return costs
 
     def _write_beginning(self, info: DataInfo, costs: list[FeatureCost]) -> None:
-        about = environment(seed=self.config.seed, slots=self._slots(), cluster=dict(ray.cluster_resources()))
+        about = environment(seed=self.config.seed, slots=self.slots(), cluster=dict(ray.cluster_resources()))
         self.store.write_record("data.json", info)
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
@@ -186,7 +187,7 @@ class _Session:
             self.config.approaches,
             ledger,
             self.config.seed,
-            self._slots(),
+            self.slots(),
             self.precharged,
         )
         turns.resume(self.events)
@@ -249,7 +250,7 @@ class _Session:
         in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
         dispatcher = Dispatcher(
             turns,
-            slots=self._slots,
+            slots=self.slots,
             listeners=listeners,
             earlier=self.events,
             settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
@@ -273,12 +274,9 @@ class _Session:
             self.lease.check()
         self.store.write_trial_event(event)
 
-    def _slots(self) -> int:
-        return slots_of(nodes(), self.slot)
-
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
-        slots = self._slots()
+        slots = self.slots()
         self.progress.phase(phase, slots)
         self.store.write_phase_event(PhaseEvent(phase=phase, event="started", slots=slots))
         yield

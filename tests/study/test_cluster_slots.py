@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import small_config
 
-from study.cluster import ClusterError, connected, slot_for, slots_of
+from study import cluster
+from study.cluster import ClusterError, Slots, connected, slot_for, slots_of
 from trainables.trainable import Slot
 
 
@@ -47,6 +48,21 @@ def test_a_slot_may_be_part_of_a_gpu():
 def test_a_slot_that_nobody_has_is_refused_with_what_there_is():
     with pytest.raises(ClusterError, match=r"slot: 1 CPUs and 1 GPUs for a trial, .* \(at most 4 CPUs and 0 GPUs\)"):
         slot_for(small_config(slot={"cpus": 1, "gpus": 1}), [{"CPU": 4.0}])
+
+
+def test_a_cluster_is_asked_for_its_nodes_once_a_second_at_most(monkeypatch):
+    now, asked = [100.0], []
+
+    def nodes():
+        asked.append(now[0])
+        return [{"CPU": 2.0 * len(asked)}]
+
+    monkeypatch.setattr(cluster, "nodes", nodes)
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    slots = Slots(Slot(1, 0))
+    assert [slots() for _ in range(1000)] == [2] * 1000
+    now[0] += 1
+    assert (slots(), asked) == (4, [100.0, 101.0])
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.invalid:6379", "127.0.0.1:99999"])
