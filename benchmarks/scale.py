@@ -1,20 +1,21 @@
 """What a trial costs beside its training: whole studies of trials that do nothing, on more and more slots.
 
     python benchmarks/scale.py                                   (about half an hour)
-    python benchmarks/scale.py --trials 1000 --slots 2           (one study, under a minute)
+    python benchmarks/scale.py --trials 1000 --slots 2           (one study, a minute)
+    python benchmarks/scale.py --trials 300 --slots 2 --reports 21
 
 Everything but the training is real: searcher, ledger, Ray Tune, worker processes, records, curves, report. Each study
 runs in a process of its own, so that its memory is its own. As trials do nothing, slots wait for the driver, and trials
 per second are what the driver can hand out; with many slots on few cores, their worker processes compete with it for
 the cores, so the driver's own CPU time per trial says more about a cluster. It is printed for each tenth of a study: a
-cost per trial that grew with their number would show there.
+cost per trial that grew with their number would show there. What a report costs (a validation or a heartbeat) is the
+difference that --reports makes, divided by the reports more: of every trial's reports, the last is its end.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
 import logging
 import multiprocessing
 import os
@@ -22,7 +23,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,7 @@ class Cost:
     """What one study cost.
 
     Attributes:
+        reports: of each trial, its end included.
         per_second: trials per second, over the whole search.
         cpu_ms: the driver's CPU milliseconds per trial, in each tenth of the search.
         first_mb, last_mb: the driver's memory after the first tenth of the trials and after the last.
@@ -71,6 +73,7 @@ class Cost:
 
     trials: int
     slots: int
+    reports: int
     per_second: float
     cpu_ms: tuple[float, ...]
     first_mb: float
@@ -92,45 +95,41 @@ class Meter(Progress):
             self.moments.append(moment())
 
 
-def main(trials: Sequence[int], slots: Sequence[int], out: Path | None) -> None:
-    APPROACHES[NoOp.name] = NoOp
+def main(trials: Sequence[int], slots: Sequence[int], reports: int) -> None:
     print(f"{'trials':>6}  {'slots':>5}  {'trials/s':>8}  driver CPU ms per trial, by tenths  {'MB':>11}  after")
-    costs = []
     for many in slots:
         for number in trials:
-            costs.append(in_its_own_process(number, many))
-            print(row(costs[-1]), flush=True)
-    if out is not None:
-        out.write_text(json.dumps([asdict(cost) for cost in costs], indent=1))
+            print(row(in_its_own_process(number, many, reports)), flush=True)
 
 
-def in_its_own_process(trials: int, slots: int) -> Cost:
+def in_its_own_process(trials: int, slots: int, reports: int) -> Cost:
     """Measure one study in a new process."""
     with multiprocessing.get_context("forkserver").Pool(1) as pool:
-        return pool.apply(measure, (trials, slots))
+        return pool.apply(measure, (trials, slots, reports))
 
 
-def measure(trials: int, slots: int) -> Cost:
-    """Run one study of so many trials on so many slots of this machine."""
+def measure(trials: int, slots: int, reports: int = 1) -> Cost:
+    """Run one study of so many trials, each with so many reports, on so many slots of this machine."""
     APPROACHES[NoOp.name] = NoOp
     with tempfile.TemporaryDirectory() as folder:
         ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         meter = Meter()
-        run(study_of(trials), f"{folder}/study", address=None, progress=meter)
+        run(study_of(trials, reports), f"{folder}/study", address=None, progress=meter)
         ended = time.monotonic()
         ray.shutdown()
-    return cost(trials, slots, meter.moments, ended)
+    return cost(slots, reports, meter.moments, ended)
 
 
-def study_of(trials: int) -> StudyConfig:
-    """A study with so many trials in all, on scikit-learn's digits."""
+def study_of(trials: int, reports: int) -> StudyConfig:
+    """A study with so many trials in all, on scikit-learn's digits; they report after every step."""
     space = "{guess: {uniform: [0, 0.99]}, lr: {loguniform: [1.0e-5, 1]}, weight_decay: {loguniform: [1.0e-6, 1]}, "
-    space += "batch_size: {categorical: [16, 32, 64]}}"
+    space += f"batch_size: {{categorical: [16, 32, 64]}}, steps: {reports}}}"
     each = f"{{approach: no_op, image_size: [8, 8], max_trials: {trials // APPROACHES_COMPARED}, space: {space}}}"
     approaches = "\n".join(f"  no_op_{number}: {each}" for number in range(APPROACHES_COMPARED))
     return parse_config(
         f"name: scale\ndata: {{source: digits, train_per_class: 2, valid_per_class: 2}}\napproaches:\n{approaches}\n"
-        "budget: {search_seconds: 1.0e+6, trial_seconds: 60}\nfinal: {seeds: 1}\nslot: {cpus: 1, gpus: 0}\n",
+        "budget: {search_seconds: 1.0e+6, trial_seconds: 60}\nfinal: {seeds: 1}\nslot: {cpus: 1, gpus: 0}\n"
+        "pace: {heartbeat_seconds: 1.0e-6, checkpoint_seconds: 1000}\n",
         name="scale",
     )
 
@@ -141,7 +140,7 @@ def moment() -> Moment:
     return Moment(time.monotonic(), time.process_time(), pages * os.sysconf("SC_PAGE_SIZE"))
 
 
-def cost(trials: int, slots: int, moments: list[Moment], ended: float) -> Cost:
+def cost(slots: int, reports: int, moments: list[Moment], ended: float) -> Cost:
     """What the moments come to."""
     marks = np.linspace(0, len(moments) - 1, TENTHS + 1).astype(int)
     cpu_s = np.array([moments[mark].cpu_s for mark in marks])
@@ -149,6 +148,7 @@ def cost(trials: int, slots: int, moments: list[Moment], ended: float) -> Cost:
     return Cost(
         trials=len(moments),
         slots=slots,
+        reports=reports,
         per_second=(len(moments) - 1) / wall_s,
         cpu_ms=tuple(float(ms) for ms in 1000 * np.diff(cpu_s) / np.diff(marks)),
         first_mb=moments[marks[1]].memory / MB,
@@ -168,6 +168,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, nargs="+", default=TRIALS)
     parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON too")
+    parser.add_argument("--reports", type=int, default=1, help="of each trial, its end included")
     given = parser.parse_args()
-    main(given.trials, given.slots, given.out)
+    main(given.trials, given.slots, given.reports)
