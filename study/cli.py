@@ -141,7 +141,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from study.screens import show_status
 
     records = read_study(directory)
-    show_status(records, accounts(records, trial_table(records.events)), console)
+    trials = trial_table(records.events)
+    show_status(records, trials, accounts(records, trials), console)
 
 
 @app.command()
