@@ -8,6 +8,7 @@ Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down t
     table.py           a table of predictions made elsewhere: read, check
     outcomes.py        test predictions as seeds x images
   the statistics, on plain arrays
+    wilson.py          the interval of a proportion
     crossed.py         the variance of a mean when seeds and images are both random
     paired.py          accuracies, other means, and their paired differences
     omnibus.py         are the approaches different at all?

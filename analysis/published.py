@@ -19,7 +19,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import stats
 
-from analysis.margins import Counts, Paired, Unpaired, paired, unpaired, wilson
+from analysis.margins import Counts, Paired, Unpaired, paired, unpaired
+from analysis.wilson import wilson
 
 Split = Literal["train", "valid", "test"]
 PairVerdict = Literal["different_splits", "not_significant", "depends", "significant"]
@@ -169,7 +170,7 @@ def _accuracy(row: PublishedRow, alpha: float) -> Accuracy:
         counts = compatible_counts(row.accuracy, row.images)
     except ValueError as error:
         raise ValueError(f"{row.name}: {error}") from error
-    return Accuracy(row, counts, *wilson(counts.nearest, row.images, alpha=alpha))
+    return Accuracy(row, counts, *wilson(counts.share, row.images, float(stats.norm.isf(alpha / 2))))
 
 
 def _splits_differ(a: Accuracy, b: Accuracy) -> bool:
