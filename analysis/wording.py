@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from analysis.best_of_budget import Choice, Overtaking
+from analysis.best_of_budget import Overtaking
 from analysis.comparison import Comparison, PairSummary, TestScores
 from analysis.crossed import ROUNDING
+from analysis.delivery import Choice
 from analysis.losses import hard_decision_sentence, no_probabilities_sentence
 from analysis.summary import ApproachSummary, StudySummary
 

@@ -192,11 +192,11 @@ def test_a_trial_that_was_lost_and_then_finished_is_finished_and_says_what_was_l
         event(0, "started", allowance_s=20.0, params={"lr": 0.1}),
         event(1, "validated", charged_s=5.0, best_accuracy=0.7, best_at_s=4.0),
         event(2, "lost", charged_s=5.0, lost_s=3.0, best_accuracy=0.7, best_at_s=4.0, reason="worker died"),
-        event(3, "started", charged_s=5.0, lost_s=3.0, allowance_s=15.0),
+        event(3, "heartbeat", charged_s=8.0, lost_s=3.0, best_accuracy=0.7, best_at_s=4.0, allowance_s=20.0),
         event(4, "finished", charged_s=12.0, lost_s=3.0, best_accuracy=0.8, best_at_s=11.0),
     ).iloc[0]
     assert (row.status, row.charged_s, row.lost_s, row.best_accuracy) == ("finished", 12.0, 3.0, 0.8)
-    assert (row.allowance_s, row.refunded_s, row.params) == (20.0, 8.0, {"lr": 0.1})  # as reserved at its first start
+    assert (row.allowance_s, row.refunded_s, row.params) == (20.0, 8.0, {"lr": 0.1})
     assert (row.reason, row.started, row.ended) == ("worker died", 0.0, 4.0)
 
 
