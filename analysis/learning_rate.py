@@ -51,7 +51,8 @@ def learning_rate_thirds(
     if not len(known) or known.min() == known.max():
         return ()
     edges = np.geomspace(known.min(), known.max(), 4)
-    at, lost = (np.digitize(of, edges[1:3]) for of in (rates, lost_rates))  # 0, 1, 2; 3 where there is no rate
+    # 0, 1, 2; a trial without a rate would be in the highest third, and is moved to 3, which is none.
+    at, lost = (np.digitize(of, edges[1:3]) + np.isnan(of) for of in (rates, lost_rates))
     names: tuple[Third, ...] = ("low", "middle", "high")
     return tuple(
         _third(name, edges[i : i + 2], accuracy[at == i], int(np.sum(lost == i))) for i, name in enumerate(names)
