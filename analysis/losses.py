@@ -208,6 +208,13 @@ def hard_decision_losses(accuracy: Estimate, classes: int) -> tuple[HardDecision
     )
 
 
+def one_hot_losses(accuracy: float, classes: int) -> tuple[float, float]:
+    """What decisions of that accuracy cost by the two conventions, in the order of `hard_decision_losses`."""
+    exactly = Estimate(accuracy, accuracy, accuracy, 0.0, 1.0, (accuracy,), None)
+    as_logits, clipped = hard_decision_losses(exactly, classes)
+    return as_logits.loss.estimate, clipped.loss.estimate
+
+
 def class_frequency_yardstick(labels: ArrayLike) -> Yardstick:
     """What always answering with the class frequencies f of these labels costs: -sum f ln f nats, and 1 - sum f^2."""
     _, counts = np.unique(np.asarray(labels), return_counts=True)
@@ -217,7 +224,7 @@ def class_frequency_yardstick(labels: ArrayLike) -> Yardstick:
 
 def hard_decision_sentence(name: str, accuracy: float, classes: int) -> str:
     """Why a one-hot loss looks bad, and what it is made of."""
-    as_logits, clipped = _losses_at(accuracy, classes)
+    as_logits, clipped = one_hot_losses(accuracy, classes)
     return (
         f"A hard decision claims certainty, so every error of {name} costs the maximum, however close the call, and the"
         f" loss depends on its accuracy and on the convention alone: at accuracy {accuracy:.3f} with {classes} classes"
@@ -232,27 +239,6 @@ def no_probabilities_sentence(name: str) -> str:
     return (
         f"{name} gives no probabilities, so it has no log-loss, no Brier score and no calibration; its decisions are"
         " scored by named conventions instead."
-    )
-
-
-def published_loss_sentence(loss: float, accuracy: float, classes: int) -> str:
-    """Which convention a published one-hot loss can come from, loss and accuracy being rounded to three decimals."""
-    as_logits, clipped = _losses_at(accuracy, classes)
-    half = 5.01e-4  # half a unit of the last decimal, and what a float may add to it
-    said = f"A loss of {loss:.3f} at accuracy {accuracy:.3f} with {classes} classes"
-    if abs(loss - as_logits) <= 2 * half:
-        return f"{said} is that of one-hot vectors read as logits."
-    if abs(loss - clipped) <= half * (1 - log(SMALLEST_PROBABILITY)):
-        return f"{said} is that of one-hot vectors clipped at {CLIP}."
-    neither = (
-        f"{said} is neither that of one-hot vectors read as logits ({as_logits:.3f}) nor that of vectors clipped at"
-        f" {CLIP} ({clipped:.3f})."
-    )
-    if abs(loss - (every_error := log(e + classes - 1))) > 0.01:
-        return neither
-    return (
-        f"{neither} It is within {abs(loss - every_error):.3f} of ln(e + {classes - 1}) = {every_error:.4f}, which"
-        " one-hot vectors read as logits cost when every prediction is wrong: misaligned labels, perhaps."
     )
 
 
@@ -291,9 +277,3 @@ def _hard(
         per_seed=tuple(wrong - slope * seed for seed in accuracy.per_seed),
     )
     return HardDecisionLoss(convention, right, wrong, loss)
-
-
-def _losses_at(accuracy: float, classes: int) -> tuple[float, float]:
-    exactly = Estimate(accuracy, accuracy, accuracy, 0.0, 1.0, (accuracy,), None)
-    as_logits, clipped = hard_decision_losses(exactly, classes)
-    return as_logits.loss.estimate, clipped.loss.estimate

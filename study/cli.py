@@ -196,7 +196,8 @@ def published(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="CSV or YAML with `name`, `accuracy` and, if need be, `images` and `split` of each row.",
+            help="CSV or YAML with `name`, `accuracy` and, if need be, `images`, `split`, `one_hot_loss` and `classes` "
+            "of each row.",
         ),
     ] = None,
     split: Annotated[

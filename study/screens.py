@@ -139,13 +139,16 @@ def show_outcome(directory: str, console: Console) -> None:
 
 
 def show_published(table: PublishedTable, console: Console) -> None:
-    """What accuracies alone can tell: each with its interval, then every pair, then what all of it rests on."""
-    from analysis.published_wording import caveats, split_caveats
+    """What accuracies alone can tell: each with its interval and its loss, every pair, what it rests on."""
+    from analysis.published_wording import caveats, one_hot_loss_sentence, split_caveats
 
     console.print(_accuracies(table))
     for note in split_caveats(table):
         console.print()
         console.print(Text(note, style="yellow"))
+    for loss in filter(None, map(one_hot_loss_sentence, table.accuracies)):
+        console.print()
+        console.print(Text(loss))
     for pair in table.pairs:
         console.print()
         console.print(Text(_heading(pair), style="bold"))

@@ -200,26 +200,6 @@ def test_the_sentence_explains_the_loss_of_the_seed_study():
     assert all(figure in said for figure in ("2.003", "2.063", "1.875", "clipped at 1e-7"))
 
 
-def test_the_published_loss_is_that_of_wrong_predictions_throughout():
-    said = losses.published_loss_sentence(2.872, 0.872, 16)
-    assert "neither" in said
-    assert "within 0.003 of ln(e + 15) = 2.8746" in said
-    assert "every prediction is wrong" in said
-
-
-@pytest.mark.parametrize(
-    ("loss", "message"),
-    [
-        (2.003, "is that of one-hot vectors read as logits."),
-        (2.063, "is that of one-hot vectors clipped at 1e-7."),
-        (5.0, "is neither that of one-hot vectors read as logits (2.003) nor that of vectors clipped at 1e-7 (2.063)."),
-    ],
-)
-def test_a_published_loss_is_matched_with_its_convention(loss, message):
-    said = losses.published_loss_sentence(loss, 0.872, 16)
-    assert said == f"A loss of {loss:.3f} at accuracy 0.872 with 16 classes {message}"
-
-
 def test_without_probabilities_the_consequence_is_said():
     said = losses.no_probabilities_sentence("the SVM")
     assert "the SVM gives no probabilities" in said
