@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.paired import Difference, Estimate, mean, mean_difference
+from analysis.paired import Difference, Estimate, mean
 
 SMALLEST_PROBABILITY = 1e-7  # float32 softmax rounds to zero below it; the log-loss must stay finite
 CLIP = np.format_float_scientific(SMALLEST_PROBABILITY, trim="-", exp_digits=1)  # as text: 1e-7
@@ -74,7 +74,7 @@ class ProbabilityLosses:
 
 @dataclass(frozen=True)
 class LossDifferences:
-    """Loss of `a` minus loss of `b`, tested as accuracies are: a negative difference speaks for `a`."""
+    """Loss of one approach minus that of another, tested as accuracies are: negative where the first does better."""
 
     log_loss: Difference
     brier: Difference
@@ -140,6 +140,11 @@ def log_losses(scores: ProbabilityScores) -> NDArray[np.float64]:
     return -np.log(np.clip(scores.p_true.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
 
 
+def unit_losses(scores: ProbabilityScores) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log-losses and Brier scores of every image, (S, N) each, or (R, N) where the replicates are the units."""
+    return scores.by_unit(log_losses(scores)), scores.by_unit(scores.brier.astype(np.float64))
+
+
 def losses(scores: ProbabilityScores, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> ProbabilityLosses:
     """Estimate the log-loss and the Brier score of one approach, with intervals over seeds and images.
 
@@ -154,38 +159,8 @@ def losses(scores: ProbabilityScores, *, groups: ArrayLike | None = None, alpha:
     Raises:
         ValueError: fewer than two images, or fewer than two groups.
     """
-    log_loss, brier = (
-        _not_negative(mean(scores.by_unit(values), groups=groups, alpha=alpha))
-        for values in (log_losses(scores), scores.brier.astype(np.float64))
-    )
+    log_loss, brier = (_not_negative(mean(values, groups=groups, alpha=alpha)) for values in unit_losses(scores))
     return ProbabilityLosses(log_loss, brier, clipped=float((scores.p_true < SMALLEST_PROBABILITY).mean()))
-
-
-def loss_differences(
-    a: str,
-    b: str,
-    scores_a: ProbabilityScores,
-    scores_b: ProbabilityScores,
-    *,
-    groups: ArrayLike | None = None,
-    alpha: float = 0.05,
-    matched: bool = False,
-) -> LossDifferences:
-    """Compare the losses of two approaches on the same images; arguments and rules as in `paired.mean_difference`.
-
-    Raises:
-        ValueError: different images, fewer than two images, fewer than two groups, or different numbers of matched
-            seeds.
-    """
-    values = (
-        (log_losses(scores_a), log_losses(scores_b)),
-        (scores_a.brier.astype(np.float64), scores_b.brier.astype(np.float64)),
-    )
-    log_loss, brier = (
-        mean_difference(a, b, scores_a.by_unit(A), scores_b.by_unit(B), groups=groups, alpha=alpha, matched=matched)
-        for A, B in values
-    )
-    return LossDifferences(log_loss, brier)
 
 
 def hard_decision_losses(accuracy: Estimate, classes: int) -> tuple[HardDecisionLoss, HardDecisionLoss]:
