@@ -8,6 +8,7 @@ Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down t
     table.py           a table of predictions made elsewhere: read, check
     outcomes.py        test predictions as seeds x images
   the statistics, on plain arrays
+    wilson.py          the interval of a proportion
     crossed.py         the variance of a mean when seeds and images are both random
     paired.py          accuracies, other means, and their paired differences
     omnibus.py         are the approaches different at all?
@@ -22,7 +23,9 @@ Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down t
   the search
     ledger.py          what each approach spent, and what it had found by then
     best_of_budget.py  what is to be expected of a budget, and who overtakes whom
+    delivery.py        from which budget on a test accuracy is to be had
     attribution.py     how much is the learning rate, how much the approach
+    learning_rate.py   in which part of its learning rates an approach did best
   the report
     comparison.py      all of it for test predictions, in frozen dataclasses
     summary.py         all of it for a study

@@ -48,11 +48,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from sklearn.ensemble import RandomForestRegressor
 
+from analysis.learning_rate import LEARNING_RATE, LearningRateThird, learning_rate_thirds
 from analysis.records import ENDINGS, HyperparameterValue
 
 Array = NDArray[np.float64]
-Third = Literal["low", "middle", "high"]
-LEARNING_RATE = "lr"
 FEWEST = 10  # validated trials below which no forest is fitted
 TREES, DEPTH = 32, 5  # at most 32 leaves a tree; unlimited ones fit noise, and took 40 times as long for 1,000 trials
 NOTHING = "the hyperparameters do not predict the accuracy of trials left out of the forest's trees"
@@ -74,24 +73,6 @@ class HyperparameterShare:
     values: int
     importance: float
     share: float
-
-
-@dataclass(frozen=True)
-class LearningRateThird:
-    """The trials in one third of the learning rates that an approach tried, in equal steps of log(lr).
-
-    Attributes:
-        low, high: bounds of the third. best, median: validation accuracy of its trials; None without one.
-        trials: validated ones. unvalidated: those that reached no accuracy.
-    """
-
-    name: Third
-    low: float
-    high: float
-    trials: int
-    unvalidated: int
-    best: float | None
-    median: float | None
 
 
 @dataclass(frozen=True)
@@ -249,7 +230,7 @@ def _within(tried: _Tried, share: float, seed: int) -> WithinApproach:
         predicted=predicted,
         hyperparameters=tuple(sorted(shares, key=lambda one: (-one.importance, one.name))),
         interactions=share * predicted * max(0.0, 1 - sum(effects.values())),
-        thirds=_thirds(tried),
+        thirds=learning_rate_thirds(tried.params, y, tried.wasted),
         note=note or (None if predicted > 0 else NOTHING),
     )
 
@@ -325,30 +306,6 @@ def _quiet_optuna() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(level)
-
-
-def _thirds(tried: _Tried) -> tuple[LearningRateThird, ...]:
-    rates, wasted = (np.array([_rate(given) for given in of]) for of in (tried.params, tried.wasted))
-    known = np.concatenate([rates, wasted])
-    known = known[np.isfinite(known)]
-    if not len(known) or known.min() == known.max():
-        return ()
-    edges = np.geomspace(known.min(), known.max(), 4)
-    at, lost = (np.digitize(of, edges[1:3]) for of in (rates, wasted))  # 0, 1, 2; 3 where there is no rate
-    names: tuple[Third, ...] = ("low", "middle", "high")
-    return tuple(
-        _third(name, edges[i : i + 2], tried.accuracy[at == i], int(np.sum(lost == i))) for i, name in enumerate(names)
-    )
-
-
-def _third(name: Third, edges: Array, accuracy: Array, unvalidated: int) -> LearningRateThird:
-    best, median = (float(accuracy.max()), float(np.median(accuracy))) if len(accuracy) else (None, None)
-    return LearningRateThird(name, float(edges[0]), float(edges[1]), len(accuracy), unvalidated, best, median)
-
-
-def _rate(params: Mapping[str, HyperparameterValue]) -> float:
-    value = params.get(LEARNING_RATE)
-    return float(value) if isinstance(value, int | float) and value > 0 else np.nan
 
 
 def _parts(omega2: float, within: Sequence[WithinApproach]) -> tuple[Part, ...]:

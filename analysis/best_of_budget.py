@@ -34,13 +34,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, permutations
-from math import factorial, inf, isfinite, sqrt
+from math import factorial, inf, isfinite
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from analysis.records import ENDINGS
 
@@ -148,50 +147,6 @@ class BestOfBudget:
     overtakings: tuple[Overtaking, ...]
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """From which budget on an approach could deliver its test accuracy; before that it has none.
-
-    Attributes:
-        from_s: charged seconds until its search had found the incumbent, and one final run was paid: the mean over the
-            final runs, or over the replicates of the search.
-        low_s, high_s: t interval of that mean; None with a single one.
-        accuracy, accuracy_low, accuracy_high: on the test split, with its interval over seeds and images.
-        note: what the interval of `from_s` leaves out, or None.
-    """
-
-    approach: str
-    from_s: float
-    low_s: float | None
-    high_s: float | None
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    note: str | None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which of two approaches to run, given a budget for one search and one final run.
-
-    Attributes:
-        better: the one with the higher mean test accuracy (whether significantly, paired.difference says); None where
-            they are equal.
-        from_s, low_s, high_s: from which budget on it can be delivered, with the interval of its `Delivery`.
-        until_then, since_s: the other one, and from which budget it can be delivered, where that is smaller: between
-            the two it is all there is. None where the better one is there first.
-    """
-
-    a: str
-    b: str
-    better: str | None
-    from_s: float | None
-    low_s: float | None
-    high_s: float | None
-    until_then: str | None
-    since_s: float | None
-
-
 def trial_sets(trials: pd.DataFrame, approach: str, *, start_s: float = 0.0) -> tuple[TrialSet, ...]:
     """One set per replicate from records.trial_table: the approach's search trials that have ended.
 
@@ -236,53 +191,6 @@ def best_of_budget(
         tuple(_curve(name, sets[name], found, grid, alpha) for name, found in drawn.items()),
         tuple(_overtaking(a, b, drawn[a], drawn[b], grid, alpha, children[-1]) for a, b in combinations(drawn, 2)),
     )
-
-
-def final_costs(trials: pd.DataFrame, approach: str) -> dict[int, tuple[float, ...]]:
-    """Charged seconds of the approach's evaluated final runs by replicate, from records.trial_table."""
-    runs = trials[(trials.phase == "final") & (trials.approach == approach) & trials.test_accuracy.notna()]
-    return {int(replicate): _floats(of.charged_s.astype(float)) for replicate, of in runs.groupby("replicate")}
-
-
-def delivery(
-    approach: str,
-    found_s: Mapping[int, float],
-    paid_s: Mapping[int, Sequence[float]],
-    accuracy: float,
-    interval: tuple[float, float],
-    *,
-    alpha: float = 0.05,
-) -> Delivery:
-    """Say from which budget on the approach's test accuracy was to be had.
-
-    With one search, the moment it found its incumbent is taken as it happened, and the interval is over final runs;
-    with several, it is over the searches.
-
-    Args:
-        found_s: by replicate, charged seconds when the search found the incumbent (ledger.Incumbent.at_s).
-        paid_s: by replicate, charged seconds of each final run (see `final_costs`).
-        accuracy, interval: of the final runs on the test split, in [0, 1], over seeds and images.
-        alpha: 1 minus the level of the t interval of the charged seconds.
-
-    Raises:
-        ValueError: no replicate has both an incumbent and a final run.
-    """
-    both = [r for r in found_s if paid_s.get(r)]
-    if not both:
-        raise ValueError(f"{approach}: no search with both an incumbent and a final run; nothing was delivered")
-    runs = [found_s[r] + np.asarray(paid_s[r], dtype=np.float64) for r in both]
-    values = runs[0] if len(runs) == 1 else np.array([of.mean() for of in runs])
-    note = "one search: how early another would find its incumbent is left out" if len(runs) == 1 else None
-    mean, S = float(values.mean()), len(values)
-    if S == 1:
-        return Delivery(approach, mean, None, None, accuracy, *interval, f"one final run, so no interval; {note}")
-    half = float(stats.t.isf(alpha / 2, S - 1)) * float(values.std(ddof=1)) / sqrt(S)
-    return Delivery(approach, mean, max(0.0, mean - half), mean + half, accuracy, *interval, note)
-
-
-def choices(deliveries: Sequence[Delivery]) -> tuple[Choice, ...]:
-    """For each pair, from which budget on the more accurate one can be delivered."""
-    return tuple(_choice(a, b) for a, b in combinations(deliveries, 2))
 
 
 @dataclass(frozen=True)
@@ -400,16 +308,6 @@ def _leads_from(ahead: NDArray[np.int8], grid: Array) -> Array:
     after = np.where((ahead < 0).any(axis=1), T - np.argmax(ahead[:, ::-1] < 0, axis=1), 0)  # (D,)
     leads = (ahead > 0) & (np.arange(T) >= after[:, None])
     return np.where(leads.any(axis=1), grid[np.argmax(leads, axis=1)], inf)
-
-
-def _choice(a: Delivery, b: Delivery) -> Choice:
-    if a.accuracy == b.accuracy:
-        return Choice(a.approach, b.approach, None, None, None, None, None, None)
-    better, other = (a, b) if a.accuracy > b.accuracy else (b, a)
-    later = better.from_s > other.from_s
-    until_then, since_s = (other.approach, other.from_s) if later else (None, None)
-    times = (better.from_s, better.low_s, better.high_s)
-    return Choice(a.approach, b.approach, better.approach, *times, until_then, since_s)
 
 
 def _floats(values: ArrayLike) -> tuple[float, ...]:

@@ -43,7 +43,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analysis.losses import ProbabilityScores
-from analysis.paired import Estimate, mean, wilson
+from analysis.paired import Estimate, mean
+from analysis.wilson import wilson
 
 BINS = 15
 CLEARLY_OFF = 3.0  # standard deviations of the noise in one bin
@@ -152,7 +153,7 @@ def _error(scores: ProbabilityScores, bin_of: Bins, groups: Bins | None, alpha: 
     averaging = _averaging(z)
     squared_se = max(found.se**2, averaging * _run_mean(variance))
     folded = (2 / pi) * averaging * _run_mean(variance * unclear)
-    t = float(stats.t.isf(alpha / 2, found.df))
+    t = _quantile(found.df, alpha)
     low = found.estimate - bias - t * sqrt(squared_se - folded)
     high = found.estimate + t * sqrt(squared_se)
     return CalibrationError(
@@ -222,9 +223,13 @@ def _share_interval(
     of_images = None if groups is None else groups[images]
     units = len(images if of_images is None else np.unique(of_images))
     if units < 2 or share in (0.0, 1.0):
-        return wilson(share, units, max(1, units - 1), alpha)
+        return wilson(share, units, _quantile(max(1, units - 1), alpha))
     inside = inside[:, images]
     residual = (scores.hit[:, images] - share) * inside / inside.mean()
     found = mean(scores.by_unit(residual), groups=of_images, alpha=alpha)
     n = min(share * (1 - share) / found.se**2, float(inside.sum())) if found.se else units
-    return wilson(share, n, found.df, alpha)
+    return wilson(share, n, _quantile(found.df, alpha))
+
+
+def _quantile(df: float, alpha: float) -> float:
+    return float(stats.t.isf(alpha / 2, df))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -25,13 +26,13 @@ from analysis.losses import (
     Yardstick,
     class_frequency_yardstick,
     hard_decision_losses,
-    loss_differences,
     losses,
+    unit_losses,
 )
 from analysis.mcnemar import McNemar, PairedProportions, mcnemar, newcombe_of_runs
 from analysis.omnibus import Omnibus, omnibus
 from analysis.outcomes import Outcomes, Runs, confusion
-from analysis.paired import Difference, Estimate, accuracy, difference
+from analysis.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.per_class import ClassDifference
 from analysis.power import Needed, PowerCurve, detectable, needed, power_curves
 from analysis.superiority import Superiority, superiority
@@ -249,6 +250,9 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
     a, b, alpha, margin, matched = pair.a, pair.b, design.alpha, design.margin, design.matched
     means = [X[name].mean(axis=1) for name in (a, b)]
     effects = dict.fromkeys((margin, abs(pair.difference)))
+    compared = partial(mean_difference, a, b, groups=seen.groups, alpha=alpha, matched=matched)
+    balanced_a, balanced_b = (per_class.balanced(X[name], seen.labels) for name in (a, b))
+    of_a, of_b = seen.runs[a].scores, seen.runs[b].scores
     return PairSummary(
         difference=pair,
         p_holm=p_holm,
@@ -257,21 +261,12 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
         detectable=detectable(pair.se, pair.df, alpha=alpha) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         power=power_curves(pair, alpha=alpha) if pair.se else (),
-        balanced=per_class.balanced_difference(
-            a, b, X[a], X[b], seen.labels, groups=seen.groups, alpha=alpha, matched=matched
-        ),
-        losses=_loss_differences(seen, a, b, design),
+        balanced=compared(balanced_a, balanced_b),
+        losses=LossDifferences(*map(compared, unit_losses(of_a), unit_losses(of_b))) if of_a and of_b else None,
         posterior=posterior(pair, margin),
         superiority=superiority(*means, rng=np.random.default_rng(SEED), alpha=alpha, matched=matched),
         seeds=_seed_pairs(seen.runs[a], seen.runs[b], alpha),
     )
-
-
-def _loss_differences(seen: Outcomes, a: str, b: str, design: Design) -> LossDifferences | None:
-    of_a, of_b = seen.runs[a].scores, seen.runs[b].scores
-    if of_a is None or of_b is None:
-        return None
-    return loss_differences(a, b, of_a, of_b, groups=seen.groups, alpha=design.alpha, matched=design.matched)
 
 
 def _seed_pairs(a: Runs, b: Runs, alpha: float) -> tuple[SeedPair, ...]:

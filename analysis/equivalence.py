@@ -23,6 +23,7 @@ from math import sqrt
 from scipy import optimize, special
 
 from analysis.paired import Alone, Difference
+from analysis.wilson import wilson
 
 FARTHEST = 1000.0  # the quantiles tried; Wilson bounds stay in [0, 1], so a wide margin may be beyond all of them
 
@@ -62,9 +63,8 @@ def _beside(one: Alone, t: float, units: int) -> float:
     """Distance from an accuracy to its Wilson bound with quantile |t|: above it for t > 0, below it for t < 0."""
     p = one.estimate
     n = p * (1 - p) / one.se**2 if one.se else units
-    middle = (p + t**2 / (2 * n)) / (1 + t**2 / n)
-    half = abs(t) * sqrt(p * (1 - p) / n + t**2 / (4 * n**2)) / (1 + t**2 / n)
-    return max(0.0, middle + half - p if t > 0 else p - middle + half)
+    low, high = wilson(p, n, abs(t))
+    return high - p if t > 0 else p - low
 
 
 def _correlation(se_a: float, se_b: float, se: float) -> float:

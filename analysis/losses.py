@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.paired import Difference, Estimate, mean, mean_difference
+from analysis.paired import Difference, Estimate, mean
 
 SMALLEST_PROBABILITY = 1e-7  # float32 softmax rounds to zero below it; the log-loss must stay finite
 CLIP = np.format_float_scientific(SMALLEST_PROBABILITY, trim="-", exp_digits=1)  # as text: 1e-7
@@ -74,7 +74,7 @@ class ProbabilityLosses:
 
 @dataclass(frozen=True)
 class LossDifferences:
-    """Loss of `a` minus loss of `b`, tested as accuracies are: a negative difference speaks for `a`."""
+    """Loss of one approach minus that of another, tested as accuracies are: negative where the first does better."""
 
     log_loss: Difference
     brier: Difference
@@ -140,6 +140,11 @@ def log_losses(scores: ProbabilityScores) -> NDArray[np.float64]:
     return -np.log(np.clip(scores.p_true.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
 
 
+def unit_losses(scores: ProbabilityScores) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log-losses and Brier scores of every image, (S, N) each, or (R, N) where the replicates are the units."""
+    return scores.by_unit(log_losses(scores)), scores.by_unit(scores.brier.astype(np.float64))
+
+
 def losses(scores: ProbabilityScores, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> ProbabilityLosses:
     """Estimate the log-loss and the Brier score of one approach, with intervals over seeds and images.
 
@@ -154,38 +159,8 @@ def losses(scores: ProbabilityScores, *, groups: ArrayLike | None = None, alpha:
     Raises:
         ValueError: fewer than two images, or fewer than two groups.
     """
-    log_loss, brier = (
-        _not_negative(mean(scores.by_unit(values), groups=groups, alpha=alpha))
-        for values in (log_losses(scores), scores.brier.astype(np.float64))
-    )
+    log_loss, brier = (_not_negative(mean(values, groups=groups, alpha=alpha)) for values in unit_losses(scores))
     return ProbabilityLosses(log_loss, brier, clipped=float((scores.p_true < SMALLEST_PROBABILITY).mean()))
-
-
-def loss_differences(
-    a: str,
-    b: str,
-    scores_a: ProbabilityScores,
-    scores_b: ProbabilityScores,
-    *,
-    groups: ArrayLike | None = None,
-    alpha: float = 0.05,
-    matched: bool = False,
-) -> LossDifferences:
-    """Compare the losses of two approaches on the same images; arguments and rules as in `paired.mean_difference`.
-
-    Raises:
-        ValueError: different images, fewer than two images, fewer than two groups, or different numbers of matched
-            seeds.
-    """
-    values = (
-        (log_losses(scores_a), log_losses(scores_b)),
-        (scores_a.brier.astype(np.float64), scores_b.brier.astype(np.float64)),
-    )
-    log_loss, brier = (
-        mean_difference(a, b, scores_a.by_unit(A), scores_b.by_unit(B), groups=groups, alpha=alpha, matched=matched)
-        for A, B in values
-    )
-    return LossDifferences(log_loss, brier)
 
 
 def hard_decision_losses(accuracy: Estimate, classes: int) -> tuple[HardDecisionLoss, HardDecisionLoss]:
@@ -208,6 +183,13 @@ def hard_decision_losses(accuracy: Estimate, classes: int) -> tuple[HardDecision
     )
 
 
+def one_hot_losses(accuracy: float, classes: int) -> tuple[float, float]:
+    """What decisions of that accuracy cost by the two conventions, in the order of `hard_decision_losses`."""
+    exactly = Estimate(accuracy, accuracy, accuracy, 0.0, 1.0, (accuracy,), None)
+    as_logits, clipped = hard_decision_losses(exactly, classes)
+    return as_logits.loss.estimate, clipped.loss.estimate
+
+
 def class_frequency_yardstick(labels: ArrayLike) -> Yardstick:
     """What always answering with the class frequencies f of these labels costs: -sum f ln f nats, and 1 - sum f^2."""
     _, counts = np.unique(np.asarray(labels), return_counts=True)
@@ -217,7 +199,7 @@ def class_frequency_yardstick(labels: ArrayLike) -> Yardstick:
 
 def hard_decision_sentence(name: str, accuracy: float, classes: int) -> str:
     """Why a one-hot loss looks bad, and what it is made of."""
-    as_logits, clipped = _losses_at(accuracy, classes)
+    as_logits, clipped = one_hot_losses(accuracy, classes)
     return (
         f"A hard decision claims certainty, so every error of {name} costs the maximum, however close the call, and the"
         f" loss depends on its accuracy and on the convention alone: at accuracy {accuracy:.3f} with {classes} classes"
@@ -232,27 +214,6 @@ def no_probabilities_sentence(name: str) -> str:
     return (
         f"{name} gives no probabilities, so it has no log-loss, no Brier score and no calibration; its decisions are"
         " scored by named conventions instead."
-    )
-
-
-def published_loss_sentence(loss: float, accuracy: float, classes: int) -> str:
-    """Which convention a published one-hot loss can come from, loss and accuracy being rounded to three decimals."""
-    as_logits, clipped = _losses_at(accuracy, classes)
-    half = 5.01e-4  # half a unit of the last decimal, and what a float may add to it
-    said = f"A loss of {loss:.3f} at accuracy {accuracy:.3f} with {classes} classes"
-    if abs(loss - as_logits) <= 2 * half:
-        return f"{said} is that of one-hot vectors read as logits."
-    if abs(loss - clipped) <= half * (1 - log(SMALLEST_PROBABILITY)):
-        return f"{said} is that of one-hot vectors clipped at {CLIP}."
-    neither = (
-        f"{said} is neither that of one-hot vectors read as logits ({as_logits:.3f}) nor that of vectors clipped at"
-        f" {CLIP} ({clipped:.3f})."
-    )
-    if abs(loss - (every_error := log(e + classes - 1))) > 0.01:
-        return neither
-    return (
-        f"{neither} It is within {abs(loss - every_error):.3f} of ln(e + {classes - 1}) = {every_error:.4f}, which"
-        " one-hot vectors read as logits cost when every prediction is wrong: misaligned labels, perhaps."
     )
 
 
@@ -291,9 +252,3 @@ def _hard(
         per_seed=tuple(wrong - slope * seed for seed in accuracy.per_seed),
     )
     return HardDecisionLoss(convention, right, wrong, loss)
-
-
-def _losses_at(accuracy: float, classes: int) -> tuple[float, float]:
-    exactly = Estimate(accuracy, accuracy, accuracy, 0.0, 1.0, (accuracy,), None)
-    as_logits, clipped = hard_decision_losses(exactly, classes)
-    return as_logits.loss.estimate, clipped.loss.estimate

@@ -17,6 +17,7 @@ from scipy import stats
 
 from analysis.mcnemar import McNemar, from_counts
 from analysis.power import POWER
+from analysis.wilson import wilson
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,11 @@ class Paired:
     needed: tuple[ImagesNeeded, ...]
 
 
-def wilson(k: int, n: int, *, alpha: float) -> tuple[float, float]:
-    """Wilson's score interval of k / n at 1 - alpha."""
-    interval = stats.binomtest(k, n).proportion_ci(1 - alpha, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def unpaired(a: Counts, b: Counts, *, alpha: float, level: float) -> Unpaired:
     """Compare a with b on images of their own: the interval at 1 - alpha, the images needed for a test at `level`."""
     p_a, p_b = a.share, b.share
-    low_a, high_a = wilson(a.nearest, a.images, alpha=alpha)
-    low_b, high_b = wilson(b.nearest, b.images, alpha=alpha)
+    z_alpha = float(stats.norm.isf(alpha / 2))
+    (low_a, high_a), (low_b, high_b) = (wilson(one.share, one.images, z_alpha) for one in (a, b))
     z, p = _two_proportions(a.nearest, a.images, b.nearest, b.images)
     ends = (a.most, b.fewest), (a.fewest, b.most)
     p_ends = [_two_proportions(k_a, a.images, k_b, b.images)[1] for k_a, k_b in ends]

@@ -6,13 +6,13 @@ It speaks of two trained networks, not of two approaches: another seed may turn 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from analysis.paired import wilson
+from analysis.wilson import wilson
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, *, alpha: float 
     if N < 1:
         raise ValueError("no images; at least one is needed")
     a, b = (both + only_a) / N, (both + only_b) / N
-    (low_a, high_a), (low_b, high_b) = (wilson(p, N, inf, alpha) for p in (a, b))
+    z = float(stats.norm.isf(alpha / 2))
+    (low_a, high_a), (low_b, high_b) = (wilson(p, N, z) for p in (a, b))
     phi = _phi(both, only_a, only_b, neither)
     below = (a - low_a) ** 2 - 2 * phi * (a - low_a) * (high_b - b) + (high_b - b) ** 2
     above = (high_a - a) ** 2 - 2 * phi * (high_a - a) * (b - low_b) + (b - low_b) ** 2

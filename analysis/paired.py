@@ -7,15 +7,12 @@ where run s of both approaches shares what its seed decides, say a split of the 
 
 The variance of a mean and of a difference is in crossed.py, with its formulas and sources. It is the crossed-random-
 effects analysis of multi-reader multi-case studies with seeds as readers and images as cases.
-
-Reference for the interval of an accuracy: Wilson 1927, JASA 22:209.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +28,7 @@ from analysis.crossed import (
     unit_totals,
     without_copies,
 )
+from analysis.wilson import wilson
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: floa
     found = mean(_checked(correct, "the matrix"), groups=groups, alpha=alpha)
     p = found.estimate
     effective = p * (1 - p) / found.se**2 if found.se else found.df + 1
-    low, high = wilson(p, effective, found.df, alpha)
+    low, high = wilson(p, effective, float(stats.t.isf(alpha / 2, found.df)))
     return replace(found, low=low, high=high)
 
 
@@ -250,14 +248,6 @@ def _components(image: float, own: tuple[SeedVariance, SeedVariance], seeds: Seq
     seed_a, seed_b = (s.excess for s in own)
     matched = seeds[0].excess - seed_a - seed_b if len(seeds) == 1 else 0.0
     return Components(image, seed_a, seed_b, matched)
-
-
-def wilson(p: float, n: float, df: float, alpha: float) -> tuple[float, float]:
-    """Wilson's interval of a proportion p of n (effective) images, with a t quantile."""
-    t2 = float(stats.t.isf(alpha / 2, df)) ** 2
-    centre = (p + t2 / (2 * n)) / (1 + t2 / n)
-    half = sqrt(t2 * (p * (1 - p) / n + t2 / (4 * n**2))) / (1 + t2 / n)
-    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 def _without_variance(D: float, units: int, note: str | None) -> tuple[float, float, str]:

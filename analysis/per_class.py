@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analysis.crossed import Matrix
-from analysis.paired import Difference, Estimate, accuracy, difference, mean, mean_difference
+from analysis.paired import Difference, Estimate, accuracy, difference, mean
 
 
 @dataclass(frozen=True)
@@ -98,26 +98,11 @@ def balanced_accuracy(
     return _within_unit(found)
 
 
-def balanced_difference(
-    a: str,
-    b: str,
-    correct_a: Matrix,
-    correct_b: Matrix,
-    labels: NDArray[np.int64],
-    *,
-    groups: ArrayLike | None = None,
-    alpha: float = 0.05,
-    matched: bool = False,
-) -> Difference:
-    """The difference of two balanced accuracies; as `balanced_accuracy` and `paired.difference`."""
-    A, B = balanced(correct_a, labels), balanced(correct_b, labels)
-    return mean_difference(a, b, A, B, groups=groups, alpha=alpha, matched=matched)
-
-
 def balanced(X: Matrix, labels: NDArray[np.int64]) -> Matrix:
     """(S, N) scores whose mean over a row is the balanced accuracy of that seed.
 
-    Each image's deviation from its class's mean over all seeds, times N / (C n_c), around the balanced accuracy.
+    Each image's deviation from its class's mean over all seeds, times N / (C n_c), around the balanced accuracy. The
+    paired difference of such scores is that of two balanced accuracies.
     """
     _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     totals = np.zeros(len(counts))

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
 from math import ceil, floor, sqrt
@@ -19,7 +20,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import stats
 
-from analysis.margins import Counts, Paired, Unpaired, paired, unpaired, wilson
+from analysis.margins import Counts, Paired, Unpaired, paired, unpaired
+from analysis.wilson import wilson
 
 Split = Literal["train", "valid", "test"]
 PairVerdict = Literal["different_splits", "not_significant", "depends", "significant"]
@@ -36,6 +38,8 @@ class PublishedRow(BaseModel):
         accuracy: as printed, since its last digit says how it was rounded: `0.860`, or `86.0%`.
         images: how many images it was measured on.
         split: which images these are; None where the table does not say.
+        one_hot_loss: cross-entropy of decisions without probabilities, as printed; None where the table gives none.
+        classes: of the data set; needed with a `one_hot_loss`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -43,6 +47,8 @@ class PublishedRow(BaseModel):
     accuracy: str
     images: int = Field(ge=1)
     split: Split | None = None
+    one_hot_loss: Decimal | None = Field(None, ge=0)
+    classes: int | None = Field(None, ge=2)
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,9 @@ def analyse(rows: Sequence[PublishedRow], *, alpha: float = 0.05) -> PublishedTa
     """Compare every pair of rows.
 
     Raises:
-        ValueError: fewer than two rows, two of one name, an alpha that is not between 0 and 0.5, or an accuracy that is
-            none or that no whole number of correct images gives. The message is one line.
+        ValueError: fewer than two rows, two of one name, an alpha that is not between 0 and 0.5, a loss without the
+            number of classes, or an accuracy that is none or that no whole number of correct images gives. The message
+            is one line.
     """
     repeated = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
     if repeated:
@@ -107,6 +114,9 @@ def analyse(rows: Sequence[PublishedRow], *, alpha: float = 0.05) -> PublishedTa
         raise ValueError(f"two accuracies or more are needed to compare, but got {len(rows)}")
     if not 0 < alpha < 0.5:
         raise ValueError(f"`0 < alpha < 0.5` must hold, but got alpha {alpha:g}")
+    without = [row.name for row in rows if row.one_hot_loss is not None and row.classes is None]
+    if without:
+        raise ValueError(f"{without[0]}: one_hot_loss without classes; say how many classes the data set has")
     accuracies = tuple(_accuracy(row, alpha) for row in rows)
     couples = list(combinations(accuracies, 2))
     tested = sum(not _splits_differ(a, b) for a, b in couples)
@@ -169,7 +179,7 @@ def _accuracy(row: PublishedRow, alpha: float) -> Accuracy:
         counts = compatible_counts(row.accuracy, row.images)
     except ValueError as error:
         raise ValueError(f"{row.name}: {error}") from error
-    return Accuracy(row, counts, *wilson(counts.nearest, row.images, alpha=alpha))
+    return Accuracy(row, counts, *wilson(counts.share, row.images, float(stats.norm.isf(alpha / 2))))
 
 
 def _splits_differ(a: Accuracy, b: Accuracy) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import e, log
+
+from analysis.losses import CLIP, one_hot_losses
 from analysis.margins import Paired
 from analysis.mcnemar import McNemar
 from analysis.power import POWER
-from analysis.published import Comparison, PublishedTable, Split
+from analysis.published import Accuracy, Comparison, PublishedTable, Split
 from analysis.wording import p_value, points
 
 # Cohen's kappa of being correct: "fair" up to the one, "almost perfect" above the other (Landis & Koch 1977, Biometrics
@@ -101,6 +104,32 @@ def seeds_sentence(pair: Comparison) -> str | None:
     return f"A standard deviation of {100 * pair.seed_sd:.1f} points over seeds would explain the difference by itself."
 
 
+def one_hot_loss_sentence(accuracy: Accuracy) -> str | None:
+    """By which convention decisions of that accuracy cost so much; None where the table gives no such loss.
+
+    Every number of correct images that the accuracy's rounding allows counts, and so does the rounding of the loss.
+    """
+    row, counts = accuracy.row, accuracy.counts
+    if row.one_hot_loss is None or row.classes is None:
+        return None
+    loss, half = float(row.one_hot_loss), 0.5 * 10.0 ** int(row.one_hot_loss.as_tuple().exponent) + 1e-9
+    lowest, highest = (one_hot_losses(k / counts.images, row.classes) for k in (counts.most, counts.fewest))
+    said = f"{row.name}: a loss of {row.one_hot_loss} at accuracy {row.accuracy} with {row.classes} classes is"
+    conventions = dict(zip(("read as logits", f"clipped at {CLIP}"), zip(lowest, highest, strict=True), strict=True))
+    for how, (low, high) in conventions.items():
+        if low - half <= loss <= high + half:
+            return f"{said} that of one-hot vectors {how}."
+    neither = " nor ".join(f"{how} ({_range(*ends)})" for how, ends in conventions.items())
+    every_error = log(e + row.classes - 1)
+    if abs(loss - every_error) > 0.01:
+        return f"{said} neither that of one-hot vectors {neither}."
+    return (
+        f"{said} neither that of one-hot vectors {neither}. It is within {abs(loss - every_error):.3f} of"
+        f" ln(e + {row.classes - 1}) = {every_error:.4f}, which one-hot vectors read as logits cost when every"
+        " prediction is wrong: misaligned labels, perhaps."
+    )
+
+
 def split_caveats(table: PublishedTable) -> tuple[str, ...]:
     """What must be settled before any comparison: which images the rows were measured on."""
     splits = {accuracy.row.split for accuracy in table.accuracies}
@@ -168,6 +197,10 @@ def _at_most(sure: int, possible: int, images: int) -> str:
         return f"at most {sure:,} of the {images:,} images ({percent(sure / images)})"
     shares = f"{100 * sure / images:.1f} to {percent(possible / images)}"
     return f"at most {sure:,} to {possible:,} of the {images:,} images ({shares})"
+
+
+def _range(low: float, high: float) -> str:
+    return " to ".join(dict.fromkeys((f"{low:.3f}", f"{high:.3f}")))
 
 
 def _alone(test: McNemar) -> str:

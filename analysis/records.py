@@ -401,32 +401,24 @@ def trial_table(events: pd.DataFrame) -> pd.DataFrame:
     The columns are `TRIAL_COLUMNS`; `status` is an ending, `lost` or `running`, `started` and `ended` are times.
     A trial that failed keeps what it charged; one still running has refunded nothing.
     """
-    rows = []
-    for trial, of_trial in events.sort_values("order", kind="stable").groupby("trial", sort=False):
-        first, last = of_trial.iloc[0], of_trial.iloc[-1]
-        endings = of_trial[of_trial.event.isin(ENDINGS)]
-        ended = endings.iloc[-1] if len(endings) else None
-        status = ended.event if ended is not None else "lost" if last.event == "lost" else "running"
-        charged = float(last.charged_s)
-        reasons = of_trial.reason.dropna()
-        rows.append(
-            {
-                "trial": trial,
-                **{name: first[name] for name in IDENTITY},
-                "status": status,
-                "reason": reasons.iloc[-1] if len(reasons) else None,
-                "allowance_s": first.allowance_s,
-                "charged_s": charged,
-                "refunded_s": max(0.0, first.allowance_s - charged) if ended is not None else 0.0,
-                **{name: float(last[name]) for name in SECONDS},
-                "epoch": float(last.epoch),
-                "steps": int(last.steps),
-                **{name: _last(of_trial[name]) for name in SCORES},
-                "started": first.time,
-                "ended": ended.time if ended is not None else None,
-            }
-        )
-    return pd.DataFrame(rows, columns=list(TRIAL_COLUMNS))
+    ordered = events.sort_values("order", kind="stable")
+    first, last = (ordered.drop_duplicates("trial", keep=end).set_index("trial") for end in ("first", "last"))
+    endings = ordered[ordered.event.isin(ENDINGS)].drop_duplicates("trial", keep="last").set_index("trial")
+    last, endings = last.reindex(first.index), endings.reindex(first.index)
+    known = ordered.groupby("trial", sort=False)[["reason", *SCORES]].last()  # of each column the last that is known
+    ended = endings.event.notna()
+    table = pd.DataFrame(
+        {
+            **{name: first[name] for name in (*IDENTITY, "allowance_s")},
+            **{name: last[name] for name in ("charged_s", *SECONDS, "epoch", "steps")},
+            **{name: known[name] for name in known},
+            "status": endings.event.where(ended, last.event.where(last.event == "lost", "running")),
+            "refunded_s": (first.allowance_s - last.charged_s).clip(lower=0.0).where(ended, 0.0),
+            "started": first.time,
+            "ended": endings.time,
+        }
+    )
+    return table.reset_index()[list(TRIAL_COLUMNS)]
 
 
 def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
@@ -445,11 +437,6 @@ def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:
         for approach in feature.approaches:
             costs[approach] = costs.get(approach, 0.0) + feature.cost_s
     return costs
-
-
-def _last(values: pd.Series) -> float | None:
-    known = values.dropna()
-    return float(known.iloc[-1]) if len(known) else None
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from analysis import ledger
 from analysis.attribution import Attribution, attribute
-from analysis.best_of_budget import BestOfBudget, Choice, best_of_budget, choices, delivery, final_costs, trial_sets
+from analysis.best_of_budget import BestOfBudget, best_of_budget, trial_sets
 from analysis.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
+from analysis.delivery import Choice, choices, delivery, final_costs
 from analysis.errors import RecordsError
 from analysis.ledger import Account, Curve, Incumbent, Search
 from analysis.outcomes import Outcomes, Runs, read_outcomes

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from analysis.best_of_budget import Choice, Overtaking
+from analysis.best_of_budget import Overtaking
 from analysis.comparison import Comparison, PairSummary, TestScores
 from analysis.crossed import ROUNDING
+from analysis.delivery import Choice
 from analysis.losses import hard_decision_sentence, no_probabilities_sentence
 from analysis.summary import ApproachSummary, StudySummary
 
@@ -106,39 +107,6 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
             seeds = f", and no number of {unit} at these {units}" if any(s.df for s in pair.difference.seeds) else ""
         said.append(f"a true difference of {what} takes {images}{seeds}")
     return f"To have an 80 % chance to find it, {'; '.join(said)}."
-
-
-def mcnemar_sentence(compared: Comparison, pair: PairSummary) -> str | None:
-    """How much McNemar's answer depends on the seed; None where there are no two single runs to compare."""
-    if not pair.seeds:
-        return None
-    ps = [s.test.p_mid for s in pair.seeds]
-    low, high = min(ps), max(ps)
-    if len(ps) == 1:
-        return f"McNemar's mid-p of the one pair of runs is {p_value(low)}."
-    found = sum(p < compared.design.alpha for p in ps)
-    return (
-        f"Run by run, McNemar's mid-p lies between {p_value(low)} and {p_value(high)}, below"
-        f" {compared.design.alpha:g} in {found} of {len(ps)}."
-    )
-
-
-def posterior_sentence(compared: Comparison, pair: PairSummary) -> str | None:
-    """The Bayesian reading of a pair; None where no variance could be estimated."""
-    found, d = pair.posterior, pair.difference
-    if found is None:
-        return None
-    return (
-        f"With flat priors, {d.a} is better by more than {_margin(compared)} with probability"
-        f" {found.a_better:.2f}, {d.b} with {found.b_better:.2f}, and they are within it with {found.equivalent:.2f}."
-    )
-
-
-def superiority_sentence(pair: PairSummary) -> str:
-    """Bouthillier's P(A > B)."""
-    s, d = pair.superiority, pair.difference
-    interval = "" if s.low is None or s.high is None else f" (bootstrap interval {s.low:.2f} to {s.high:.2f})"
-    return f"A run of {d.a} beats one of {d.b} on these images with probability {s.probability:.2f}{interval}."
 
 
 def overtaking_sentence(found: Overtaking) -> str | None:

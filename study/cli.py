@@ -141,7 +141,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from study.screens import show_status
 
     records = read_study(directory)
-    show_status(records, accounts(records, trial_table(records.events)), console)
+    trials = trial_table(records.events)
+    show_status(records, trials, accounts(records, trials), console)
 
 
 @app.command()
@@ -195,7 +196,8 @@ def published(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="CSV or YAML with `name`, `accuracy` and, if need be, `images` and `split` of each row.",
+            help="CSV or YAML with `name`, `accuracy` and, if need be, `images`, `split`, `one_hot_loss` and `classes` "
+            "of each row.",
         ),
     ] = None,
     split: Annotated[

@@ -34,8 +34,8 @@ def rows_of_options(accuracies: Sequence[str], images: int | None, split: str | 
 def read_rows(path: Path, images: int | None, split: str | None) -> list[PublishedRow]:
     """The rows of a file; `images` and `split` hold for those that do not say.
 
-    A CSV file has a header with `name`, `accuracy` and, if need be, `images` and `split`; a YAML file is a list of
-    mappings with these keys.
+    A CSV file has a header with `name`, `accuracy` and, if need be, other columns of a `PublishedRow`; a YAML file is a
+    list of mappings with these keys.
 
     Raises:
         InputError: the file cannot be read as such.

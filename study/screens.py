@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.ledger import best_trial
-from analysis.records import Store, StudyRecords, trial_table
+from analysis.records import Store, StudyRecords
 from study.progress import duration
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.ledger import Account
     from analysis.published import Comparison, PublishedTable
     from analysis.report import ReportPaths
@@ -51,9 +53,8 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
 
 
-def show_status(records: StudyRecords, accounts: dict[str, Account], console: Console) -> None:
-    """How far a study is."""
-    trials = trial_table(records.events)
+def show_status(records: StudyRecords, trials: pd.DataFrame, accounts: dict[str, Account], console: Console) -> None:
+    """How far a study is; `trials` is records.trial_table of its events."""
     console.print(f"[bold]{records.settings.name}[/] in {records.location}: {_stage(records)}")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
@@ -138,13 +139,16 @@ def show_outcome(directory: str, console: Console) -> None:
 
 
 def show_published(table: PublishedTable, console: Console) -> None:
-    """What accuracies alone can tell: each with its interval, then every pair, then what all of it rests on."""
-    from analysis.published_wording import caveats, split_caveats
+    """What accuracies alone can tell: each with its interval and its loss, every pair, what it rests on."""
+    from analysis.published_wording import caveats, one_hot_loss_sentence, split_caveats
 
     console.print(_accuracies(table))
     for note in split_caveats(table):
         console.print()
         console.print(Text(note, style="yellow"))
+    for loss in filter(None, map(one_hot_loss_sentence, table.accuracies)):
+        console.print()
+        console.print(Text(loss))
     for pair in table.pairs:
         console.print()
         console.print(Text(_heading(pair), style="bold"))

@@ -188,26 +188,6 @@ def test_a_hyperparameter_that_never_varies_explains_nothing():
     assert (constant.values, constant.importance, constant.share) == (1, 0, 0)
 
 
-def test_the_thirds_of_the_learning_rate_show_where_it_works():
-    rates = [1e-4, 2e-4, 1.1e-3, 2e-3, 5e-2, 1e-1, 1e-1]
-    trials = table("a", [{"lr": rate} for rate in rates], [0.70, 0.72, 0.86, 0.80, 0.60, None, 0.5])
-    low, middle, high = run(trials).approaches[0].thirds
-    assert (low.low, low.high, high.low, high.high) == pytest.approx((1e-4, 1e-3, 1e-2, 1e-1))
-    assert [(of.trials, of.unvalidated) for of in (low, middle, high)] == [(2, 0), (2, 0), (2, 1)]
-    assert [of.best for of in (low, middle, high)] == [0.72, 0.86, 0.6]
-    assert [of.median for of in (low, middle, high)] == pytest.approx([0.71, 0.83, 0.55])
-
-
-def test_a_third_without_a_trial_has_no_accuracy():
-    trials = table("a", [{"lr": 1e-4}, {"lr": 1e-1}], [0.7, 0.8])
-    assert [(of.trials, of.best, of.median) for of in run(trials).approaches[0].thirds][1] == (0, None, None)
-
-
-@pytest.mark.parametrize("params", [{"C": 1.0}, {"lr": 1e-3}, {"lr": "auto"}, {"lr": 0.0}, {}])
-def test_without_a_learning_rate_that_varies_there_are_no_thirds(params):
-    assert run(table("svm", [params] * 3, [0.7, 0.8, 0.9])).approaches[0].thirds == ()
-
-
 def test_trials_without_an_accuracy_are_counted_and_left_out():
     good = searched("a", 20, by_rate)
     bad = searched("a", 5, by_rate)

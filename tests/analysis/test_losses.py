@@ -9,8 +9,8 @@ from scipy import stats
 from sklearn.metrics import brier_score_loss, log_loss
 
 from analysis import losses
-from analysis.losses import ProbabilityScores, class_frequency_yardstick, probability_scores, stack
-from analysis.paired import accuracy
+from analysis.losses import LossDifferences, ProbabilityScores, class_frequency_yardstick, probability_scores, stack
+from analysis.paired import accuracy, mean_difference
 
 
 def draw(seed: int, images: int = 40, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -90,9 +90,14 @@ def test_repeated_searches_make_replicates_the_units():
     assert grouped.estimate == pytest.approx(losses.losses(found).brier.estimate)
 
 
+def differences(one: ProbabilityScores, other: ProbabilityScores, **more: object) -> LossDifferences:
+    both = zip(losses.unit_losses(one), losses.unit_losses(other), strict=True)
+    return LossDifferences(*(mean_difference("one", "other", *of, **more) for of in both))
+
+
 def test_the_difference_of_two_losses_is_a_paired_t_test():
     one, other = runs(1), runs(1, first=7)
-    found = losses.loss_differences("one", "other", one, other)
+    found = differences(one, other)
     expected = stats.ttest_rel(losses.log_losses(one)[0], losses.log_losses(other)[0])
     assert found.log_loss.p == pytest.approx(expected.pvalue)
     expected = stats.ttest_rel(one.brier[0], other.brier[0])
@@ -104,8 +109,8 @@ def test_groups_of_copied_images_create_no_evidence():
     one, other = runs(3), runs(3, first=5)
     tenfold = [ProbabilityScores(*(np.repeat(x, 10, axis=1) for x in arrays(scores))) for scores in (one, other)]
     groups = np.repeat(np.arange(40), 10)
-    alone = losses.loss_differences("a", "b", one, other)
-    copied = losses.loss_differences("a", "b", *tenfold, groups=groups)
+    alone = differences(one, other)
+    copied = differences(*tenfold, groups=groups)
     assert (copied.brier.p, copied.log_loss.se) == pytest.approx((alone.brier.p, alone.log_loss.se))
     assert losses.losses(tenfold[0], groups=groups).brier.high == pytest.approx(losses.losses(one).brier.high)
 
@@ -198,26 +203,6 @@ def test_the_sentence_explains_the_loss_of_the_seed_study():
     said = losses.hard_decision_sentence("the SVM", 0.872, 16)
     assert "every error of the SVM costs the maximum" in said
     assert all(figure in said for figure in ("2.003", "2.063", "1.875", "clipped at 1e-7"))
-
-
-def test_the_published_loss_is_that_of_wrong_predictions_throughout():
-    said = losses.published_loss_sentence(2.872, 0.872, 16)
-    assert "neither" in said
-    assert "within 0.003 of ln(e + 15) = 2.8746" in said
-    assert "every prediction is wrong" in said
-
-
-@pytest.mark.parametrize(
-    ("loss", "message"),
-    [
-        (2.003, "is that of one-hot vectors read as logits."),
-        (2.063, "is that of one-hot vectors clipped at 1e-7."),
-        (5.0, "is neither that of one-hot vectors read as logits (2.003) nor that of vectors clipped at 1e-7 (2.063)."),
-    ],
-)
-def test_a_published_loss_is_matched_with_its_convention(loss, message):
-    said = losses.published_loss_sentence(loss, 0.872, 16)
-    assert said == f"A loss of {loss:.3f} at accuracy 0.872 with 16 classes {message}"
 
 
 def test_without_probabilities_the_consequence_is_said():

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 from statsmodels.stats.multitest import multipletests
 
-from analysis.paired import Estimate, accuracy, difference
-from analysis.per_class import balanced_accuracy, balanced_difference, class_accuracies, class_differences
+from analysis.paired import Estimate, accuracy, difference, mean_difference
+from analysis.per_class import balanced, balanced_accuracy, class_accuracies, class_differences
 
 LABELS = np.repeat([0, 1, 2], [60, 25, 15])
 
@@ -34,7 +34,7 @@ def test_the_variance_of_balanced_accuracy_is_that_of_the_class_means():
 def test_with_classes_of_one_size_balanced_accuracy_is_accuracy():
     X, labels = runs(2), np.arange(len(LABELS)) % 4
     assert balanced_accuracy(X, labels).estimate == pytest.approx(accuracy(X).estimate)
-    pair = balanced_difference("a", "b", X, runs(3), labels)
+    pair = mean_difference("a", "b", balanced(X, labels), balanced(runs(3), labels))
     assert pair.difference == pytest.approx(difference("a", "b", X, runs(3)).difference)
 
 

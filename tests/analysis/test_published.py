@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import published_wording as said
+from analysis.losses import one_hot_losses
 from analysis.published import Comparison, PublishedRow, PublishedTable, Split, analyse, compatible_counts
 
 # The seed study's table, 1,324 images.
@@ -240,6 +241,53 @@ def test_two_seeds_that_vary_by_the_stated_spread_differ_so_much_one_time_in_twe
     (pair,) = table({"a": "0.861", "b": "0.872"}).pairs
     runs = np.random.default_rng(0).normal(0.86, pair.seed_sd, size=(200_000, 2))
     assert (abs(runs[:, 0] - runs[:, 1]) >= pair.difference).mean() == pytest.approx(0.05, abs=0.002)
+
+
+def loss_said(loss: str, accuracy: str = "0.872", classes: int = 16) -> str | None:
+    svm = PublishedRow(name="SVM", accuracy=accuracy, images=1324, one_hot_loss=loss, classes=classes)
+    return said.one_hot_loss_sentence(analyse([svm, row("CNN", "0.758")]).accuracies[0])
+
+
+# ln(e + 15) - 0.872 = 2.0026; 0.128 ln(1e7) + 0.872 * 1e-7 = 2.0631
+@pytest.mark.parametrize(
+    ("loss", "accuracy", "how"),
+    [
+        ("2.003", "0.872", "read as logits"),
+        ("2.00", "87.2%", "read as logits"),
+        ("2.063", "0.872", "clipped at 1e-7"),
+        ("2.00", "0.88", "read as logits"),  # from 0.875 to 0.885
+        ("0", "1", "clipped at 1e-7"),
+        ("1.8746", "1", "read as logits"),
+    ],
+)
+def test_a_one_hot_loss_is_traced_to_its_convention(loss, accuracy, how):
+    assert loss_said(loss, accuracy) == (
+        f"SVM: a loss of {loss} at accuracy {accuracy} with 16 classes is that of one-hot vectors {how}."
+    )
+
+
+@pytest.mark.parametrize(("loss", "accuracy"), [("2.010", "0.872"), ("2.000", "0.872"), ("5", "0.872")])
+def test_a_one_hot_loss_that_no_convention_gives_is_called_so(loss, accuracy):
+    assert "neither that of one-hot vectors read as logits (2.00" in loss_said(loss, accuracy)
+
+
+def test_the_one_hot_loss_of_the_seed_study_is_that_of_wrong_predictions_throughout():
+    told = str(loss_said("2.872"))
+    assert "neither" in told
+    assert "within 0.003 of ln(e + 15) = 2.8746" in told
+    assert "every prediction is wrong" in told
+
+
+@given(st.integers(0, 500), st.integers(2, 50), st.integers(1, 6), st.booleans())
+def test_a_loss_of_either_convention_is_never_called_neither(k, classes, digits, clipped):
+    loss = one_hot_losses(k / 500, classes)[clipped]
+    rows = [
+        PublishedRow(
+            name="x", accuracy=f"{k / 500:.3f}", images=500, one_hot_loss=f"{loss:.{digits}f}", classes=classes
+        ),
+        PublishedRow(name="y", accuracy="0.5", images=500),
+    ]
+    assert "neither" not in str(said.one_hot_loss_sentence(analyse(rows).accuracies[0]))
 
 
 def test_equal_accuracies_need_no_number_of_images():

@@ -158,9 +158,21 @@ def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
     text = Path(write_report(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert len(tables) == 6  # accuracy, differences, losses, classes, ledger, incumbents
+    assert len(tables) == 7  # accuracy, differences, secondary views, losses, classes, ledger, incumbents
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir):
+    paths = write_report(study_dir)
+    report = json.loads(Path(paths.json).read_text())
+    page, text = re.sub(r"<[^>]*>", " ", Path(paths.html).read_text()), Path(paths.markdown).read_text()
+    for pair in report["pairs"]:
+        post, balanced, won = pair["posterior"], pair["balanced"]["difference"], pair["superiority"]["probability"]
+        shown = [f"{post[name]:.2f}" for name in ("a_better", "equivalent", "b_better")]
+        row = re.compile(rf"{pair['a']} − {pair['b']}\W.*" + ".*".join([*shown, f"{won:.2f}", f"{abs(balanced):.3f}"]))
+        assert row.search(page)
+        assert row.search(text)
 
 
 def test_the_report_opens_with_the_verdict(study_dir):
@@ -234,6 +246,8 @@ def test_a_study_without_final_runs_can_be_reported(make_study):
 def test_one_seed_is_reported_with_its_limits(make_study):
     text = markdown(summarise(read_study(make_study(seeds=1))))
     assert "one seed of better_cnn and feature_svm: how much another seed would change the result is left out" in text
+    assert "None" not in text
+    assert "– to –" not in text  # P(A > B) has no interval
 
 
 def test_a_study_that_has_only_begun_can_be_reported(make_study, tmp_path):

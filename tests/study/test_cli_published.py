@@ -78,6 +78,14 @@ def test_names_are_printed_as_they_are(transfer_study, saved):
     assert "[red]svm against net [bold]" in said(transfer_study("published", "--table", path, "--images", 1324))
 
 
+def test_a_loss_of_decisions_is_traced_to_its_convention(transfer_study, saved):
+    path = saved("name,accuracy,one_hot_loss,classes\nSVM,0.872,2.872,16\nCNN,0.758,,\n")
+    told = said(transfer_study("published", "--table", path, "--images", 1324))
+    assert "SVM: a loss of 2.872 at accuracy 0.872 with 16 classes is neither" in told
+    assert "every prediction is wrong" in told
+    assert "CNN: a loss" not in told
+
+
 def test_another_alpha_sets_the_level_and_the_intervals(transfer_study):
     told = said(transfer_study("published", *TWO, "--images", 1324, "--alpha", 0.01))
     assert "99 % interval" in told
@@ -106,13 +114,19 @@ def test_options_that_cannot_be_used_are_refused_in_one_line(transfer_study, arg
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("t.csv", "name,acc\na,0.5\n", "row 1: unknown column 'acc'; known are name, accuracy, images, split"),
+        (
+            "t.csv",
+            "name,acc\na,0.5\n",
+            "row 1: unknown column 'acc'; known are name, accuracy, images, split, one_hot_loss, classes",
+        ),
         ("t.csv", "name,accuracy,images\na,0.5,10,test\n", "row 1: more values than the header has columns"),
         ("t.csv", "name,accuracy,images\na,0.5,10\nb,,10\n", "row 2: accuracy is missing"),
         ("t.csv", "name,accuracy\na,0.5\n", "row 1: images is missing here and as --images"),
         ("t.csv", "name,accuracy,images\na,0.5,ten\n", "row 1: images 'ten': "),
         ("t.csv", "name,accuracy,images\na,0.5,0\n", "row 1: images '0': input should be greater than or equal to 1"),
         ("t.csv", "name,accuracy,images\na,0.5,10\na,0.6,10\n", "a: more than one row has that name"),
+        ("t.csv", "name,accuracy,images,one_hot_loss\na,0.5,10,-1\n", "row 1: one_hot_loss '-1': input should be"),
+        ("t.csv", "name,accuracy,images,one_hot_loss\na,0.5,10,2\nb,0.6,10,\n", "a: one_hot_loss without classes; say"),
         ("t.csv", "", "two accuracies or more are needed to compare, but got 0"),
         ("t.yaml", "- {name: a, accuracy: [1]}\n", "row 1: accuracy ['1']: input should be a valid string"),
         ("t.yaml", "a: 0.5\nb: 0.6\n", "not a list of rows, each with a name and an accuracy"),
