@@ -5,6 +5,7 @@ config.py       the study file; presets/ are those that come with the program
 plan.py         what a study would do
 runner.py       the phases of a study, and resuming one
 lease.py        one study, one driver
+phases.py       when each phase began and ended, and its slots meanwhile
 prepare.py      data, frozen features and a rehearsal, before the search
 sharing.py      how images and features reach the nodes
 budget.py       the ledger of charged seconds
