@@ -29,6 +29,7 @@ from ray.tune.search import Searcher
 from analysis.errors import RecordsError, StorageError
 from analysis.records import TrialEvent
 from study.deaths import Deaths, cause_of
+from study.handover import Handover
 from study.search import Turn
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
@@ -226,7 +227,9 @@ def run_trials(
     with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
-            tune_config=tune.TuneConfig(search_alg=dispatcher, num_samples=-1, reuse_actors=reuse_actors),
+            tune_config=tune.TuneConfig(
+                search_alg=dispatcher, scheduler=Handover(), num_samples=-1, reuse_actors=reuse_actors
+            ),
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
