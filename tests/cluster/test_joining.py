@@ -7,6 +7,8 @@ from nodes import cluster, study_file, until
 from pretenders import read_diaries
 from soundness import assert_sound
 
+from analysis.records import Store
+
 pytestmark = pytest.mark.cluster
 
 
@@ -24,6 +26,7 @@ def test_a_late_node_gets_trials_though_each_is_over_before_a_process_is_up(tmp_
         until(lambda: read_diaries(nodes.diary), driver)
         late = nodes.add(cpus=1)
         until(lambda: {note.pid for note in read_diaries(nodes.diary)} & {*late.processes()}, driver)
+        assert {event.phase for event in Store(str(nodes.folder / "study")).phase_events()} == {"search"}
         driver.terminate()
         told, complaints = driver.communicate(timeout=120)
         assert driver.returncode == 143, told + complaints
