@@ -76,15 +76,17 @@ class Search:
 
     Attributes:
         wall_seconds: of its sessions together (one, and one more for each time it was resumed).
-        slots: trials that could run at once, in the last session.
-        utilisation: seconds that its trials worked and were charged for, over slots x wall seconds; None before the
-            first second. Frozen features are left out: they were extracted before the search began.
+        slots: trials that could run at once, in the end.
+        mean_slots: the same on average over the wall seconds, while the cluster grew and shrank; None before the first.
+        utilisation: seconds that its trials worked and were charged for, over mean slots x wall seconds; None where
+            that is 0. Frozen features are left out: they were extracted before the search began.
         charged_spread: (most - least) / budget of the seconds charged, over the approaches that did not run out of
             configurations; None if fewer than two remain.
     """
 
     wall_seconds: float
     slots: int | None
+    mean_slots: float | None
     utilisation: float | None
     charged_spread: float | None
 
@@ -153,15 +155,16 @@ def incumbents(trials: pd.DataFrame, approach: str, drawn: Sequence[Curve]) -> t
 
 def search_summary(records: StudyRecords, trials: pd.DataFrame, of: dict[str, Account]) -> Search:
     """Wall time, utilisation and equality of the search."""
-    sessions = _sessions(records)
-    wall = sum(seconds for seconds, _ in sessions)
-    capacity = sum(seconds * slots for seconds, slots in sessions)
+    stretches = _stretches(records)
+    wall = sum(seconds for seconds, _ in stretches)
+    capacity = sum(seconds * slots for seconds, slots in stretches)
     worked = sum(account.charged_s - account.feature_s for account in of.values())
     spent = [account.charged_s for account in of.values() if account.exhausted is None]
     budget = records.settings.budget.search_seconds * records.settings.replicates
     return Search(
         wall_seconds=wall,
-        slots=sessions[-1][1] if sessions else None,
+        slots=stretches[-1][1] if stretches else None,
+        mean_slots=capacity / wall if wall > 0 else None,
         utilisation=worked / capacity if capacity > 0 else None,
         charged_spread=(max(spent) - min(spent)) / budget if len(spent) > 1 else None,
     )
@@ -193,16 +196,22 @@ def _exhausted(records: StudyRecords, approach: str) -> str | None:
     return "; ".join(reasons) or None
 
 
-def _sessions(records: StudyRecords) -> list[tuple[float, int]]:
-    """(wall seconds, slots) of each session of the search; one that was killed ends with its last event."""
+def _stretches(records: StudyRecords) -> list[tuple[float, int]]:
+    """(wall seconds, slots) of each stretch of the search between two changes of the slots.
+
+    A session that was killed, or stopped, ends with its last trial event. Studies older than `resized` have one stretch
+    a session.
+    """
     phases = [event for event in records.phases if event.phase == "search" and event.event != "exhausted"]
     times = records.events.loc[records.events.phase == "search", "time"]
-    sessions = []
+    stretches = []
     for event, following in zip_longest(phases, phases[1:]):
-        if event.event == "started":
-            end = following.time if following and following.event == "finished" else _last_before(times, following)
-            sessions.append((max(0.0, end - event.time), event.slots or 1))
-    return sessions
+        if event.event == "finished":
+            continue
+        goes_on = following and following.event != "started"
+        end = following.time if following and goes_on else _last_before(times, following)
+        stretches.append((max(0.0, end - event.time), 1 if event.slots is None else event.slots))
+    return stretches
 
 
 def _last_before(times: pd.Series, following: PhaseEvent | None) -> float:

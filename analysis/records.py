@@ -115,15 +115,15 @@ class TrialEvent(_Record):
 
 
 class PhaseEvent(_Record):
-    """A phase of the study begins or ends, or an approach runs out of configurations before its budget.
+    """A phase of the study begins, is resized or ends, or an approach runs out of configurations before its budget.
 
     Attributes:
-        slots: how many trials could run at once (on `started` of the phases `search` and `final`).
+        slots: how many trials can run at once from here on (on `started`; on `resized`, when nodes have come or gone).
         approach, replicate, reason: on `exhausted`, who ran out, and of what.
     """
 
     phase: Phase
-    event: Literal["started", "finished", "exhausted"]
+    event: Literal["started", "resized", "finished", "exhausted"]
     time: float = Field(default_factory=time.time)
     slots: int | None = None
     approach: str | None = None

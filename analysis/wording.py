@@ -10,6 +10,7 @@ from analysis.best_of_budget import Overtaking
 from analysis.comparison import Comparison, PairSummary, TestScores
 from analysis.crossed import ROUNDING
 from analysis.delivery import Choice
+from analysis.ledger import Search
 from analysis.losses import hard_decision_sentence, no_probabilities_sentence
 from analysis.summary import ApproachSummary, StudySummary
 
@@ -234,6 +235,15 @@ def seconds(value: float) -> str:
     if value < 120:
         return f"{value:.1f} s"
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def slots_used(search: Search) -> str:
+    """` on 2 slots`; the average where the cluster grew or shrank; nothing before the search."""
+    if search.slots is None:
+        return ""
+    if search.mean_slots is None or round(search.mean_slots, 1) == search.slots:
+        return f" on {search.slots} slot{'s' if search.slots != 1 else ''}"
+    return f" on {search.mean_slots:.1f} slots on average"
 
 
 def level(compared: Comparison) -> str:

@@ -24,14 +24,12 @@ os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000000")  # the dispatcher
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
 from ray import tune
-from ray.tune.execution.tune_controller import TuneController
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from analysis.errors import RecordsError, StorageError
 from analysis.records import TrialEvent
 from study.deaths import Deaths, cause_of
+from study.handover import Handover
 from study.search import Turn
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
@@ -230,7 +228,7 @@ def run_trials(
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=dispatcher, scheduler=_Scheduler(), num_samples=-1, reuse_actors=reuse_actors
+                search_alg=dispatcher, scheduler=Handover(), num_samples=-1, reuse_actors=reuse_actors
             ),
             run_config=tune.RunConfig(
                 name="study",
@@ -246,21 +244,6 @@ def run_trials(
             raise (dispatcher.failure or error) from None
     if dispatcher.failure is not None:
         raise dispatcher.failure
-
-
-class _Scheduler(FIFOScheduler):  # type: ignore[misc]
-    """Starts trials in their order. Tune's own looks for the next one among all that ever were: 12 ms after 10,000."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._live: dict[Trial, None] = {}  # in the order in which they were added
-
-    def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
-        self._live[trial] = None
-
-    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
-        self._live = {trial: None for trial in self._live if not trial.is_finished()}
-        return next((trial for trial in self._live if trial.status == Trial.PENDING), None)
 
 
 def _config(turn: Turn) -> dict[str, Any]:

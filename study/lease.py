@@ -13,12 +13,14 @@ LEASE_S, and replaced meanwhile, finds out at its next refresh and stops; what i
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -90,8 +92,8 @@ class Lease:
         if other is not None:
             self._storage.delete(self._name)
             raise InUseError(
-                f"{self._storage.location}: another process ({_who(other)}) runs this study; wait for it, or stop it "
-                f"first; one that died is forgotten after {self._lease_s:.0f} s"
+                f"{self._storage.location}: another process ({_who(other.name)}) runs this study; wait for it, or stop "
+                f"it first; if it was killed, try again in {math.ceil(other.left_s)} s"
             )
         self._thread.start()
         return self
@@ -127,22 +129,32 @@ class Lease:
         stood_still = time.monotonic() - self._refreshed > self._lease_s
         self._refresh(self._at_once)
         if stood_still:
-            self._lost_to = self._other(self._at_once)
+            other = self._other(self._at_once)
+            self._lost_to = other.name if other else None
 
     def _refresh(self, storage: Storage) -> None:
         storage.write_bytes(self._name, b"")
         self._refreshed = time.monotonic()
 
-    def _other(self, storage: Storage) -> str | None:
-        """Another driver whose object is fresh, by the store's own time; objects that are not are removed."""
+    def _other(self, storage: Storage) -> _Other | None:
+        """The other driver with the freshest object, by the store's own time; where none is fresh all are removed."""
         times = storage.times("drivers")
-        now = times[self._name]
-        for name, written in times.items():
-            if name != self._name and now - written < self._lease_s:
-                return name
-        for name in times.keys() - {self._name}:
-            storage.delete(name)
+        now = times.pop(self._name)
+        others = [_Other(name, self._lease_s - (now - written)) for name, written in times.items()]
+        freshest = max(others, key=lambda other: other.left_s, default=None)
+        if freshest is not None and freshest.left_s > 0:
+            return freshest
+        for other in others:
+            storage.delete(other.name)
         return None
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Another driver, and for how long its lease holds if it is not refreshed."""
+
+    name: str
+    left_s: float
 
 
 def _who(name: str) -> str:

@@ -66,6 +66,10 @@ class Progress:
         else:
             self._console.print(PHASES[phase])
 
+    def resized(self, slots: int) -> None:
+        """The cluster has grown or shrunk to so many slots."""
+        self._slots = slots
+
     def say(self, line: str) -> None:
         """A line that stays on the screen."""
         self._console.print(line, markup=False, soft_wrap=True)
@@ -137,7 +141,7 @@ class Progress:
         assert self._ledger is not None
         spending = [account for account in self._ledger.accounts if account not in self._exhausted]
         left = sum(self._ledger.budget_s - self._charged_s(account) for account in spending)
-        return duration(max(0.0, left) / self._slots)
+        return duration(max(0.0, left) / max(1, self._slots))  # without any, it waits for one
 
     def _draw(self) -> None:
         assert self._live is not None

@@ -7,8 +7,7 @@ resumed study starts a new Tune run with what is left to do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ import ray
 from analysis.records import (
     DataInfo,
     FeatureCost,
-    Phase,
     PhaseEvent,
     Store,
     TrialEvent,
@@ -35,6 +33,7 @@ from study.dispatch import Dispatcher, Listener, Turns, run_trials
 from study.event_files import EventFiles
 from study.final import final_turns, write_predictions
 from study.lease import Lease, alone
+from study.phases import Phases
 from study.progress import Progress
 from study.provenance import environment
 from study.search import EqualTimeTurns, ListedTurns
@@ -98,6 +97,7 @@ class _Session:
         self.slot = first_slot(config, progress.say)
         self.slots = Slots(self.slot)
         self.sharing = Sharing(Storage(store.absolute), room(nodes()))
+        self.phases = Phases(self._record_phase, self.slots, progress)
         self.events: list[TrialEvent] = []
 
     def run(self) -> Outcome:
@@ -123,7 +123,7 @@ class _Session:
             self._search()
             self._refuse_nothing_found()
             self._final_runs()
-        with self._phase("report"):
+        with self.phases.during("report"):
             return Outcome(self.store.location, write_report(self.store.location))
 
     def _prepare(self) -> list[FeatureCost]:
@@ -194,7 +194,7 @@ class _Session:
         self.progress.search(ledger, turns.exhausted, self.events)
         if not turns.finished:
             inputs = prepare.search_inputs(self.config, self.dataset, self.frozen)
-            with self._phase("search"):
+            with self.phases.during("search"):
                 self._run(turns, inputs)
         self._record_exhaustion(turns)
         self.events = self.store.trial_events()
@@ -204,7 +204,7 @@ class _Session:
         for account, reason in turns.exhausted.items():
             if (account.approach, account.replicate) in known:
                 continue
-            self.store.write_phase_event(
+            self._record_phase(
                 PhaseEvent(
                     phase="search",
                     event="exhausted",
@@ -240,7 +240,7 @@ class _Session:
             labels=parts.labels,
         )
         inputs = prepare.final_inputs(self.config, self.dataset, self.frozen)
-        with self._phase("final"):
+        with self.phases.during("final"):
             self._run(ListedTurns(turns), inputs, deliver)
         self.events = self.store.trial_events()
 
@@ -250,7 +250,7 @@ class _Session:
         in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
         dispatcher = Dispatcher(
             turns,
-            slots=self.slots,
+            slots=self.phases.slots,
             listeners=listeners,
             earlier=self.events,
             settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
@@ -270,17 +270,16 @@ class _Session:
             checkpoints.delete(name)
 
     def _record(self, event: TrialEvent) -> None:
-        if self.lease is not None:
-            self.lease.check()
+        self._check_lease()
         self.store.write_trial_event(event)
 
-    @contextmanager
-    def _phase(self, phase: Phase) -> Iterator[None]:
-        slots = self.slots()
-        self.progress.phase(phase, slots)
-        self.store.write_phase_event(PhaseEvent(phase=phase, event="started", slots=slots))
-        yield
-        self.store.write_phase_event(PhaseEvent(phase=phase, event="finished"))
+    def _record_phase(self, event: PhaseEvent) -> None:
+        self._check_lease()
+        self.store.write_phase_event(event)
+
+    def _check_lease(self) -> None:
+        if self.lease is not None:
+            self.lease.check()
 
 
 def _refuse_another_study(store: Store) -> None:

@@ -76,7 +76,7 @@ def test_the_json_has_the_names_that_others_rely_on(study_dir):
     assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se"}
     assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
     assert pair["verdict"] in {"a_better", "b_better", "equivalent", "undecided"}
-    assert set(report["search"]) == {"wall_seconds", "slots", "utilisation", "charged_spread"}
+    assert set(report["search"]) == {"wall_seconds", "slots", "mean_slots", "utilisation", "charged_spread"}
     data = report["data"]
     assert (data["classes"], data["train"], data["valid"], data["test"]) == (3, 60, 30, 120)
     assert data["fingerprint"] == "f" * 64

@@ -13,10 +13,31 @@ from analysis.errors import RecordsError
 from analysis.ledger import best_trial, incumbent_curve, incumbents
 from analysis.records import FeatureCost, Store, TrialEvent, read_study, trial_table
 from analysis.summary import StudySummary, summarise
+from analysis.wording import slots_used
 
 
 def summary(location: str) -> StudySummary:
     return summarise(read_study(location))
+
+
+@pytest.fixture
+def growing(tmp_path) -> StudyWriter:
+    """A search of 12 s that charged 20 s: 4 s on one slot, 6 s on three, and 2 s on one again."""
+    writer = StudyWriter(tmp_path)
+    settings = {"name": "n", "approaches": {"a": {}}, "budget": {"search_seconds": 100, "trial_seconds": 20}}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    writer.now = 0.0
+    writer.phase("search", "started", slots=1)  # at 1
+    writer.now = 4.0
+    writer.phase("search", "resized", slots=3)  # at 5
+    writer.now = 1.0
+    writer.trial("a", 0, "finished", 10.0, 0.5)  # ends at 10
+    writer.now = 1.0
+    writer.trial("a", 1, "finished", 10.0, 0.5)  # ends at 10 too
+    writer.phase("search", "resized", slots=1)  # at 11
+    writer.now = 12.0
+    writer.phase("search", "finished")  # at 13
+    return writer
 
 
 def approach(study: StudySummary, name: str):
@@ -96,6 +117,40 @@ def test_a_session_that_was_killed_ends_with_its_last_trial_event(tmp_path):
     assert search.wall_seconds == 9 + 10
     assert search.slots == 4
     assert search.utilisation == pytest.approx(16 / (9 * 2 + 10 * 4))
+
+
+def test_utilisation_counts_the_slots_that_were_there_while_nodes_came_and_went(growing):
+    search = summary(growing.store.location).search
+    assert search.wall_seconds == 4 + 6 + 2
+    assert search.slots == 1
+    assert search.mean_slots == pytest.approx((4 * 1 + 6 * 3 + 2 * 1) / 12)
+    assert search.utilisation == pytest.approx(20 / (4 * 1 + 6 * 3 + 2 * 1))
+
+
+def test_a_cluster_without_any_slot_for_a_while_has_nothing_to_use_meanwhile(growing):
+    growing.phase("search", "started", slots=1)  # at 14: resumed
+    growing.phase("search", "resized", slots=0)  # at 15
+    growing.now += 100
+    growing.phase("search", "resized", slots=1)  # at 116
+    growing.phase("search", "finished")  # at 117
+    search = summary(growing.store.location).search
+    assert search.wall_seconds == 12 + 1 + 101 + 1
+    assert search.utilisation == pytest.approx(20 / (24 + 1 + 1))
+
+
+def test_a_session_that_was_killed_after_the_cluster_grew_ends_with_its_last_trial_event(growing):
+    growing.phase("search", "started", slots=1)  # at 14: resumed
+    growing.phase("search", "resized", slots=2)  # at 15
+    growing.trial("a", 2, "finished", 3.0, 0.5)  # ends at 24
+    growing.now += 50
+    growing.phase("search", "resized", slots=1)  # at 75, and then the driver dies
+    search = summary(growing.store.location).search
+    assert search.wall_seconds == 12 + 1 + 60
+    assert search.utilisation == pytest.approx(23 / (24 + 1 * 1 + 60 * 2))
+
+
+def test_the_report_says_how_many_slots_there_were_on_average(growing):
+    assert slots_used(summary(growing.store.location).search) == " on 2.0 slots on average"
 
 
 def test_the_incumbent_is_the_best_validated_trial_and_when_it_was_found(study_dir):

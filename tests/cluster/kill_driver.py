@@ -3,8 +3,9 @@
     PYTHONPATH=. python tests/cluster/kill_driver.py [TIMES] [SEED]
 
 Each time a new study runs on a cluster of one node, and its driver gets a SIGKILL at a moment drawn uniformly between
-the first record and the end of an undisturbed run; the node, and at first the processes of the trials, live on. The
-study is then resumed at once, and checked (see soundness.py). Prints a row for each time: in which phase the kill came,
+the first record of work (before it processes start for many seconds, and nothing can be lost) and the end of an
+undisturbed run; the node, and at first the processes of the trials, live on. The study is then resumed at once, and
+checked (see soundness.py). Prints a row for each time: in which phase the kill came,
 how many trials had finished, how many were interrupted, the charged seconds that turned out lost, and how many records
 were added to trials that had finished (`again`, which must be none). Ends with 1 if any study was not sound.
 """
@@ -35,7 +36,7 @@ def main(times: int, seed: int) -> int:
             nodes.folder, final={"seeds": 1, "trial_seconds": 1}, budget={"search_seconds": 4, "trial_seconds": 2}
         )
         lasts_s = undisturbed(nodes)
-        print(f"seed {seed}; an undisturbed study lasts {lasts_s:.1f} s from its first record on")
+        print(f"seed {seed}; an undisturbed study lasts {lasts_s:.1f} s from its first record of work on")
         print(ROW.format("", "killed at", "phase", "finished", "interrupted", "lost", "again", "sound"))
         sound = [attempt(nodes, number, rng.uniform(0, lasts_s)) for number in range(1, times + 1)]
     print(f"{sum(sound)} of {times} sound")
@@ -43,7 +44,7 @@ def main(times: int, seed: int) -> int:
 
 
 def undisturbed(nodes: Cluster) -> float:
-    """Seconds from the first record of a study to its end."""
+    """Seconds from the first record of work of a study to its end."""
     driver, began = begun(nodes)
     complain_if_failed(driver)
     lasts_s = time.monotonic() - began
@@ -77,13 +78,17 @@ def attempt(nodes: Cluster, number: int, after_s: float) -> bool:
 
 
 def begun(nodes: Cluster) -> tuple[subprocess.Popen[str], float]:
-    """A study that has just written its first record, and when it had."""
+    """A study one of whose trials has just recorded some work, and when it had."""
     for name in ("study", "diary"):
         shutil.rmtree(nodes.folder / name, ignore_errors=True)
     nodes.diary.mkdir()
     driver = nodes.start("run", "study.yaml", "--out", "study")
-    until(lambda: (nodes.folder / "study" / "records").exists(), driver)
+    until(lambda: any(not begins(record) for record in nodes.folder.glob("study/records/*/*.json")), driver)
     return driver, time.monotonic()
+
+
+def begins(record: Path) -> bool:
+    return record.stem.endswith("-started")
 
 
 def events(nodes: Cluster) -> list[TrialEvent]:

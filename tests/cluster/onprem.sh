@@ -79,7 +79,7 @@ StrictModes no
 UsePAM no
 MaxStartups 50
 Subsystem sftp internal-sftp
-SetEnv RAY_USAGE_STATS_ENABLED=0 TRANSFER_STUDY_CACHE=$root/cache OMP_NUM_THREADS=1
+SetEnv RAY_USAGE_STATS_ENABLED=0 TRANSFER_STUDY_CACHE=$root/cache OMP_NUM_THREADS=1 PYTHONPATH=$root/home/transfer-study
 EOF
     ip netns exec "$name" unshare --mount --pid --uts --fork --mount-proc --kill-child bash -c "
         hostname $name

@@ -130,6 +130,7 @@ def _assert_reported(directory: Path, study: StudyRecords, histories: dict[str, 
     tested = [name for name, it in report["approaches"].items() if not it["problem"]]
     assert len(report["pairs"]) == len(tested) * (len(tested) - 1) // 2
     assert report["verdict"]
+    assert 0 < report["search"]["utilisation"] <= 1, report["search"]
     runs = Counter(of[0].approach for of in histories.values() if of[-1].event == "evaluated")
     assert {name: len(it["final_runs"]) for name, it in report["approaches"].items() if it["final_runs"]} == runs
     assert {file.stem for file in (directory / "predictions").glob("*.parquet")} == {

@@ -35,6 +35,8 @@ def test_a_study_survives_a_killed_process_a_node_that_joins_and_one_that_is_los
     assert (driver.returncode, complaints) == (0, ""), told
     assert_sound(study, nodes.diary)
     assert_all_evaluated(study)
+    resized = [event.slots for event in Store(str(study)).phase_events() if event.event == "resized"]
+    assert resized[0] == 3  # that one was lost Ray may notice only after the study: it asks a node for up to 20 s
     reasons = [event.reason for event in Store(str(study)).trial_events() if event.event == "lost"]
     assert any(reason.startswith("its process was killed or crashed") for reason in reasons), reasons
     assert any(reason.startswith(("its node was lost", "its node, or the way to it,")) for reason in reasons), reasons

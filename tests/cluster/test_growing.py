@@ -6,6 +6,7 @@ of the machine, whoever started it.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 
@@ -91,6 +92,8 @@ def test_a_head_without_a_slot_gets_its_first_node_and_is_asked_for_more(here, a
     assert told.code == 0, told
     assert "no node to run trials on yet; asking for one" in told.out
     assert "Test accuracy" in told.out
+    report = json.loads((here.folder / "study" / "report" / "report.json").read_text())
+    assert 0 < report["search"]["utilisation"] <= 1
     phases = Store(str(here.folder / "study")).phase_events()
     assert {event.slots for event in phases if event.event == "started"} == {1}
     # While one trial runs another waits, which is what the autoscaler grows by. Here it grows no further: Ray's

@@ -53,11 +53,22 @@ def test_a_driver_that_failed_leaves_the_study_free(storage):
 def test_a_driver_that_died_is_forgotten_when_its_lease_has_run_out(storage):
     Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh(storage)  # and then its process was killed
     (dead,) = drivers(storage)
-    with pytest.raises(InUseError, match="one that died is forgotten after 100 s"):
+    grow_old(dead, 40.0)
+    with pytest.raises(InUseError, match=r"; if it was killed, try again in 6[01] s$"):
         Lease(storage, lease_s=100.0, refresh_s=NEVER).__enter__()
     grow_old(dead, 101.0)
     with Lease(storage, lease_s=100.0, refresh_s=NEVER):
         assert dead not in drivers(storage)
+
+
+def test_of_several_that_died_the_last_says_how_long_to_wait(storage):
+    for age in (70.0, 20.0, 500.0):
+        known = drivers(storage)
+        Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh(storage)
+        (new,) = set(drivers(storage)) - set(known)
+        grow_old(new, age)
+    with pytest.raises(InUseError, match=r"try again in 8[01] s$"):
+        Lease(storage, lease_s=100.0, refresh_s=NEVER).__enter__()
 
 
 def test_a_lease_is_refreshed_as_long_as_it_is_held(storage):

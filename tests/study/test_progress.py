@@ -92,3 +92,15 @@ def test_final_runs_are_counted():
         progress.final(6)
         progress(event("finished", 5.0, 0.9, phase="final"))
     assert "final runs 1/6" in screen.text.getvalue()
+
+
+@pytest.mark.parametrize(("slots", "left"), [(4, "27 s"), (0, "1 min 48 s")])
+def test_what_is_left_goes_by_the_slots_there_are_now(slots, left):
+    """A cluster that has lost all its slots waits for one."""
+    screen = Screen()
+    with screen.progress as progress:
+        progress.phase("search", 2)
+        progress.search(screen.ledger, {}, [])
+        progress.resized(slots)
+        progress(event("validated", 12.0, 0.8125))
+    assert f"about {left} left" in screen.text.getvalue()

@@ -1,0 +1,75 @@
+"""Which waiting trial is given the process of one that has ended, with stand-ins for Tune's trials and controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+from ray.tune.experiment import Trial
+
+from study.handover import Handover
+
+
+@dataclass(eq=False)
+class Waiting:
+    trial_id: str
+    status: str = Trial.PENDING
+
+
+@dataclass
+class Case:
+    """Trials a, b, c that were handed out in this order and wait; for those of `starting` a process is being made."""
+
+    starting: str = ""
+    trials: dict[str, Waiting] = field(default_factory=lambda: {name: Waiting(name) for name in "abc"})
+    handover: Handover = field(default_factory=Handover)
+
+    def __post_init__(self) -> None:
+        for trial in self.trials.values():
+            self.handover.on_trial_add(None, trial)
+
+    @property
+    def chosen(self) -> str | None:
+        controller = SimpleNamespace(
+            # For every trial a process is requested, whether there is a slot for it yet or not.
+            _trial_to_actor={trial: f"process of {name}" for name, trial in self.trials.items()},
+            _actor_manager=SimpleNamespace(is_actor_started={f"process of {it}" for it in self.starting}.__contains__),
+        )
+        chosen = self.handover.choose_trial_to_run(SimpleNamespace(_tune_controller=controller))
+        return None if chosen is None else chosen.trial_id
+
+
+@pytest.mark.parametrize(("starting", "chosen"), [("", "a"), ("a", "b"), ("ab", "c"), ("b", "a")])
+def test_the_first_trial_that_has_no_process_coming_goes_on_in_the_free_one(starting, chosen):
+    assert Case(starting).chosen == chosen
+
+
+def test_where_each_has_a_process_coming_none_is_moved():
+    assert Case("abc").chosen is None
+
+
+def test_a_trial_that_runs_waits_for_nothing():
+    case = Case()
+    case.trials["a"].status = Trial.RUNNING
+    assert case.chosen == "b"
+
+
+def test_a_trial_that_has_ended_is_forgotten():
+    case = Case()
+    case.handover.on_trial_complete(None, case.trials["a"], {})
+    case.handover.on_trial_remove(None, case.trials["b"])
+    assert case.chosen == "c"
+
+
+def test_a_trial_that_is_to_start_again_waits_behind_the_others():
+    case = Case()
+    case.handover.on_trial_error(None, case.trials["a"])
+    case.handover.on_trial_add(None, case.trials["a"])
+    assert case.chosen == "b"
+
+
+def test_a_version_of_ray_that_does_not_tell_starts_trials_in_order():
+    case = Case("a")
+    chosen = case.handover.choose_trial_to_run(SimpleNamespace())
+    assert chosen is case.trials["a"]
