@@ -1,15 +1,15 @@
 """What a trial costs beside its training: whole studies of trials that do nothing, on more and more slots.
 
-    python benchmarks/scale.py                                   (about half an hour)
+    python benchmarks/scale.py                                   (half an hour)
     python benchmarks/scale.py --trials 1000 --slots 2           (one study, a minute)
     python benchmarks/scale.py --trials 300 --slots 2 --reports 21
 
-Everything but the training is real: searcher, ledger, Ray Tune, worker processes, records, curves, report. Each study
-runs in a process of its own, so that its memory is its own. As trials do nothing, slots wait for the driver, and trials
-per second are what the driver can hand out; with many slots on few cores, their worker processes compete with it for
-the cores, so the driver's own CPU time per trial says more about a cluster. It is printed for each tenth of a study: a
-cost per trial that grew with their number would show there. What a report costs (a validation or a heartbeat) is the
-difference that --reports makes, divided by the reports more: of every trial's reports, the last is its end.
+All but the training is real: searcher, ledger, Ray Tune, worker processes, records and curves on a disk, report. Each
+study runs in a process of its own, so that its memory is its own. As trials do nothing, slots wait for the driver, and
+trials per second are what the driver can hand out; with many slots on few cores, their worker processes compete with it
+for the cores, so the driver's own CPU time per trial says more about a cluster. It is printed for each tenth of a
+study: a cost per trial that grew with their number would show there. What a report costs (a validation or a heartbeat)
+is the difference that --reports makes, divided by the reports more: of every trial's reports, the last is its end.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import ray
+import yaml
 from no_op import NoOp
 from rich.console import Console
 
@@ -63,7 +64,6 @@ class Cost:
     """What one study cost.
 
     Attributes:
-        reports: of each trial, its end included.
         per_second: trials per second, over the whole search.
         cpu_ms: the driver's CPU milliseconds per trial, in each tenth of the search.
         first_mb, last_mb: the driver's memory after the first tenth of the trials and after the last.
@@ -73,7 +73,6 @@ class Cost:
 
     trials: int
     slots: int
-    reports: int
     per_second: float
     cpu_ms: tuple[float, ...]
     first_mb: float
@@ -96,7 +95,7 @@ class Meter(Progress):
 
 
 def main(trials: Sequence[int], slots: Sequence[int], reports: int) -> None:
-    print(f"{'trials':>6}  {'slots':>5}  {'trials/s':>8}  driver CPU ms per trial, by tenths  {'MB':>11}  after")
+    print(f"{'trials':>6}  {'slots':>5}  {'per s':>6}  {'CPU ms per trial, by tenths':32}  {'MB':>12}  peak MB  after")
     for many in slots:
         for number in trials:
             print(row(in_its_own_process(number, many, reports)), flush=True)
@@ -117,21 +116,32 @@ def measure(trials: int, slots: int, reports: int = 1) -> Cost:
         run(study_of(trials, reports), f"{folder}/study", address=None, progress=meter)
         ended = time.monotonic()
         ray.shutdown()
-    return cost(slots, reports, meter.moments, ended)
+    return cost(slots, meter.moments, ended)
 
 
 def study_of(trials: int, reports: int) -> StudyConfig:
-    """A study with so many trials in all, on scikit-learn's digits; they report after every step."""
-    space = "{guess: {uniform: [0, 0.99]}, lr: {loguniform: [1.0e-5, 1]}, weight_decay: {loguniform: [1.0e-6, 1]}, "
-    space += f"batch_size: {{categorical: [16, 32, 64]}}, steps: {reports}}}"
-    each = f"{{approach: no_op, image_size: [8, 8], max_trials: {trials // APPROACHES_COMPARED}, space: {space}}}"
-    approaches = "\n".join(f"  no_op_{number}: {each}" for number in range(APPROACHES_COMPARED))
-    return parse_config(
-        f"name: scale\ndata: {{source: digits, train_per_class: 2, valid_per_class: 2}}\napproaches:\n{approaches}\n"
-        "budget: {search_seconds: 1.0e+6, trial_seconds: 60}\nfinal: {seeds: 1}\nslot: {cpus: 1, gpus: 0}\n"
-        "pace: {heartbeat_seconds: 1.0e-6, checkpoint_seconds: 1000}\n",
-        name="scale",
-    )
+    """A study of so many trials, on scikit-learn's digits; they report after every step."""
+    space = {
+        "guess": {"uniform": [0, 0.99]},
+        "lr": {"loguniform": [1e-5, 1]},
+        "weight_decay": {"loguniform": [1e-6, 1]},
+        "batch_size": {"categorical": [16, 32, 64]},
+        "steps": reports,
+    }
+    shares = [len(share) for share in np.array_split(range(trials), APPROACHES_COMPARED)]
+    study = {
+        "name": "scale",
+        "data": {"source": "digits", "train_per_class": 2, "valid_per_class": 2},
+        "approaches": {
+            f"no_op_{number}": {"approach": NoOp.name, "image_size": [8, 8], "max_trials": share, "space": space}
+            for number, share in enumerate(shares)
+        },
+        "budget": {"search_seconds": 1e6, "trial_seconds": 60},
+        "final": {"seeds": 1},
+        "slot": {"cpus": 1, "gpus": 0},
+        "pace": {"heartbeat_seconds": 1e-9, "checkpoint_seconds": 1000},
+    }
+    return parse_config(yaml.safe_dump(study), name="scale")
 
 
 def moment() -> Moment:
@@ -140,7 +150,7 @@ def moment() -> Moment:
     return Moment(time.monotonic(), time.process_time(), pages * os.sysconf("SC_PAGE_SIZE"))
 
 
-def cost(slots: int, reports: int, moments: list[Moment], ended: float) -> Cost:
+def cost(slots: int, moments: list[Moment], ended: float) -> Cost:
     """What the moments come to."""
     marks = np.linspace(0, len(moments) - 1, TENTHS + 1).astype(int)
     cpu_s = np.array([moments[mark].cpu_s for mark in marks])
@@ -148,7 +158,6 @@ def cost(slots: int, reports: int, moments: list[Moment], ended: float) -> Cost:
     return Cost(
         trials=len(moments),
         slots=slots,
-        reports=reports,
         per_second=(len(moments) - 1) / wall_s,
         cpu_ms=tuple(float(ms) for ms in 1000 * np.diff(cpu_s) / np.diff(marks)),
         first_mb=moments[marks[1]].memory / MB,
@@ -159,9 +168,11 @@ def cost(slots: int, reports: int, moments: list[Moment], ended: float) -> Cost:
 
 
 def row(cost: Cost) -> str:
+    """One line of the table: trials per second, the driver's CPU time, its memory during the search and at most."""
     tenths = " ".join(f"{ms:.0f}" for ms in cost.cpu_ms)
     memory = f"{cost.first_mb:.0f} to {cost.last_mb:.0f}"
-    return f"{cost.trials:6}  {cost.slots:5}  {cost.per_second:8.1f}  {tenths:34}  {memory:>11}  {cost.after_s:.0f} s"
+    counts = f"{cost.trials:6}  {cost.slots:5}  {cost.per_second:6.1f}"
+    return f"{counts}  {tenths:32}  {memory:>12}  {cost.peak_mb:7.0f}  {cost.after_s:.0f} s"
 
 
 if __name__ == "__main__":
@@ -170,4 +181,6 @@ if __name__ == "__main__":
     parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
     parser.add_argument("--reports", type=int, default=1, help="of each trial, its end included")
     given = parser.parse_args()
+    if min(given.trials) <= TENTHS:
+        parser.error(f"--trials: {min(given.trials)} trials have no tenths; take more than {TENTHS}")
     main(given.trials, given.slots, given.reports)

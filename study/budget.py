@@ -8,6 +8,7 @@ speed hits all alike.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -39,7 +40,8 @@ class Ledger:
     budget_s: float
     trial_s: float
     _charged: dict[Account, float] = field(default_factory=dict)
-    _reserved: dict[str, tuple[Account, float]] = field(default_factory=dict)
+    _reserved: dict[Account, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    _owner: dict[str, Account] = field(default_factory=dict)
 
     def charge(self, account: Account, seconds: float) -> None:
         """Charge seconds outside any trial: what features cost, or trials of an earlier session."""
@@ -50,7 +52,7 @@ class Ledger:
         allowance = min(self.trial_s, self.left_s(account) * (1 - ROUNDING))
         if allowance <= 0:
             raise ValueError(f"{account}: nothing is left to reserve")
-        self._reserved[trial] = (account, allowance)
+        self.hold(account, trial, allowance)
         return allowance
 
     def settle(self, trial: str, charged_s: float) -> None:
@@ -59,27 +61,29 @@ class Ledger:
         Raises:
             ValueError: it used more than its allowance.
         """
-        account, allowance = self._reserved.pop(trial)
+        account = self._owner.pop(trial)
+        allowance = self._reserved[account].pop(trial)
         if charged_s > allowance:
             raise ValueError(f"{trial}: charged {charged_s} s of an allowance of {allowance} s")
         self.charge(account, charged_s)
 
     def hold(self, account: Account, trial: str, allowance_s: float) -> None:
         """Reserve a given allowance again, for a trial that was interrupted."""
-        self._reserved[trial] = (account, allowance_s)
+        self._owner[trial] = account
+        self._reserved[account][trial] = allowance_s
 
     def charged_s(self, account: Account) -> float:
         return self._charged.get(account, 0.0)
 
     def reserved_s(self, account: Account) -> float:
-        return sum(seconds for owner, seconds in self._reserved.values() if owner == account)
+        return sum(self._reserved[account].values())
 
     def left_s(self, account: Account) -> float:
         """Neither charged nor reserved."""
         return self.budget_s - self.charged_s(account) - self.reserved_s(account)
 
     def running(self, account: Account) -> bool:
-        return any(owner == account for owner, _ in self._reserved.values())
+        return bool(self._reserved[account])
 
     def can_start(self, account: Account) -> bool:
         """Whether enough is left for a trial to be worth starting."""
@@ -87,5 +91,6 @@ class Ledger:
 
     def next_turn(self, candidates: Iterable[Account]) -> Account | None:
         """Whoever has spent the least, among the candidates that can start a trial."""
-        able = [account for account in self.accounts if account in set(candidates) and self.can_start(account)]
+        wanted = set(candidates)
+        able = [account for account in self.accounts if account in wanted and self.can_start(account)]
         return min(able, key=lambda account: self.budget_s - self.left_s(account), default=None)

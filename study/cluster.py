@@ -96,7 +96,8 @@ def this_machine() -> list[Resources]:
 class Slots:
     """How many slots the connected cluster has at this moment; asked of it once a second at most.
 
-    Called before every trial: on a large cluster the answer is long, and a node takes seconds to join.
+    Tune asks for trials several times for each that starts: on a large cluster the answer is long, and a node takes
+    seconds to join.
     """
 
     def __init__(self, slot: Slot) -> None:

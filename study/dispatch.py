@@ -59,8 +59,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     Args:
         turns: what to run.
-        slots: how many trials can run at this moment (one more is handed out, to wait for a process); asked before each
-            trial, as a cluster may grow.
+        slots: how many trials can run at this moment (one more is handed out, to wait for a process); asked each time
+            that Tune asks for a trial, as a cluster may grow.
         listeners: called with every event, in order.
         earlier: events of an earlier session, for trials that go on from there.
         settled: called with the name of each trial whose end is on record, so that its checkpoint is needed no more (if

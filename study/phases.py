@@ -1,7 +1,8 @@
 """The phases of a study on record: when each began and ended, and how many slots it had meanwhile.
 
-A cluster grows and shrinks while a study runs. Whoever looks how many slots there are looks here, so that each change
-stands in the records from the moment on at which it was noticed, and the report knows how much could have been done.
+A cluster grows and shrinks while a study runs. Whoever hands out trials asks here how many slots there are, so that
+each change stands in the records from the moment on at which it was noticed, and the report knows how much could have
+been done.
 """
 
 from __future__ import annotations

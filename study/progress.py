@@ -27,6 +27,7 @@ PHASES = {
     "report": "Writing the report",
 }
 LINE_EVERY_S = 15.0  # between plain lines, where there is no terminal
+DRAW_EVERY_S = 0.25  # at most, in a terminal: hundreds of trials report a hundred times a second
 
 
 class Progress:
@@ -47,7 +48,7 @@ class Progress:
         self._slots = 1
         self._runs, self._runs_done = 0, 0
         self._phase = ""
-        self._last_line = 0.0
+        self._last_shown = 0.0
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -87,10 +88,13 @@ class Progress:
     def __call__(self, event: TrialEvent) -> None:
         """Take note of an event, and show it."""
         self._count(event)
+        now = time.monotonic()
+        if now - self._last_shown < (DRAW_EVERY_S if self._live else LINE_EVERY_S):
+            return
+        self._last_shown = now
         if self._live:
             self._draw()
-        elif time.monotonic() - self._last_line >= LINE_EVERY_S:
-            self._last_line = time.monotonic()
+        else:
             for line in self._lines():
                 self._console.print(line, highlight=False)
 

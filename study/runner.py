@@ -95,9 +95,9 @@ class _Session:
     def __init__(self, config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> None:
         self.config, self.store, self.dataset, self.progress = config, store, dataset, progress
         self.slot = first_slot(config, progress.say)
-        self.slots = Slots(self.slot)
+        self.count_slots = Slots(self.slot)
         self.sharing = Sharing(Storage(store.absolute), room(nodes()))
-        self.phases = Phases(self._record_phase, self.slots, progress)
+        self.phases = Phases(self._record_phase, self.count_slots, progress)
         self.events: list[TrialEvent] = []
 
     def run(self) -> Outcome:
@@ -131,7 +131,7 @@ class _Session:
 
         But for images that Ray's object store has no room for: they travel through the storage.
         """
-        self.progress.phase("prepare", self.slots())
+        self.progress.phase("prepare", self.count_slots())
         prepare.rehearse(self.config, self.dataset)
         self.info = prepare.data_info(self.config, self.dataset)
         self._refuse_other_data(self.info)
@@ -144,7 +144,7 @@ class _Session:
         return costs
 
     def _write_beginning(self, info: DataInfo, costs: list[FeatureCost]) -> None:
-        about = environment(seed=self.config.seed, slots=self.slots(), cluster=dict(ray.cluster_resources()))
+        about = environment(seed=self.config.seed, slots=self.count_slots(), cluster=dict(ray.cluster_resources()))
         self.store.write_record("data.json", info)
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
@@ -187,7 +187,7 @@ class _Session:
             self.config.approaches,
             ledger,
             self.config.seed,
-            self.slots(),
+            self.count_slots(),
             self.precharged,
         )
         turns.resume(self.events)

@@ -30,7 +30,7 @@ Params = Mapping[str, HyperparameterValue]
 Configuration = frozenset[tuple[str, HyperparameterValue]]  # of which one can be looked up in a set
 STARTUP_TRIALS = 10  # suggestions drawn at random before the sampler learns from results (Optuna's default for TPE)
 SMALL_SPACE = 10_000  # configurations; in a larger space hardly any is drawn twice
-MEMORY = 500  # results; up to twice as many, a suggestion takes Optuna 2 to 7 ms
+MEMORY = 500  # results; up to twice as many, a suggestion takes Optuna 2 to 7 ms (max_trials ends most searches before)
 BEST = 25  # as many results as TPE takes for good ones at most (Optuna's default)
 FAILED_IN_A_ROW = 10  # a trial that fails at once charges nothing: without this the search might never end
 
@@ -126,15 +126,20 @@ class Sampler:
 
     def _best(self, before: int) -> list[int]:
         """The BEST results among the first ones, in the order of the trials."""
-        known = {index: value for index in range(before) if (value := self._values[index]) is not None}
+        known = {index: self._values[index] for index in range(before) if self._can_learn(index)}
         return sorted(heapq.nlargest(BEST, known, key=lambda index: (known[index], -index)))
 
     def _learn(self, index: int) -> None:
-        params, value = self._params[index], self._values[index]
-        if value is not None and self._in_space(params):
+        if self._can_learn(index):
             self._study.add_trial(
-                optuna.create_trial(params=dict(params), distributions=self._distributions, value=value)
+                optuna.create_trial(
+                    params=dict(self._params[index]), distributions=self._distributions, value=self._values[index]
+                )
             )
+
+    def _can_learn(self, index: int) -> bool:
+        """Not from a trial that failed, nor from a published configuration outside the space."""
+        return self._values[index] is not None and self._in_space(self._params[index])
 
     def _in_space(self, params: Params) -> bool:
         return all(given.holds(params[name]) for name, given in self._config.varied.items())

@@ -1,9 +1,10 @@
 """Who gets the next trial, and with which hyperparameters: one Optuna sampler per approach, turns by the ledger.
 
-Knows nothing of Ray. The same study file and seed give every approach the same sequence of hyperparameters, whatever
-trial happens to end first: suggestion k is drawn by a sampler seeded for k that has seen exactly the results of the
-trials before k - lag. Where one of those still runs, the turn goes to another approach; only when nobody else could use
-the slot does the sampler go on with what it has (`conditioned_on` in the records says how much that was).
+Knows nothing of Ray. The same study file, seed and number of slots at the beginning give every approach the same
+sequence of hyperparameters, whatever trial happens to end first: suggestion k is drawn by a sampler seeded for k that
+has seen exactly the results of the trials before k - lag. Where one of those still runs, the turn goes to another
+approach; only when nobody else could use the slot does the sampler go on with what it has (`conditioned_on` in the
+records says how much that was).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analysis.records import TrialEvent
+from study import progress
 from study.budget import Account, Ledger
 from study.progress import Progress, duration
 
@@ -104,3 +105,15 @@ def test_what_is_left_goes_by_the_slots_there_are_now(slots, left):
         progress.resized(slots)
         progress(event("validated", 12.0, 0.8125))
     assert f"about {left} left" in screen.text.getvalue()
+
+
+def test_a_terminal_is_drawn_a_few_times_a_second_however_many_trials_report(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    screen = Screen(terminal=True)
+    draws = screen.show().count("better_cnn")
+    with screen.progress as shown:
+        for number in range(1000):
+            now[0] += 0.001
+            shown(event("heartbeat", 0.01 * number))
+    assert 4 <= screen.text.getvalue().count("better_cnn") - draws <= 6
