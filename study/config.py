@@ -106,6 +106,9 @@ class Distribution(_Section):
 
     @classmethod
     def _choice(cls, values: Sequence[Any]) -> Distribution:
+        for value in values:
+            if not isinstance(value, bool | int | float | str):
+                raise ValueError(f"categorical needs numbers, text, true or false, but got {value!r} in {values!r}")
         # Equal choices, such as True and 1, are one configuration: the search would wait for `size` of them in vain.
         for one, other in combinations(values, 2):
             if one == other:

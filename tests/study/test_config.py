@@ -148,6 +148,7 @@ def test_a_hyperparameter_like_no_other_is_refused_with_the_list_of_them():
         ({"uniform": ["a", "b"]}, "[low, high], two numbers"),
         ({"uniform": [0.1, float("nan")]}, "`low <= high` must hold"),
         ({"categorical": []}, "needs a list"),
+        ({"categorical": [0.1, None]}, "categorical needs numbers, text, true or false, but got None in [0.1, None]"),
         ({"categorical": [0.1, 0.2, 0.1]}, "got [0.1, 0.2, 0.1], of which 0.1 and 0.1 are equal; take one of them out"),
         ({"categorical": [1, 1.0]}, "categorical needs choices that differ, but got [1, 1.0]"),
         ({"categorical": [True, 1]}, "of which True and 1 are equal"),
