@@ -199,8 +199,8 @@ def _exhausted(records: StudyRecords, approach: str) -> str | None:
 def _stretches(records: StudyRecords) -> list[tuple[float, int]]:
     """(wall seconds, slots) of each stretch of the search between two changes of the slots.
 
-    A session that was killed, or stopped, ends with its last trial event. Studies older than `resized` have one stretch
-    a session.
+    A session that was killed, or stopped, ends with its last trial event, or with its last `resized` where that came
+    later. Studies older than `resized` have one stretch a session.
     """
     phases = [event for event in records.phases if event.phase == "search" and event.event != "exhausted"]
     times = records.events.loc[records.events.phase == "search", "time"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import e, log
 
 from analysis.losses import CLIP, one_hot_losses
-from analysis.margins import Paired
+from analysis.margins import Counts, Paired
 from analysis.mcnemar import McNemar
 from analysis.power import POWER
 from analysis.published import Accuracy, Comparison, PublishedTable, Split
@@ -105,29 +105,24 @@ def seeds_sentence(pair: Comparison) -> str | None:
 
 
 def one_hot_loss_sentence(accuracy: Accuracy) -> str | None:
-    """By which convention decisions of that accuracy cost so much; None where the table gives no such loss.
+    """By which conventions decisions of that accuracy cost so much; None where the table gives no such loss.
 
-    Every number of correct images that the accuracy's rounding allows counts, and so does the rounding of the loss.
+    A convention fits if some loss that rounds to the one given lies between the losses of the most and of the fewest
+    correct images that the accuracy's rounding allows.
     """
-    row, counts = accuracy.row, accuracy.counts
+    row = accuracy.row
     if row.one_hot_loss is None or row.classes is None:
         return None
     loss, half = float(row.one_hot_loss), 0.5 * 10.0 ** int(row.one_hot_loss.as_tuple().exponent) + 1e-9
-    lowest, highest = (one_hot_losses(k / counts.images, row.classes) for k in (counts.most, counts.fewest))
+    conventions = _one_hot_ranges(accuracy.counts, row.classes)
+    fitting = [how for how, (low, high) in conventions.items() if low - half <= loss <= high + half]
     said = f"{row.name}: a loss of {row.one_hot_loss} at accuracy {row.accuracy} with {row.classes} classes is"
-    conventions = dict(zip(("read as logits", f"clipped at {CLIP}"), zip(lowest, highest, strict=True), strict=True))
-    for how, (low, high) in conventions.items():
-        if low - half <= loss <= high + half:
-            return f"{said} that of one-hot vectors {how}."
-    neither = " nor ".join(f"{how} ({_range(*ends)})" for how, ends in conventions.items())
-    every_error = log(e + row.classes - 1)
-    if abs(loss - every_error) > 0.01:
-        return f"{said} neither that of one-hot vectors {neither}."
-    return (
-        f"{said} neither that of one-hot vectors {neither}. It is within {abs(loss - every_error):.3f} of"
-        f" ln(e + {row.classes - 1}) = {every_error:.4f}, which one-hot vectors read as logits cost when every"
-        " prediction is wrong: misaligned labels, perhaps."
-    )
+    ranges = [f"{how} ({_range(low, high)})" for how, (low, high) in conventions.items()]
+    if not fitting:
+        return f"{said} neither that of one-hot vectors {' nor '.join(ranges)}.{_every_error(loss, row.classes)}"
+    if len(fitting) == 1:
+        return f"{said} that of one-hot vectors {fitting[0]}."
+    return f"{said} possible for one-hot vectors {' and '.join(ranges)}: at this rounding they cannot be told apart."
 
 
 def split_caveats(table: PublishedTable) -> tuple[str, ...]:
@@ -199,12 +194,30 @@ def _at_most(sure: int, possible: int, images: int) -> str:
     return f"at most {sure:,} to {possible:,} of the {images:,} images ({shares})"
 
 
+def _alone(test: McNemar) -> str:
+    return f"{test.only_a:,} and {test.only_b:,}"
+
+
+def _one_hot_ranges(counts: Counts, classes: int) -> dict[str, tuple[float, float]]:
+    """By convention, the loss with the most and with the fewest correct images."""
+    logits_low, clipped_low = one_hot_losses(counts.most / counts.images, classes)
+    logits_high, clipped_high = one_hot_losses(counts.fewest / counts.images, classes)
+    return {"read as logits": (logits_low, logits_high), f"clipped at {CLIP}": (clipped_low, clipped_high)}
+
+
 def _range(low: float, high: float) -> str:
     return " to ".join(dict.fromkeys((f"{low:.3f}", f"{high:.3f}")))
 
 
-def _alone(test: McNemar) -> str:
-    return f"{test.only_a:,} and {test.only_b:,}"
+def _every_error(loss: float, classes: int) -> str:
+    """What a loss close to that of errors alone suggests; nothing for another."""
+    every_error = log(e + classes - 1)
+    if abs(loss - every_error) > 0.01:
+        return ""
+    return (
+        f" It is within {abs(loss - every_error):.3f} of ln(e + {classes - 1}) = {every_error:.4f}, which one-hot"
+        " vectors read as logits cost when every prediction is wrong: misaligned labels, perhaps."
+    )
 
 
 def _one_split(splits: set[Split | None]) -> tuple[str, ...]:

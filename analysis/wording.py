@@ -210,6 +210,24 @@ def gap_sentence(study: StudySummary) -> str | None:
     return f"{said} That is small: validation accuracy was a fair guide to test accuracy here."
 
 
+def mcnemar_range(pair: PairSummary) -> str:
+    """The smallest and the largest mid-p of two single runs, as in `0.034 to 0.210`."""
+    p = [runs.test.p_mid for runs in pair.seeds]
+    return f"{p_value(min(p))} to {p_value(max(p))}"
+
+
+def mcnemar_below(compared: Comparison, pair: PairSummary) -> str:
+    """For how many pairs of runs that mid-p is below the level, as in `2 of 5`."""
+    below = sum(runs.test.p_mid < compared.design.alpha for runs in pair.seeds)
+    return f"{below} of {len(pair.seeds)}"
+
+
+def superiority_interval(pair: PairSummary) -> str:
+    """The bootstrap interval of P(A > B), or a dash where single runs leave none."""
+    found = pair.superiority
+    return "–" if found.low is None else f"{number(found.low, 2)} to {number(found.high, 2)}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A rounded number, or a dash."""
     return "–" if value is None else f"{value:.{digits}f}"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -100,8 +101,22 @@ class Distribution(_Section):
         if not isinstance(values, list | tuple) or not values:
             raise ValueError(f"{kind} needs a list, but got {values!r}")
         if kind == "categorical":
-            return cls(kind=kind, choices=tuple(values))
+            return cls._choice(values)
         return cls._range(kind, values)
+
+    @classmethod
+    def _choice(cls, values: Sequence[Any]) -> Distribution:
+        for value in values:
+            if not isinstance(value, bool | int | float | str):
+                raise ValueError(f"categorical needs numbers, text, true or false, but got {value!r} in {values!r}")
+        # Equal choices, such as True and 1, are one configuration: the search would wait for `size` of them in vain.
+        for one, other in combinations(values, 2):
+            if one == other:
+                raise ValueError(
+                    f"categorical needs choices that differ, but got {values!r}, of which {one!r} and {other!r} are"
+                    " equal; take one of them out"
+                )
+        return cls(kind="categorical", choices=tuple(values))
 
     @classmethod
     def _range(cls, kind: Any, values: Sequence[Any]) -> Distribution:

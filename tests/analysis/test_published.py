@@ -255,14 +255,27 @@ def loss_said(loss: str, accuracy: str = "0.872", classes: int = 16) -> str | No
         ("2.003", "0.872", "read as logits"),
         ("2.00", "87.2%", "read as logits"),
         ("2.063", "0.872", "clipped at 1e-7"),
-        ("2.00", "0.88", "read as logits"),  # from 0.875 to 0.885
+        ("2.17", "0.70", "read as logits"),  # ln(e + 15) - 0.70 = 2.1746, and clipped 4.84
         ("0", "1", "clipped at 1e-7"),
-        ("1.8746", "1", "read as logits"),
+        ("1.8746", "1.000", "read as logits"),
     ],
 )
 def test_a_one_hot_loss_is_traced_to_its_convention(loss, accuracy, how):
     assert loss_said(loss, accuracy) == (
         f"SVM: a loss of {loss} at accuracy {accuracy} with 16 classes is that of one-hot vectors {how}."
+    )
+
+
+# 1159/1324 to 1171/1324 cost ln(e + 15) - 0.8754 to ln(e + 15) - 0.8844, or 0.1246 ln(1e7) to 0.1156 ln(1e7);
+# 662/1324 to 1324/1324 cost ln(e + 15) - 0.5 to ln(e + 15) - 1, or 0.5 ln(1e7) to 0.
+@pytest.mark.parametrize(
+    ("loss", "accuracy", "as_logits", "clipped"),
+    [("2.00", "0.88", "1.990 to 1.999", "1.863 to 2.009"), ("1.8746", "1", "1.875 to 2.375", "0.000 to 8.059")],
+)
+def test_where_both_conventions_fit_within_the_rounding_neither_is_preferred(loss, accuracy, as_logits, clipped):
+    assert loss_said(loss, accuracy) == (
+        f"SVM: a loss of {loss} at accuracy {accuracy} with 16 classes is possible for one-hot vectors read as logits"
+        f" ({as_logits}) and clipped at 1e-7 ({clipped}): at this rounding they cannot be told apart."
     )
 
 
@@ -279,7 +292,7 @@ def test_the_one_hot_loss_of_the_seed_study_is_that_of_wrong_predictions_through
 
 
 @given(st.integers(0, 500), st.integers(2, 50), st.integers(1, 6), st.booleans())
-def test_a_loss_of_either_convention_is_never_called_neither(k, classes, digits, clipped):
+def test_the_convention_of_a_loss_is_always_among_those_named(k, classes, digits, clipped):
     loss = one_hot_losses(k / 500, classes)[clipped]
     rows = [
         PublishedRow(
@@ -287,7 +300,9 @@ def test_a_loss_of_either_convention_is_never_called_neither(k, classes, digits,
         ),
         PublishedRow(name="y", accuracy="0.5", images=500),
     ]
-    assert "neither" not in str(said.one_hot_loss_sentence(analyse(rows).accuracies[0]))
+    told = str(said.one_hot_loss_sentence(analyse(rows).accuracies[0]))
+    assert "neither" not in told
+    assert ("clipped at 1e-7" if clipped else "read as logits") in told
 
 
 def test_equal_accuracies_need_no_number_of_images():

@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from analysis.report import Findings, render, write_report
 from analysis.report_json import report_json
 from analysis.summary import StudySummary, summarise
 from analysis.verdicts import equivalence_p, verdict
-from analysis.wording import seconds, verdict_sentence
+from analysis.wording import p_value, seconds, verdict_sentence
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -166,11 +167,15 @@ def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
 def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir):
     paths = write_report(study_dir)
     report = json.loads(Path(paths.json).read_text())
-    page, text = re.sub(r"<[^>]*>", " ", Path(paths.html).read_text()), Path(paths.markdown).read_text()
+    page, text = unescape(re.sub(r"<[^>]*>", " ", Path(paths.html).read_text())), Path(paths.markdown).read_text()
     for pair in report["pairs"]:
+        mid = [single["p_mid"] for single in pair["mcnemar"]]
+        runs = f"{p_value(min(mid))} to {p_value(max(mid))}", f"{sum(p < 0.05 for p in mid)} of {len(mid)}"
         post, balanced, won = pair["posterior"], pair["balanced"]["difference"], pair["superiority"]["probability"]
         shown = [f"{post[name]:.2f}" for name in ("a_better", "equivalent", "b_better")]
-        row = re.compile(rf"{pair['a']} − {pair['b']}\W.*" + ".*".join([*shown, f"{won:.2f}", f"{abs(balanced):.3f}"]))
+        interval = f"{pair['superiority']['low']:.2f} to {pair['superiority']['high']:.2f}"
+        numbers = [*runs, *shown, f"{won:.2f}", interval, f"{abs(balanced):.3f}"]
+        row = re.compile(rf"{pair['a']} − {pair['b']}\W.*" + ".*".join(numbers))
         assert row.search(page)
         assert row.search(text)
 
@@ -247,7 +252,7 @@ def test_one_seed_is_reported_with_its_limits(make_study):
     text = markdown(summarise(read_study(make_study(seeds=1))))
     assert "one seed of better_cnn and feature_svm: how much another seed would change the result is left out" in text
     assert "None" not in text
-    assert "– to –" not in text  # P(A > B) has no interval
+    assert re.search(r"\| P\(A>B\) \|.*\n.*\n(.* \| [01]\.\d\d \| – \| .*\n){3}", text), "P(A > B) has no interval"
 
 
 def test_a_study_that_has_only_begun_can_be_reported(make_study, tmp_path):

@@ -138,7 +138,7 @@ def test_a_cluster_without_any_slot_for_a_while_has_nothing_to_use_meanwhile(gro
     assert search.utilisation == pytest.approx(20 / (24 + 1 + 1))
 
 
-def test_a_session_that_was_killed_after_the_cluster_grew_ends_with_its_last_trial_event(growing):
+def test_a_session_that_was_killed_ends_with_a_resized_that_came_after_its_last_trial_event(growing):
     growing.phase("search", "started", slots=1)  # at 14: resumed
     growing.phase("search", "resized", slots=2)  # at 15
     growing.trial("a", 2, "finished", 3.0, 0.5)  # ends at 24
