@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from unittest.mock import create_autospec, patch
 
 import pytest
-from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
@@ -95,7 +94,7 @@ def test_the_installed_ray_tells_for_which_trial_a_process_is_being_made(monkeyp
     handover.on_trial_add(given, trial)
     assert handover.choose_trial_to_run(given) is trial
 
-    with patch.object(RayActorManager, "is_actor_started", autospec=True, return_value=True):
+    with patch.object(type(tune._actor_manager), "is_actor_started", autospec=True, return_value=True):
         assert trial not in tune._trial_to_actor
         tune._trial_to_actor[trial] = "its process"
         assert handover.choose_trial_to_run(given) is None
