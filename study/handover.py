@@ -4,6 +4,12 @@ Left to itself, Tune gives it to the one that has waited longest, even where a p
 another slot: this process it then ends, and begins to make the next. With trials that are shorter than a process takes
 to start, that goes on for ever: one slot does all the work, and the other stays idle. (Measured with trials of 0.2 s on
 two nodes, one of which joined late: that one got none of 276 trials; with what is here it works after 4 s.)
+
+One case is left to Tune. Where every trial that waits has a process coming, `choose_trial_to_run` names none, and Tune
+gives a free process to any of them and ends the one that was being made for it (the third step of its
+`TuneController._maybe_add_actors`). As one trial more is handed out than there are slots, it comes to that only when
+there is no further trial to hand out: towards the end of the search, when what is left of the budgets is reserved, and
+at the end of the final runs.
 """
 
 from __future__ import annotations
@@ -37,7 +43,10 @@ class Handover(FIFOScheduler):  # type: ignore[misc]
         self._trials.pop(trial.trial_id, None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The first trial that waits and has no process coming; to it goes any process that is free."""
+        """The first trial that waits and has no process coming; to it goes any process that is free.
+
+        None where there is none: then Tune gives a free process to any that waits (see above).
+        """
         waiting = (trial for trial in self._trials.values() if trial.status == Trial.PENDING)
         return next((trial for trial in waiting if not _has_process(tune_controller, trial)), None)
 

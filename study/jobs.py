@@ -32,6 +32,7 @@ DIRECTORY = "transfer_study_directory"  # in a job's metadata: the study that it
 PACKAGES = ("study", "trainables", "analysis")
 PATIENCE_S = 10.0  # for a server to answer at all
 RECONNECTS, RECONNECT_EVERY_S = 10, 3.0
+LOOK_EVERY_S = 0.5  # whether a job has ended
 TALKERS = ("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk", "_private.runtime_env.packaging")
 # What Ray itself writes into a job's log before the command begins.
 PREAMBLE = ("Running entrypoint for job ", "Runtime env is setting up.")
@@ -134,13 +135,14 @@ class JobServer:
         raise ConnectionLost
 
     def stop(self, job: str) -> None:
-        """End a job.
+        """End a job, and return when it has ended: what it ran can then be resumed.
 
         Raises:
             JobError: the server refuses to.
         """
         with self._errors():
             self._client.stop_job(job)
+            self._wait(job)
 
     async def _pass_on(self, job: str, lines: _Lines) -> None:
         async for text in self._client.tail_job_logs(job):
@@ -152,7 +154,7 @@ class JobServer:
             details = self._client.get_job_info(job)
             if details.status.is_terminal():
                 return details
-            time.sleep(0.5)
+            time.sleep(LOOK_EVERY_S)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

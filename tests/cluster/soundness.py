@@ -12,11 +12,13 @@ import yaml
 from pretenders import Note, read_diaries
 
 from analysis.ledger import accounts
-from analysis.records import ENDINGS, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
+from analysis.records import ENDINGS, Store, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
 
 
-def assert_sound(directory: Path, diary: Path, *, disk_was_full: bool = False) -> None:
-    """Check a study, finished or not, whose approaches kept diaries as far as they could.
+def assert_sound(location: str | Path, diary: Path | None, *, disk_was_full: bool = False) -> None:
+    """Check a study, finished or not, on a disk or in an object store.
+
+    Its approaches kept diaries as far as they could; without them, its records are all that is checked.
 
     Every trial: started once, ended at most once, and worked no more after its end; its steps follow each other without
     a gap; each attempt went on from the last checkpoint of those before; and all its work, but for a heartbeat in each
@@ -24,12 +26,14 @@ def assert_sound(directory: Path, diary: Path, *, disk_was_full: bool = False) -
     budget. Where there is a report, it says the same, and has all that a report has. On a disk that was full,
     checkpoints may have been made and not written.
     """
-    study = read_study(str(directory))
-    file = yaml.safe_load((directory / "study.yaml").read_text())
+    store = Store(str(location))
+    study = read_study(store.location)
+    file = yaml.safe_load(store.read_bytes("study.yaml"))
     heartbeat_s = file["pace"]["heartbeat_seconds"]
     events = [TrialEvent.model_validate(row) for row in _rows(study)]
     histories = {trial: list(of) for trial, of in groupby(events, key=lambda event: event.trial)}
-    diaries = {key: list(of) for key, of in groupby(sorted(read_diaries(diary), key=_by_trial), key=_trial_of)}
+    notes_of_all = sorted(read_diaries(diary), key=_by_trial) if diary else []
+    diaries = {key: list(of) for key, of in groupby(notes_of_all, key=_trial_of)}
     for history in histories.values():
         _assert_whole(history)
         first = history[0]
@@ -39,8 +43,8 @@ def assert_sound(directory: Path, diary: Path, *, disk_was_full: bool = False) -
             _assert_accounted_for(history, notes, heartbeat_s)
     assert not diaries, "a trial worked that is not on record"
     _assert_fair(study)
-    if (directory / "report" / "report.json").exists():
-        _assert_reported(directory, study, histories)
+    if store.exists("report/report.json"):
+        _assert_reported(store, study, histories)
 
 
 def _rows(study: StudyRecords) -> list[dict]:
@@ -119,8 +123,8 @@ def _assert_fair(study: StudyRecords) -> None:
         assert account.charged_s <= account.budget_s
 
 
-def _assert_reported(directory: Path, study: StudyRecords, histories: dict[str, list[TrialEvent]]) -> None:
-    report = json.loads((directory / "report" / "report.json").read_text())
+def _assert_reported(store: Store, study: StudyRecords, histories: dict[str, list[TrialEvent]]) -> None:
+    report = json.loads(store.read_bytes("report/report.json"))
     table = trial_table(study.events)
     ledger = accounts(study, table)
     assert report["approaches"].keys() == study.settings.approaches.keys()
@@ -133,6 +137,6 @@ def _assert_reported(directory: Path, study: StudyRecords, histories: dict[str, 
     assert 0 < report["search"]["utilisation"] <= 1, report["search"]
     runs = Counter(of[0].approach for of in histories.values() if of[-1].event == "evaluated")
     assert {name: len(it["final_runs"]) for name, it in report["approaches"].items() if it["final_runs"]} == runs
-    assert {file.stem for file in (directory / "predictions").glob("*.parquet")} == {
+    assert {Path(name).stem for name in store.names("predictions", ".parquet")} == {
         trial for trial, of in histories.items() if of[-1].event == "evaluated"
     }

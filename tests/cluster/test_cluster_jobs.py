@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 import yaml
 from commands import Machine, free_port, machine, wait_for_port
+from nodes import until
+from soundness import assert_sound
 from study_files import small_study
 
+from analysis.records import ENDINGS, Store
 from study.provenance import commit
 
 pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
@@ -86,11 +89,11 @@ def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, a
 
 
 @pytest.mark.cluster
-def test_a_job_is_stopped_where_somebody_answers_yes(here, address, study):
+def test_a_job_is_stopped_where_somebody_answers_yes_and_its_study_goes_on_in_another(here, address, study):
     out = here.folder / "stopped"
     screen, keyboard = pty.openpty()
     with here.started("run", study, "--address", address, "--out", out, stdin=keyboard) as running:
-        _read_until(running, "Preparing")
+        until(lambda: any(_ends(record) for record in out.glob("records/*/*.json")), running)
         running.send_signal(signal.SIGINT)
         _read_until(running, "Stop the job?", whole_lines=False)
         os.write(screen, b"y\n")
@@ -99,6 +102,15 @@ def test_a_job_is_stopped_where_somebody_answers_yes(here, address, study):
     os.close(keyboard)
     assert running.returncode == 130
     assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in said
+    before = Store(str(out)).trial_events()
+    assert not (out / "report").exists()
+
+    resumed = here.transfer_study("resume", out, "--address", address)
+    assert resumed.code == 0, resumed
+    assert "is running" not in resumed.out  # it is another job
+    assert "Test accuracy" in resumed.out
+    assert [event for event in Store(str(out)).trial_events() if event in before] == before
+    assert_sound(out, None)
 
 
 @pytest.mark.cluster
@@ -116,6 +128,10 @@ def test_another_token_is_refused_in_one_line(here, address, study, monkeypatch)
     told = here.transfer_study("run", study, "--address", address, "--out", "/x")
     assert "the job server refuses this token" in told.complaint
     assert "RAY_AUTH_MODE=token" in told.complaint
+
+
+def _ends(record: Path) -> bool:
+    return record.stem.partition("-")[2] in ENDINGS
 
 
 def _read_until(process: subprocess.Popen[str], words: str, *, whole_lines: bool = True) -> None:

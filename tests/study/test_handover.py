@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from unittest.mock import create_autospec, patch
 
 import pytest
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler
 
 from study.handover import Handover
 
@@ -73,3 +76,25 @@ def test_a_version_of_ray_that_does_not_tell_starts_trials_in_order():
     case = Case("a")
     chosen = case.handover.choose_trial_to_run(SimpleNamespace())
     assert chosen is case.trials["a"]
+
+
+def test_the_installed_ray_tells_for_which_trial_a_process_is_being_made(monkeypatch):
+    """With Tune's own controller. Where this alone fails, Ray has changed, and a slot that joins late stays idle again.
+
+    Then see in the source of `TuneController._maybe_add_actors` how it knows now which trial has an actor and whether
+    that is started, ask for the same in `_has_process` of study/handover.py and here, and run
+    `pytest -m cluster tests/cluster/test_joining.py`, which shows whether a late slot gets work.
+    """
+    monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "1")  # else Tune asks Ray for it, which does not run here
+    scheduler = create_autospec(FIFOScheduler, instance=True)
+    tune, trial = TuneController(scheduler=scheduler), Trial("any", stub=True)
+    tune.add_trial(trial)
+    given, _ = scheduler.on_trial_add.call_args.args  # what Tune lets a scheduler see of its controller
+    handover = Handover()
+    handover.on_trial_add(given, trial)
+    assert handover.choose_trial_to_run(given) is trial
+
+    with patch.object(type(tune._actor_manager), "is_actor_started", autospec=True, return_value=True):
+        assert trial not in tune._trial_to_actor
+        tune._trial_to_actor[trial] = "its process"
+        assert handover.choose_trial_to_run(given) is None

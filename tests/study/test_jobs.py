@@ -22,6 +22,7 @@ class FakeClient:
         self.ending = {"status": JobStatus.SUCCEEDED, "message": "", "driver_exit_code": 0} | ending
         self.submitted: dict[str, object] = {}
         self.jobs: list[SimpleNamespace] = []
+        self.stopping: list[JobStatus] = []  # what is answered once the job is being stopped
 
     async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
         for piece in self.logs.pop(0):
@@ -29,7 +30,12 @@ class FakeClient:
                 raise piece
             yield piece
 
+    def stop_job(self, job: str) -> None:
+        self.stopping = [JobStatus.STOPPED, JobStatus.RUNNING, JobStatus.RUNNING]
+
     def get_job_info(self, job: str) -> SimpleNamespace:
+        if self.stopping:
+            self.ending["status"] = self.stopping.pop()
         return SimpleNamespace(**self.ending)
 
     def list_jobs(self) -> list[SimpleNamespace]:
@@ -47,6 +53,7 @@ def server(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         monkeypatch.setattr(jobs, "RECONNECT_EVERY_S", 0.0)
+        monkeypatch.setattr(jobs, "LOOK_EVERY_S", 0.0)
 
         def make(client: FakeClient) -> JobServer:
             monkeypatch.setattr(jobs, "_client", lambda _: client)
@@ -109,6 +116,12 @@ def test_a_server_that_stays_away_is_lost(server):
 )
 def test_a_failed_job_ends_with_the_code_and_the_last_words_of_its_command(server, details, ending):
     assert followed(server, FakeClient([], status=JobStatus.FAILED, **details))[1] == ending
+
+
+def test_a_job_that_is_stopped_has_ended_before_anybody_is_told(server):
+    client = FakeClient()
+    server(client).stop("job_1")
+    assert client.ending["status"] == JobStatus.STOPPED
 
 
 def test_a_stopped_job_says_so(server):
