@@ -1,4 +1,7 @@
-"""Machines of a Ray cluster that share no files: each its own folder, played by nodes on this one."""
+"""Machines of a Ray cluster that share no files: each its own folder, played by nodes on this one.
+
+But for the diaries that the approaches of pretenders.py keep for the tests.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from object_store import free_port
+from pretenders import DIARY
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
 PATIENCE_S = 240  # what has not happened by then will not
 
 
@@ -29,13 +33,17 @@ class Machines:
     address: str
     token: str
 
+    @property
+    def diary(self) -> Path:
+        return self.folder / "diary"
+
     def cache(self, machine: str) -> Path:
         return self.folder / machine / "cache"
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start `transfer-study` on the driver."""
+        """Start `transfer-study`, knowing the approaches of these tests, on the driver."""
         return subprocess.Popen(
-            [sys.executable, "-m", "study", *map(str, arguments)],
+            [sys.executable, str(HERE / "pretenders.py"), *map(str, arguments)],
             cwd=self.folder / "driver",
             env=self.environment("driver"),
             stdout=subprocess.PIPE,
@@ -49,13 +57,14 @@ class Machines:
 
     def environment(self, machine: str) -> dict[str, str]:
         own = {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{HERE.parents[1]}:{HERE}",
             "TRANSFER_STUDY_CACHE": str(self.cache(machine)),
             "RAY_TMPDIR": str(self.ray),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
+            DIARY: str(self.diary),
         }
         return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
 
@@ -79,6 +88,7 @@ def machines(folder: Path, *names: str) -> Iterator[Machines]:
     """A cluster of nodes with one CPU each. Ray's home is short: its socket paths may have 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as ray:
         made = Machines(folder, Path(ray), f"127.0.0.1:{free_port()}", uuid.uuid4().hex)
+        made.diary.mkdir()
         try:
             for number, name in enumerate(("driver", *names)):
                 (folder / name).mkdir()
