@@ -18,7 +18,7 @@ from uuid import uuid4
 import typer
 from rich.console import Console
 
-from analysis.errors import RecordsError
+from analysis.errors import RecordsError, StorageError
 from analysis.storage import Storage
 from study.jobs import is_job_server
 from trainables.errors import InputError
@@ -318,11 +318,20 @@ def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
         with Progress(console) as progress:
             outcome = start(progress)
     except KeyboardInterrupt as end:
-        errors.print(f"interrupted; `transfer-study resume {directory}` goes on where it stopped", soft_wrap=True)
+        goes_on = f"`transfer-study resume {directory}` goes on where it stopped"
+        errors.print(f"interrupted; {goes_on if _begun(directory) else 'nothing is on record yet'}", soft_wrap=True)
         raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.screens import show_outcome
 
     show_outcome(outcome.directory, console)
+
+
+def _begun(directory: str) -> bool:
+    """Whether there is something to resume; yes where the storage cannot say."""
+    try:
+        return Storage(directory, patience_s=0).exists("study.yaml")
+    except StorageError:
+        return True
 
 
 def _terminal() -> Terminal:

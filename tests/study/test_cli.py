@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from commands import machine
 from photos import COLOURS, image_folder, photo
 from study_files import small_study
+
+from analysis.storage import Storage
+from study import cli
 
 COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "published")
 
@@ -241,3 +245,23 @@ def test_data_are_described(transfer_study, study_file, photos):
         assert f"{name} 8 4 6" in text
     assert "32 x 32 (54)" in text
     assert "Identical images in more than one split: 0" in text
+
+
+@pytest.mark.parametrize(
+    ("begun", "said"),
+    [(True, "interrupted; `transfer-study resume study` goes on where it stopped\n"),
+     (False, "interrupted; nothing is on record yet\n")],
+)  # fmt: skip
+def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(
+    begun, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    if begun:
+        Storage("study").write_bytes("study.yaml", b"")
+
+    def interrupted(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit) as ended:
+        cli._finish(interrupted, "study")
+    assert (ended.value.exit_code, capsys.readouterr().err) == (130, said)
