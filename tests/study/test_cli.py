@@ -252,9 +252,7 @@ def test_data_are_described(transfer_study, study_file, photos):
     [(True, "interrupted; `transfer-study resume study` goes on where it stopped\n"),
      (False, "interrupted; nothing is on record yet\n")],
 )  # fmt: skip
-def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(
-    begun, said, tmp_path, monkeypatch, capsys
-):
+def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if begun:
         Storage("study").write_bytes("study.yaml", b"")
