@@ -41,7 +41,6 @@ class Ledger:
     trial_s: float
     _charged: dict[Account, float] = field(default_factory=dict)
     _reserved: dict[Account, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
-    _owner: dict[str, Account] = field(default_factory=dict)
 
     def charge(self, account: Account, seconds: float) -> None:
         """Charge seconds outside any trial: what features cost, or trials of an earlier session."""
@@ -61,7 +60,7 @@ class Ledger:
         Raises:
             ValueError: it used more than its allowance.
         """
-        account = self._owner.pop(trial)
+        (account,) = (account for account, held in self._reserved.items() if trial in held)
         allowance = self._reserved[account].pop(trial)
         if charged_s > allowance:
             raise ValueError(f"{trial}: charged {charged_s} s of an allowance of {allowance} s")
@@ -69,7 +68,6 @@ class Ledger:
 
     def hold(self, account: Account, trial: str, allowance_s: float) -> None:
         """Reserve a given allowance again, for a trial that was interrupted."""
-        self._owner[trial] = account
         self._reserved[account][trial] = allowance_s
 
     def charged_s(self, account: Account) -> float:
