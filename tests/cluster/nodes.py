@@ -148,6 +148,19 @@ def cluster(folder: Path, *cpus: int) -> Iterator[Cluster]:
                     os.kill(pid, signal.SIGKILL)
 
 
+def script(path: Path, *arguments: object, **environment: str) -> str:
+    """Run a Python script that starts Ray itself, to its end; what it printed to standard output."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as ray:
+        own = {"PYTHONPATH": str(HERE.parents[1]), "RAY_TMPDIR": ray}
+        done = subprocess.run(
+            [sys.executable, str(path), *map(str, arguments)],
+            env=kept | own | environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def marked(mark: str) -> list[tuple[int, str]]:
     """Id and title of the processes that carry a mark in their environment, and of the children of those.
 

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import pytest
+from nodes import HERE, script
 
 pytestmark = pytest.mark.cluster
-HERE = Path(__file__).resolve().parent
 TRIALS = 8
 TRAIN_BYTES = 700 * 100 * 100 * 3  # and 50 of these images again to validate on
-PATIENCE_S = 240
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory) -> dict:
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as ray:
-        own = {"PYTHONPATH": str(HERE.parents[1]), "RAY_TMPDIR": ray, "RAY_USAGE_STATS_ENABLED": "0"}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        done = subprocess.run(
-            [sys.executable, str(HERE / "share_images.py"), str(tmp_path_factory.mktemp("shared")), str(TRIALS)],
-            env=kept | own,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    found: dict = json.loads(done.stdout.splitlines()[-1])
+    printed = script(HERE / "share_images.py", tmp_path_factory.mktemp("shared"), TRIALS, RAY_USAGE_STATS_ENABLED="0")
+    found: dict = json.loads(printed.splitlines()[-1])
     return found
 
 
