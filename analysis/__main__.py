@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from analysis.errors import RecordsError
+from analysis.records.errors import RecordsError
 
 
 class Seeds(StrEnum):
@@ -38,8 +38,8 @@ def main(
     for name, value in (("--margin", margin), ("--alpha", alpha)):
         if not 0 < value < 1:
             raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
-    from analysis.comparison import Design
-    from analysis.report import write_table_report
+    from analysis.report.comparison import Design
+    from analysis.report.write import write_table_report
 
     design = Design(alpha=alpha, margin=margin, matched=seeds is Seeds.matched)
     paths = write_table_report(predictions, out, design)

@@ -32,12 +32,12 @@ from probit import Design, Variation, correct, latent
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from analysis.equivalence import equivalence_p
-from analysis.mcnemar import from_counts
-from analysis.omnibus import omnibus
-from analysis.paired import Difference, difference
-from analysis.superiority import superiority
-from analysis.verdicts import holm
+from analysis.statistics.equivalence import equivalence_p
+from analysis.statistics.mcnemar import from_counts
+from analysis.statistics.omnibus import omnibus
+from analysis.statistics.outperformance import superiority
+from analysis.statistics.paired import Difference, difference
+from analysis.statistics.verdicts import holm
 
 ALPHA = 0.05
 ACCURACY = 0.8

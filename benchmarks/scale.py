@@ -32,7 +32,7 @@ import yaml
 from no_op import NoOp
 from rich.console import Console
 
-from analysis.records import ENDINGS, TrialEvent
+from analysis.records.store import ENDINGS, TrialEvent
 from study.config import StudyConfig, parse_config
 from study.progress import Progress
 from study.runner import run

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.records import ENDINGS, TrialEvent
-from analysis.storage import Storage
+from analysis.records.storage import Storage
+from analysis.records.store import ENDINGS, TrialEvent
 from study.budget import Account
 from study.cluster import connected, nodes, slots_of
 from study.dispatch import Dispatcher, run_trials

@@ -18,8 +18,8 @@ from uuid import uuid4
 import typer
 from rich.console import Console
 
-from analysis.errors import RecordsError, StorageError
-from analysis.storage import Storage
+from analysis.records.errors import RecordsError, StorageError
+from analysis.records.storage import Storage
 from study.jobs import is_job_server
 from trainables.errors import InputError
 
@@ -97,7 +97,7 @@ def resume(directory: Directory, address: Address = None) -> None:
         from study import remote
 
         raise typer.Exit(remote.resume(directory, str(address), _terminal()))
-    from analysis.records import existing_study
+    from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
     from study import runner
@@ -136,8 +136,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
         from study import remote
 
         raise typer.Exit(remote.status(directory, address, _terminal()))
-    from analysis.ledger import accounts
-    from analysis.records import read_study, trial_table
+    from analysis.records.store import read_study, trial_table
+    from analysis.search.accounts import accounts
     from study.screens import show_status
 
     records = read_study(directory)
@@ -148,7 +148,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
 @app.command()
 def report(directory: Directory) -> None:
     """Write the report again, from the records of a study."""
-    from analysis.report import write_report
+    from analysis.report.write import write_report
     from study.screens import show_report_paths
 
     show_report_paths(write_report(directory), console)
@@ -168,7 +168,7 @@ def board(
     The horizontal axis "Relative" is charged time. TensorBoard draws up to 40 runs at once by itself; with --trials
     there are usually more, so tick the ones to see.
     """
-    from analysis.records import existing_study
+    from analysis.records.store import existing_study
     from study.event_files import shown
 
     curves = Storage(f"{existing_study(directory).absolute}/tensorboard")

@@ -26,8 +26,8 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 from ray import tune
 from ray.tune.search import Searcher
 
-from analysis.errors import RecordsError, StorageError
-from analysis.records import TrialEvent
+from analysis.records.errors import RecordsError, StorageError
+from analysis.records.store import TrialEvent
 from study.deaths import Deaths, cause_of
 from study.handover import Handover
 from study.search import Turn

@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from analysis.errors import StorageError
-from analysis.storage import AT_ONCE, Storage
+from analysis.records.errors import StorageError
+from analysis.records.storage import AT_ONCE, Storage
 
 REFRESH_S = 15.0
 

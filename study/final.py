@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.ledger import best_trial
-from analysis.records import ENDINGS, HyperparameterValue, Store, TrialEvent, trial_table
+from analysis.records.store import ENDINGS, HyperparameterValue, Store, TrialEvent, trial_table
+from analysis.search.accounts import best_trial
 from study.budget import Account
 from study.config import StudyConfig
 from study.search import Turn, turn_of

@@ -26,8 +26,8 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from analysis.errors import StorageError
-from analysis.storage import PATIENCE_S, Storage
+from analysis.records.errors import StorageError
+from analysis.records.storage import PATIENCE_S, Storage
 from trainables.errors import InputError
 
 LEASE_S = PATIENCE_S + 30.0  # longer than a live driver may be out of reach of its storage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.power import planned_detectable
+from analysis.statistics.power import planned_detectable
 from study.config import StudyConfig
 from trainables.data import Dataset, DatasetDescription, describe
 

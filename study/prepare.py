@@ -12,7 +12,7 @@ import numpy as np
 import ray
 import torch
 
-from analysis.records import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
+from analysis.records.store import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
 from study.config import ApproachConfig, StudyConfig
 from study.sharing import Sharing
 from trainables import backbones

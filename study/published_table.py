@@ -13,7 +13,7 @@ from typing import get_args
 import yaml
 from pydantic import ValidationError
 
-from analysis.published import PublishedRow, PublishedTable, Split, analyse
+from analysis.published.rows import PublishedRow, PublishedTable, Split, analyse
 from trainables.errors import InputError
 
 COLUMNS = tuple(PublishedRow.model_fields)
@@ -54,7 +54,7 @@ def compared(rows: Sequence[PublishedRow], alpha: float) -> PublishedTable:
     """Compare the rows.
 
     Raises:
-        InputError: they cannot be compared; see `analysis.published.analyse`.
+        InputError: they cannot be compared; see `analysis.published.rows.analyse`.
     """
     try:
         return analyse(rows, alpha=alpha)

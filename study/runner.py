@@ -14,7 +14,8 @@ from pathlib import Path
 
 import ray
 
-from analysis.records import (
+from analysis.records.storage import Storage
+from analysis.records.store import (
     DataInfo,
     FeatureCost,
     PhaseEvent,
@@ -23,8 +24,7 @@ from analysis.records import (
     existing_study,
     feature_charges,
 )
-from analysis.report import ReportPaths, write_report
-from analysis.storage import Storage
+from analysis.report.write import ReportPaths, write_report
 from study import prepare
 from study.budget import Account, Ledger
 from study.cluster import Slots, connected, first_slot, nodes

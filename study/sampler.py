@@ -20,7 +20,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from analysis.records import HyperparameterValue
+from analysis.records.store import HyperparameterValue
 from study.config import ApproachConfig, Distribution
 from study.seeds import derived_seed
 

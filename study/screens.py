@@ -9,16 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.ledger import best_trial
-from analysis.records import Store, StudyRecords
+from analysis.records.store import Store, StudyRecords
+from analysis.search.accounts import best_trial
 from study.progress import duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.ledger import Account
-    from analysis.published import Comparison, PublishedTable
-    from analysis.report import ReportPaths
+    from analysis.published.rows import Comparison, PublishedTable
+    from analysis.report.write import ReportPaths
+    from analysis.search.accounts import Account
     from study.config import StudyConfig
     from study.plan import Plan
     from trainables.data import DatasetDescription
@@ -140,7 +140,7 @@ def show_outcome(directory: str, console: Console) -> None:
 
 def show_published(table: PublishedTable, console: Console) -> None:
     """What accuracies alone can tell: each with its interval and its loss, every pair, what it rests on."""
-    from analysis.published_wording import caveats, one_hot_loss_sentence, split_caveats
+    from analysis.published.wording import caveats, one_hot_loss_sentence, split_caveats
 
     console.print(_accuracies(table))
     for note in split_caveats(table):
@@ -192,13 +192,13 @@ def _accuracies(table: PublishedTable) -> Table:
 
 
 def _heading(pair: Comparison) -> str:
-    from analysis.wording import points
+    from analysis.report.wording import points
 
     return f"{pair.a.row.name} against {pair.b.row.name}: {points(pair.difference)} points"
 
 
 def _statements(pair: Comparison, table: PublishedTable) -> Table:
-    from analysis import published_wording as said
+    from analysis.published import wording as said
 
     verdict = (said.verdict_sentence(pair, table.level), said.plausibility_sentence(pair), said.order_sentence(pair))
     statements = {

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from analysis.records import ENDINGS, TrialEvent
+from analysis.records.store import ENDINGS, TrialEvent
 from study.budget import Account, Ledger
 from study.config import ApproachConfig
 from study.sampler import Params, Sampler

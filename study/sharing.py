@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from study.cluster import Resources
 from trainables.approach import Examples
 from trainables.stored_examples import store

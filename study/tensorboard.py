@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from analysis.errors import StorageError
-from analysis.records import ENDINGS, HyperparameterValue, TrialEvent
+from analysis.records.errors import StorageError
+from analysis.records.store import ENDINGS, HyperparameterValue, TrialEvent
 from study.event_files import EventFiles
 
 CURVES = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.records import DataInfo, FeatureCost, PhaseEvent, Store, TrialEvent
+from analysis.records.store import DataInfo, FeatureCost, PhaseEvent, Store, TrialEvent
 
 CLASSES = ("ferry", "gondola", "<b>barge & tug</b>")
 IMAGES = 120

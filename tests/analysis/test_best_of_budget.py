@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_study import StudyWriter, write_study
 
-from analysis.best_of_budget import BestOfBudget, TrialSet, best_of_budget, trial_sets
-from analysis.records import feature_charges, read_study, trial_table
+from analysis.records.store import feature_charges, read_study, trial_table
+from analysis.search.best_of_budget import BestOfBudget, TrialSet, best_of_budget, trial_sets
 
 # Whole seconds, so that with a budget of 1000 s every trial ends on a point of the grid.
 TRIALS = st.lists(

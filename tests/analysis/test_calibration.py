@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.calibration import Calibration, calibration
-from analysis.losses import ProbabilityScores, losses, probability_scores
+from analysis.statistics.calibration import Calibration, calibration
+from analysis.statistics.losses import ProbabilityScores, losses, probability_scores
 
 
 def draw(

@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss
 
-from analysis.comparison import Design, PairSummary, compare
-from analysis.losses import probability_scores, stack
-from analysis.outcomes import Outcomes, Runs
-from analysis.paired import Difference, mean_difference
-from analysis.per_class import balanced
+from analysis.predictions.outcomes import Outcomes, Runs
+from analysis.report.comparison import Design, PairSummary, compare
+from analysis.statistics.losses import probability_scores, stack
+from analysis.statistics.paired import Difference, mean_difference
+from analysis.statistics.per_class import balanced
 
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [20, 12, 8]))  # classes of three sizes
 GROUPS = np.arange(40) // 4

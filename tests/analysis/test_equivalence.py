@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from analysis.equivalence import equivalence_p
-from analysis.paired import Alone, Components, Difference, difference
+from analysis.statistics.equivalence import equivalence_p
+from analysis.statistics.paired import Alone, Components, Difference, difference
 
 
 def pair(a: float, b: float, se_a: float, se_b: float, se: float, df: float = 1e9, units: int = 1000) -> Difference:

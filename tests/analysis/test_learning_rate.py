@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.learning_rate import learning_rate_thirds
+from analysis.search.learning_rate import learning_rate_thirds
 
 
 def at(*rates: float) -> list[dict[str, float]]:

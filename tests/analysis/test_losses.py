@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import brier_score_loss, log_loss
 
-from analysis import losses
-from analysis.losses import ProbabilityScores, class_frequency_yardstick, probability_scores, stack
-from analysis.paired import accuracy
+from analysis.statistics import losses
+from analysis.statistics.losses import ProbabilityScores, class_frequency_yardstick, probability_scores, stack
+from analysis.statistics.paired import accuracy
 
 
 def draw(seed: int, images: int = 40, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,8 @@ from statsmodels.stats.proportion import (
     samplesize_proportions_2indep_onetail,
 )
 
-from analysis.margins import Counts, paired, paired_images, unpaired, unpaired_images
-from analysis.mcnemar import McNemar, from_counts
+from analysis.published.counts import Counts, paired, paired_images, unpaired, unpaired_images
+from analysis.statistics.mcnemar import McNemar, from_counts
 
 
 def exactly(k: int, n: int) -> Counts:

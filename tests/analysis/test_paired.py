@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from analysis.paired import accuracy, difference
+from analysis.statistics.paired import accuracy, difference
 
 BITS = st.integers(0, 1).map(float)
 

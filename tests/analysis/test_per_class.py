@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 from statsmodels.stats.multitest import multipletests
 
-from analysis.paired import Estimate, accuracy, difference, mean_difference
-from analysis.per_class import balanced, balanced_accuracy, class_accuracies, class_differences
+from analysis.statistics.paired import Estimate, accuracy, difference, mean_difference
+from analysis.statistics.per_class import balanced, balanced_accuracy, class_accuracies, class_differences
 
 LABELS = np.repeat([0, 1, 2], [60, 25, 15])
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import TTestPower
 
-from analysis.paired import Difference, difference
-from analysis.power import at_design, detectable, needed, planned_detectable, power_curves
+from analysis.statistics.paired import Difference, difference
+from analysis.statistics.power import at_design, detectable, needed, planned_detectable, power_curves
 
 
 def test_a_detectable_difference_is_found_with_the_stated_power():

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import published_wording as said
-from analysis.losses import one_hot_losses
-from analysis.published import Comparison, PublishedRow, PublishedTable, Split, analyse, compatible_counts
+from analysis.published import wording as said
+from analysis.published.rows import Comparison, PublishedRow, PublishedTable, Split, analyse, compatible_counts
+from analysis.statistics.losses import one_hot_losses
 
 # The seed study's table, 1,324 images.
 SEED_STUDY = {"better_cnn": "0.758", "fine_tune": "0.861", "fine_tune_slow": "0.713", "svm": "0.872"}

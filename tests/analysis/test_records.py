@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_study import predictions
 
-from analysis.errors import RecordsError
-from analysis.records import (
+from analysis.records.errors import RecordsError
+from analysis.records.store import (
     ENDINGS,
     SCORES,
     TRIAL_COLUMNS,
@@ -305,5 +305,5 @@ def test_phases_keep_their_order(tmp_path):
 
 def test_reading_records_needs_neither_scipy_nor_matplotlib():
     heavy = "{'scipy', 'matplotlib', 'torch', 'ray'} & {name.split('.')[0] for name in sys.modules}"
-    code = f"import sys, analysis.records; found = {heavy}; sys.exit(', '.join(found) or 0)"
+    code = f"import sys, analysis.records.store; found = {heavy}; sys.exit(', '.join(found) or 0)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures import draw_comparison, draw_study
-from analysis.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
-from analysis.figures.style import Drawing, class_label
-from analysis.paired import difference
-from analysis.records import read_study
-from analysis.report import Findings, render, write_report
-from analysis.report_json import report_json
-from analysis.summary import StudySummary, summarise
-from analysis.verdicts import equivalence_p, verdict
-from analysis.wording import p_value, seconds, verdict_sentence
+from analysis.records.store import read_study
+from analysis.report.figures import draw_comparison, draw_study
+from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
+from analysis.report.figures.style import Drawing, class_label
+from analysis.report.json import report_json
+from analysis.report.summary import StudySummary, summarise
+from analysis.report.wording import p_value, seconds, verdict_sentence
+from analysis.report.write import Findings, render, write_report
+from analysis.statistics.paired import difference
+from analysis.statistics.verdicts import equivalence_p, verdict
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 

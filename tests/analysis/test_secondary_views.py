@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score
 
-from analysis.agreement import agreement
-from analysis.bayes import posterior
-from analysis.mcnemar import newcombe, newcombe_of_runs
-from analysis.paired import difference
-from analysis.superiority import superiority
+from analysis.statistics.agreement import agreement
+from analysis.statistics.bayes import posterior
+from analysis.statistics.mcnemar import newcombe, newcombe_of_runs
+from analysis.statistics.outperformance import superiority
+from analysis.statistics.paired import difference
 
 COUNTS = st.integers(0, 60)
 

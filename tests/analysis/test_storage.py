@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from analysis.errors import StorageError
-from analysis.storage import LONGEST_PAUSE_S, PATIENCE_S, Storage
+from analysis.records.errors import StorageError
+from analysis.records.storage import LONGEST_PAUSE_S, PATIENCE_S, Storage
 
 NO_SERVER = OSError(  # as the AWS library puts it
     "When uploading object with key 'a' in bucket 'b': AWS Error NETWORK_CONNECTION during PutObject operation: "
@@ -57,7 +57,7 @@ class Outage:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("analysis.storage.time", made)
+    monkeypatch.setattr("analysis.records.storage.time", made)
     return made
 
 

@@ -8,12 +8,12 @@ import yaml
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 from synthetic_study import IMAGES, StudyWriter, predictions
 
-from analysis import outcomes
-from analysis.errors import RecordsError
-from analysis.ledger import best_trial, incumbent_curve, incumbents
-from analysis.records import FeatureCost, Store, TrialEvent, read_study, trial_table
-from analysis.summary import StudySummary, summarise
-from analysis.wording import slots_used
+from analysis.predictions import outcomes
+from analysis.records.errors import RecordsError
+from analysis.records.store import FeatureCost, Store, TrialEvent, read_study, trial_table
+from analysis.report.summary import StudySummary, summarise
+from analysis.report.wording import slots_used
+from analysis.search.accounts import best_trial, incumbent_curve, incumbents
 
 
 def summary(location: str) -> StudySummary:

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from synthetic_study import IMAGES, predictions
 
-from analysis.errors import RecordsError
-from analysis.table import read_table
+from analysis.predictions.table import read_table
+from analysis.records.errors import RecordsError
 
 ROOT = Path(__file__).resolve().parents[2]
 

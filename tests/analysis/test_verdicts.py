@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from analysis.paired import Alone, Components, Difference
-from analysis.verdicts import holm, verdict
+from analysis.statistics.paired import Alone, Components, Difference
+from analysis.statistics.verdicts import holm, verdict
 
 
 def pair(difference: float, se: float, df: float = 1e6) -> Difference:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.wilson import wilson
+from analysis.statistics.wilson import wilson
 
 SHARES, SIZES, QUANTILES = st.floats(0, 1), st.floats(0.5, 1e6), st.floats(0, 1000)
 

@@ -95,7 +95,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The HTML report of a study of three approaches."""
     from synthetic_study import write_study
 
-    from analysis.report import write_report
+    from analysis.report.write import write_report
 
     return Path(write_report(write_study(tmp_path_factory.mktemp("study"))).html)
 

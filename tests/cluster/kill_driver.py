@@ -29,7 +29,7 @@ from pathlib import Path
 from nodes import Cluster, cluster, study_file, until
 from soundness import assert_sound
 
-from analysis.records import ENDINGS, Store, TrialEvent
+from analysis.records.store import ENDINGS, Store, TrialEvent
 
 ROW = "{:>5}  {:>19}  {:>7}  {:>8}  {:>11}  {:>6}  {:>6}  {}"
 EARLY_EVERY = 5  # of so many kills, one comes before there is work on record

@@ -18,8 +18,8 @@ import ray
 from ray._private.internal_api import node_stats
 from ray.cluster_utils import Cluster
 
-from analysis.records import ENDINGS, TrialEvent
-from analysis.storage import Storage
+from analysis.records.storage import Storage
+from analysis.records.store import ENDINGS, TrialEvent
 from study.budget import Account
 from study.cluster import nodes
 from study.dispatch import Dispatcher, run_trials

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pretenders import Note, read_diaries
 
-from analysis.ledger import accounts
-from analysis.records import ENDINGS, Store, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
+from analysis.records.store import ENDINGS, Store, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
+from analysis.search.accounts import accounts
 
 
 def assert_sound(location: str | Path, diary: Path | None, *, disk_was_full: bool = False) -> None:

@@ -19,7 +19,7 @@ from nodes import until
 from soundness import assert_sound
 from study_files import small_study
 
-from analysis.records import ENDINGS, Store
+from analysis.records.store import ENDINGS, Store
 from study.provenance import commit
 
 pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")

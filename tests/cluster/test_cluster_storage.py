@@ -21,7 +21,7 @@ from pyarrow import fs
 from rich.console import Console
 from soundness import assert_sound
 
-from analysis.records import ENDINGS, Store, TrialEvent
+from analysis.records.store import ENDINGS, Store, TrialEvent
 from study import cli
 from study.config import StudyConfig
 from study.lease import InUseError, Lease

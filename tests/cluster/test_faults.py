@@ -11,7 +11,7 @@ from nodes import TRIALS, Cluster, study_file, until
 from pretenders import Note, read_diaries
 from soundness import assert_sound
 
-from analysis.records import Store
+from analysis.records.store import Store
 
 pytestmark = pytest.mark.cluster
 

@@ -8,7 +8,7 @@ import pytest
 from nodes import cluster, study_file
 from soundness import assert_sound
 
-from analysis.records import Store
+from analysis.records.store import Store
 
 pytestmark = pytest.mark.cluster
 

@@ -13,7 +13,7 @@ import pytest
 from nodes import Cluster, cluster, study_file, until
 from soundness import assert_sound
 
-from analysis.records import ENDINGS, Store, TrialEvent
+from analysis.records.store import ENDINGS, Store, TrialEvent
 
 pytestmark = pytest.mark.cluster
 

@@ -16,7 +16,7 @@ from commands import Machine, free_port, machine, wait_for_port
 from ray.util import get_node_ip_address
 from study_files import small_study
 
-from analysis.records import Store
+from analysis.records.store import Store
 
 HEAD = "f" * 51 + "00000"  # how Ray's provider of pretended nodes knows its head
 

@@ -7,7 +7,7 @@ from nodes import cluster, study_file, until
 from pretenders import read_diaries
 from soundness import assert_sound
 
-from analysis.records import Store
+from analysis.records.store import Store
 
 pytestmark = pytest.mark.cluster
 

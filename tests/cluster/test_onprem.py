@@ -15,7 +15,7 @@ import pytest
 import yaml
 from study_files import small_study
 
-from analysis.records import Store
+from analysis.records.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("onprem.sh")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from analysis.records import TrialEvent
+from analysis.records.store import TrialEvent
 from study.budget import Account, Ledger
 from study.config import ApproachConfig
 from study.dispatch import Dispatcher

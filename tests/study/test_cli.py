@@ -11,7 +11,7 @@ from commands import machine
 from photos import COLOURS, image_folder, photo
 from study_files import small_study
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from study import cli
 
 COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "published")

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.search import Searcher
 
-from analysis.errors import RecordsError, StorageError
-from analysis.records import TrialEvent
+from analysis.records.errors import RecordsError, StorageError
+from analysis.records.store import TrialEvent
 from study.budget import Account
 from study.dispatch import AHEAD, Dispatcher
 from study.search import ListedTurns, Turn

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from study.event_files import EventFiles, refresh, shown
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from study_files import small_config
 
-from analysis.records import Store, TrialEvent, read_study
+from analysis.records.store import Store, TrialEvent, read_study
 from study.final import final_turns, write_predictions
 from trainables.approach import Predictions
 from trainables.trainable import TrialSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from study.lease import InUseError, Lease, alone
 
 NEVER = 1e6  # seconds

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from analysis.errors import StorageError
-from analysis.records import PhaseEvent
+from analysis.records.errors import StorageError
+from analysis.records.store import PhaseEvent
 from study.phases import Phases
 from study.progress import Progress
 

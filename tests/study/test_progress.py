@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis.records import TrialEvent
+from analysis.records.store import TrialEvent
 from study import progress
 from study.budget import Account, Ledger
 from study.progress import Progress, duration

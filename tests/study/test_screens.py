@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from analysis.records import Store, TrialEvent
+from analysis.records.store import Store, TrialEvent
 
 SETTINGS = {"name": "n", "approaches": {"cnn": {}}, "budget": {"search_seconds": 60, "trial_seconds": 20}}
 

@@ -22,7 +22,7 @@ from filelock import FileLock
 from photos import SPLITS, image_folder
 from study_files import SMALL, small_study
 
-from analysis.records import ENDINGS, Store, TrialEvent, feature_charges, read_study
+from analysis.records.store import ENDINGS, Store, TrialEvent, feature_charges, read_study
 
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])

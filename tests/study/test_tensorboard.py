@@ -6,8 +6,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from analysis.records import TrialEvent
-from analysis.storage import Storage
+from analysis.records.storage import Storage
+from analysis.records.store import TrialEvent
 from study.event_files import EventFiles
 from study.tensorboard import Boards
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from trainables.clock import Clock
 
 PIECE_S = 4.0

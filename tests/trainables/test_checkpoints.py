@@ -7,7 +7,7 @@ import pytest
 import torch
 from workers import CNN, LONG, config_of, run, start, worked
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from trainables.checkpoints import CheckpointStore
 from trainables.errors import UnreachableError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.storage import Storage
+from analysis.records.storage import Storage
 from trainables.approach import Examples
 from trainables.errors import UnreachableError
 from trainables.stored_examples import node_copy, store

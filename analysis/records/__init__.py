@@ -1,0 +1,6 @@
+"""The ground: the files that a study leaves, and how they are read and written. Imports nothing of the project.
+
+errors.py      what can be wrong with what a study left
+storage.py     whole files on a disk, on NFS or in an object store
+store.py       the files of a study: schema, write, read, check
+"""

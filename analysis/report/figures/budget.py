@@ -1,0 +1,127 @@
+"""Figures of the search: what was found after how many charged seconds, and with which hyperparameters."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.report.figures.style import Drawing, drawing, legend, look, one_panel, panels
+from analysis.report.summary import StudySummary
+
+AXES = {"lr": "log", "epochs": "linear", "C": "log", "gamma": "log"}  # the hyperparameters worth an axis of their own
+MOST_MARKS = 2000  # more of them are drawn as pixels: an SVG of that many paths is slow to open
+
+
+def draw_incumbents(study: StudySummary) -> Drawing | None:
+    """Best validation accuracy so far against charged seconds."""
+    drawn = [(approach, curve) for approach in study.approaches for curve in approach.curves if curve.seconds]
+    if not drawn:
+        return None
+    figure, ax = one_panel(3.4)
+    rows = []
+    for approach, curve in drawn:
+        style = look(study.names, approach.name)
+        label = approach.name if curve is next(c for c in approach.curves if c.seconds) else None
+        line = {"color": style.colour, "linewidth": 1.8, "marker": style.marker, "markersize": 5, "label": label}
+        ax.step(curve.seconds, curve.accuracy, where="post", markevery=slice(0, -1), **line)
+        points = zip(curve.seconds, curve.accuracy, curve.trial, strict=True)
+        rows += [(approach.name, curve.replicate, *point) for point in points]
+    ax.set_xlim(left=0)
+    ax.set_xlabel("charged slot-seconds of the approach")
+    ax.set_ylabel("best accuracy so far\n(validation split)")
+    legend(figure, ax)
+    caption = (
+        "What each approach had found after the same charged time; each marker is a new best trial. A curve that"
+        " starts late first paid for its frozen features. The figures are those by which the search chose, so they"
+        " are optimistic; the verdict rests on the test split."
+    )
+    data = pd.DataFrame(rows, columns=["approach", "replicate", "charged_seconds", "best_valid_accuracy", "trial"])
+    return drawing("incumbents", "Best configuration so far, at equal time", caption, figure, data)
+
+
+def draw_expected_best(study: StudySummary) -> Drawing | None:
+    """Expected best validation accuracy against charged seconds, with the band over the re-drawn orders."""
+    curves = [curve for curve in study.best_of_budget.curves if curve.seconds]
+    if not curves:
+        return None
+    figure, ax = one_panel(3.4)
+    frames = []
+    for curve in curves:
+        style = look(study.names, curve.approach)
+        ax.fill_between(curve.seconds, curve.low, curve.high, color=style.colour, alpha=0.15, linewidth=0)
+        every = max(1, len(curve.seconds) // 8)
+        (line,) = ax.plot(curve.seconds, curve.expected, color=style.colour, label=curve.approach)
+        line.set_marker(style.marker)
+        line.set_markersize(5)
+        line.set_markevery(every)
+        points = {"charged_seconds": curve.seconds, "expected": curve.expected, "low": curve.low, "high": curve.high}
+        frames.append(pd.DataFrame(points).assign(approach=curve.approach))
+    ax.set_xlim(left=0)
+    ax.set_xlabel("charged slot-seconds of the approach")
+    ax.set_ylabel("expected best accuracy\n(validation split)")
+    legend(figure, ax)
+    caption = (
+        "The best validation accuracy to be expected after the same charged time if this search's trials had come in"
+        " another order; the band holds most orders. A curve begins where every order has a result. After the last"
+        " trial all orders agree, so the band says how much the order mattered, not how another search would have"
+        " ended."
+    )
+    return drawing("expected-best", "Expected best of a budget", caption, figure, pd.concat(frames))
+
+
+def draw_search(study: StudySummary) -> Drawing | None:
+    """Validation accuracy of every trial against the hyperparameters that have an axis."""
+    trials = _scored(study.trials)
+    keys = [key for key in AXES if trials.params.map(lambda params, key=key: _numeric(params, key)).any()]
+    if trials.empty or not keys:
+        return None
+    columns = min(2, len(keys))
+    rows = ceil(len(keys) / columns)
+    figure, axes = panels(rows, columns, 0.4 + 2.6 * rows)
+    for key, ax in zip(keys, axes, strict=False):
+        _scatter(study, trials, key, ax)
+    for ax in axes[len(keys) :]:
+        ax.set_visible(False)
+    for ax in axes[::columns]:
+        ax.set_ylabel("best accuracy of the trial\n(validation split)")
+    legend(figure, *axes[: len(keys)])
+    caption = (
+        "One marker per trial of the search: its best accuracy on the validation split, hollow where its allowance cut"
+        " it short. A slope along one axis says how much that hyperparameter alone decides."
+    )
+    return drawing("search", "Search: accuracy against hyperparameters", caption, figure, _trial_rows(trials))
+
+
+def _scored(trials: pd.DataFrame) -> pd.DataFrame:
+    return trials[(trials.phase == "search") & trials.best_accuracy.notna() & trials.params.notna()]
+
+
+def _numeric(params: dict[str, object], key: str) -> float | None:
+    value = params.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _scatter(study: StudySummary, trials: pd.DataFrame, key: str, ax: Axes) -> None:
+    for approach in study.approaches:
+        of_approach = trials[trials.approach == approach.name]
+        x = of_approach.params.map(lambda params: _numeric(params, key)).astype(float)
+        for cut in (False, True):
+            chosen = x.notna() & ((of_approach.status == "cut") == cut)
+            if chosen.any():
+                style = look(study.names, approach.name)
+                label = f"{approach.name}, cut" if cut else approach.name
+                marks = (x[chosen], of_approach.best_accuracy[chosen].astype(float))
+                pixels = len(trials) > MOST_MARKS
+                (line,) = ax.plot(*marks, style.marker, color=style.colour, alpha=0.8, markersize=5, label=label)
+                line.set_fillstyle("none" if cut else "full")
+                line.set_rasterized(pixels)
+    ax.set_xscale(AXES[key])
+    ax.set_xlabel({"lr": "learning rate (lr)"}.get(key, key))
+
+
+def _trial_rows(trials: pd.DataFrame) -> pd.DataFrame:
+    about = trials[["trial", "approach", "status", "charged_s", "best_accuracy"]].reset_index(drop=True)
+    params = pd.DataFrame(list(trials.params))
+    return pd.concat([about, params.add_prefix("params.")], axis=1)

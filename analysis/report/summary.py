@@ -1,0 +1,275 @@
+"""A study in numbers: what its search spent and found, and the comparison of its final runs.
+
+The report, its figures and the command line's last screen draw and print these; they compute nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.predictions.outcomes import Outcomes, Runs, read_outcomes
+from analysis.records.errors import RecordsError
+from analysis.records.store import StudyRecords, feature_charges, trial_table
+from analysis.report.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
+from analysis.search import accounts as ledger
+from analysis.search.accounts import Account, Curve, Incumbent, Search
+from analysis.search.attribution import Attribution, attribute
+from analysis.search.best_of_budget import BestOfBudget, best_of_budget, trial_sets
+from analysis.search.delivery import Choice, choices, delivery, final_costs
+
+
+@dataclass(frozen=True)
+class FinalRun:
+    """One seed of an approach's incumbent. The accuracies are None where it was not validated or not evaluated.
+
+    Attributes:
+        seed: its number within the approach, as in the predictions. random_seed: what its generators started from.
+    """
+
+    trial: str
+    replicate: int
+    seed: int
+    random_seed: int
+    status: str
+    charged_s: float
+    allowance_s: float
+    valid_accuracy: float | None
+    test_accuracy: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ApproachSummary:
+    """Everything about one approach.
+
+    Attributes:
+        valid_accuracy: mean over its final runs, or of its incumbents where final runs trained on validation too.
+        gap: valid_accuracy minus test accuracy.
+        test: None where no final run was evaluated; then `problem` says why.
+    """
+
+    name: str
+    account: Account
+    curves: tuple[Curve, ...] = field(repr=False)
+    incumbents: tuple[Incumbent, ...]
+    final_runs: tuple[FinalRun, ...]
+    valid_accuracy: float | None
+    gap: float | None
+    test: TestScores | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """The whole study.
+
+    Attributes:
+        trials: records.trial_table of its events.
+        comparison: what the final runs say of the approaches; None before the first was evaluated.
+        best_of_budget: expected best validation accuracy against charged seconds, and who overtakes whom.
+        attribution: how much of the spread of validation accuracy is the approach, how much its hyperparameters.
+        choices: for each pair, from which budget on the more accurate one (on the test split) is to be had.
+    """
+
+    records: StudyRecords = field(repr=False)
+    trials: pd.DataFrame = field(repr=False)
+    approaches: tuple[ApproachSummary, ...]
+    search: Search
+    comparison: Comparison | None
+    best_of_budget: BestOfBudget
+    choices: tuple[Choice, ...]
+    attribution: Attribution
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(approach.name for approach in self.approaches)
+
+    def gap_of(self, name: str) -> float | None:
+        """Validation minus test accuracy of one approach."""
+        return next(approach.gap for approach in self.approaches if approach.name == name)
+
+    @property
+    def pairs(self) -> tuple[PairSummary, ...]:
+        return self.comparison.pairs if self.comparison else ()
+
+
+def summarise(records: StudyRecords) -> StudySummary:
+    """Compute everything that a report says about a study, finished or not.
+
+    Raises:
+        RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
+    """
+    trials = trial_table(records.events)
+    of = ledger.accounts(records, trials)
+    compared = _comparison(records, trials)
+    tested = {test.name: test for test in compared.approaches} if compared else {}
+    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in of.items())
+    return StudySummary(
+        records=records,
+        trials=trials,
+        approaches=approaches,
+        search=ledger.search_summary(records, trials, of),
+        comparison=compared,
+        best_of_budget=_best_of_budget(records, trials),
+        choices=_choices(records, trials, approaches),
+        attribution=attribute(trials, rng=np.random.default_rng(SEED), alpha=records.settings.significance.alpha),
+    )
+
+
+def _best_of_budget(records: StudyRecords, trials: pd.DataFrame) -> BestOfBudget:
+    settings = records.settings
+    owed = feature_charges(records.features, settings.feature_cost)
+    sets = {name: trial_sets(trials, name, start_s=owed.get(name, 0.0)) for name in settings.approaches}
+    rng = np.random.default_rng(SEED)
+    return best_of_budget(sets, settings.budget.search_seconds, rng=rng, alpha=settings.significance.alpha)
+
+
+def _choices(records: StudyRecords, trials: pd.DataFrame, approaches: Sequence[ApproachSummary]) -> tuple[Choice, ...]:
+    deliveries = []
+    for approach in approaches:
+        found_s = {incumbent.replicate: incumbent.at_s for incumbent in approach.incumbents}
+        paid_s = final_costs(trials, approach.name)
+        if approach.test and found_s.keys() & paid_s.keys():
+            e, alpha = approach.test.accuracy, records.settings.significance.alpha
+            deliveries.append(delivery(approach.name, found_s, paid_s, e.estimate, (e.low, e.high), alpha=alpha))
+    return choices(deliveries)
+
+
+def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | None:
+    seen = _outcomes(records)
+    if seen is None or records.data is None:
+        return None
+    settings, units = records.settings, _Units(records, trials)
+    said = records.events.dropna(subset=["probabilities"]).groupby("approach").probabilities.last()
+    names = [name for name in settings.approaches if name in seen.runs]
+    return compare(
+        units.scored(seen),
+        names=names,
+        classes=records.data.classes,
+        design=Design(
+            alpha=settings.significance.alpha,
+            margin=settings.significance.margin,
+            unit="replicate" if units.repeated else "seed",
+        ),
+        correct={name: units.correct(name, seen.runs[name]) for name in names},
+        probabilities={str(name): str(source) for name, source in said.items()},
+    )
+
+
+class _Units:
+    """Turns the runs of an approach into its seed-level units: seeds, or replicates where the search is repeated."""
+
+    def __init__(self, records: StudyRecords, trials: pd.DataFrame) -> None:
+        self.repeated = records.settings.replicates > 1
+        final = trials[trials.phase == "final"]
+        keys = zip(final.approach, final["index"], strict=True)
+        self._replicate = dict(zip(keys, final.replicate, strict=True))
+
+    def correct(self, approach: str, runs: Runs) -> NDArray[np.float64]:
+        """(S, N) correctness of every seed, or (R, N) of every replicate."""
+        if not self.repeated:
+            return runs.correct.astype(np.float64)
+        return runs.by_replicate(self._replicates(approach, runs))
+
+    def scored(self, seen: Outcomes) -> Outcomes:
+        """The same outcomes, in which the scores of probabilities know which runs belong to one replicate."""
+        if not self.repeated:
+            return seen
+        runs = {name: self._with_replicates(name, of) for name, of in seen.runs.items()}
+        return replace(seen, runs=runs)
+
+    def _with_replicates(self, approach: str, runs: Runs) -> Runs:
+        if runs.scores is None:
+            return runs
+        replicates = self._replicates(approach, runs)
+        return replace(runs, scores=replace(runs.scores, replicates=tuple(replicates[seed] for seed in runs.seeds)))
+
+    def _replicates(self, approach: str, runs: Runs) -> dict[int | str, int]:
+        unknown = [seed for seed in runs.seeds if (approach, seed) not in self._replicate]
+        if unknown:
+            raise RecordsError(f"predictions of {approach}, seed {unknown[0]} belong to no recorded final run")
+        return {seed: int(self._replicate[approach, seed]) for seed in runs.seeds}
+
+
+def _outcomes(records: StudyRecords) -> Outcomes | None:
+    if records.data is None or records.predictions.empty:
+        return None
+    known = records.predictions[records.predictions.approach.isin(list(records.settings.approaches))]
+    if known.empty:
+        return None
+    try:
+        return read_outcomes(known, grouped=records.data.grouped)
+    except RecordsError as error:
+        raise RecordsError(f"{records.location}: {error}") from None
+
+
+def _approach(
+    records: StudyRecords,
+    trials: pd.DataFrame,
+    test: TestScores | None,
+    name: str,
+    account: Account,
+) -> ApproachSummary:
+    drawn = ledger.curves(records, name)
+    incumbents = ledger.incumbents(trials, name, drawn)
+    final = trials[(trials.phase == "final") & (trials.approach == name)]
+    runs = tuple(_final_run(row) for _, row in final.iterrows())
+    valid = _mean([run.valid_accuracy for run in runs])
+    if valid is None:
+        valid = _mean([incumbent.valid_accuracy for incumbent in incumbents])
+    return ApproachSummary(
+        name=name,
+        account=account,
+        curves=drawn,
+        incumbents=incumbents,
+        final_runs=runs,
+        valid_accuracy=valid,
+        gap=valid - test.accuracy.estimate if test and valid is not None else None,
+        test=test,
+        problem=None if test else _problem(account, trials[trials.approach == name], incumbents, runs),
+    )
+
+
+def _final_run(row: pd.Series) -> FinalRun:
+    return FinalRun(
+        trial=str(row.trial),
+        replicate=int(row.replicate),
+        seed=int(row["index"]),  # row.index would be the names of the columns
+        random_seed=int(row.seed),
+        status=str(row.status),
+        charged_s=float(row.charged_s),
+        allowance_s=float(row.allowance_s),
+        valid_accuracy=_known(row.best_accuracy),
+        test_accuracy=_known(row.test_accuracy),
+        reason=None if pd.isna(row.reason) else str(row.reason),
+    )
+
+
+def _problem(
+    account: Account, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
+) -> str | None:
+    reasons = trials.reason.dropna()
+    because = f": {reasons.iloc[-1]}" if len(reasons) else ""
+    if account.trials == 0:
+        return "no trial was started"
+    if account.failed == account.trials:
+        return f"every trial failed{because}"
+    if not incumbents:
+        return f"no trial was validated{because}"
+    if runs and all(run.status == "failed" for run in runs):
+        return f"every final run failed{because}"
+    return "no final run has been evaluated"
+
+
+def _known(value: object) -> float | None:
+    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

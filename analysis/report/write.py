@@ -1,0 +1,178 @@
+"""The report: an HTML file that needs no network, the same as Markdown, the numbers as JSON, each figure's data as CSV.
+
+Of a study directory, or of a bare table of predictions; the second is the first without the search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from analysis.predictions.outcomes import read_outcomes
+from analysis.predictions.table import PredictionTable, read_table
+from analysis.records.errors import RecordsError
+from analysis.records.store import Store, read_study
+from analysis.report import wording
+from analysis.report.comparison import Comparison, Design, compare
+from analysis.report.figures import draw_comparison, draw_study
+from analysis.report.figures.style import Drawing
+from analysis.report.json import report_json
+from analysis.report.summary import StudySummary, summarise
+from analysis.statistics.losses import SMALLEST_PROBABILITY
+from analysis.statistics.power import POWER
+
+FEATURE_RULES = {
+    "first_use": "Frozen features were extracted once; every approach that uses them was charged that cost once.",
+    "every_trial": "Every trial that uses frozen features was charged the full cost of extracting them.",
+    "free": "The extraction of frozen features was charged to nobody: approaches that use them had a head start.",
+}
+MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV file
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report was written, and the verdict it opens with."""
+
+    html: str
+    markdown: str
+    json: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a report is about.
+
+    Attributes:
+        compared: what the test predictions say; None before the first final run of a study.
+        study: None for a bare table of predictions.
+        table: the table, where there is no study.
+    """
+
+    title: str
+    compared: Comparison | None
+    study: StudySummary | None = None
+    table: PredictionTable | None = None
+
+
+def write_report(location: str) -> ReportPaths:
+    """Read a study, finished or not, and write report/report.html, .md and .json into it.
+
+    Args:
+        location: the study directory, as a path or a URI.
+
+    Raises:
+        RecordsError: it is no study directory, a file in it is damaged, the final runs do not share their images, or
+            these are fewer than two images or groups.
+    """
+    study = summarise(read_study(location))
+    return _write(Findings(study.records.settings.name, study.comparison, study), Store(location), "report/")
+
+
+def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
+    """Read a table of predictions and write report.html, .md and .json into a folder.
+
+    Args:
+        path: a .csv or .parquet file; see table.py.
+        out: the folder, as a path or a URI; made if need be.
+        design: what the comparison is to answer.
+
+    Raises:
+        RecordsError: the table cannot be used, or the folder not be written.
+    """
+    table = read_table(path)
+    return _write(Findings(path, _of_table(table, design), table=table), Store(out), "")
+
+
+def _of_table(table: PredictionTable, design: Design) -> Comparison:
+    names = list(dict.fromkeys(table.predictions.approach))
+    try:
+        seen = read_outcomes(table.predictions, grouped=table.grouped)
+        return compare(seen, names=names, classes=table.classes, design=design)
+    except (RecordsError, ValueError) as error:
+        raise RecordsError(f"{table.source}: {error}") from None
+
+
+def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
+    drawings = draw_comparison(findings.compared) if findings.compared else ()
+    drawings += draw_study(findings.study) if findings.study else ()
+    for drawing in drawings:
+        store.write_bytes(f"{below}data/{drawing.key}.csv", drawing.data.to_csv(index=False).encode())
+    html, markdown, numbers = (f"{below}report.{suffix}" for suffix in ("html", "md", "json"))
+    store.write_bytes(markdown, render(findings, "report.md.j2").encode())
+    store.write_bytes(numbers, report_json(findings.title, findings.compared, findings.study).encode())
+    store.write_bytes(html, render(findings, "report.html.j2", drawings).encode())
+    verdict = wording.verdict_sentence(findings.compared, findings.study)
+    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), verdict)
+
+
+def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:
+    """Fill one template; in HTML every text is escaped, figures alone are taken as they are."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("analysis.report"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default_for_string=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(
+        number=wording.number,
+        signed=wording.signed,
+        p=wording.p_value,
+        seconds=wording.seconds,
+        cell=_cell,
+        params=_params,
+        value=_value,
+        overtaking=wording.overtaking_sentence,
+        choice=wording.choice_sentence,
+    )
+    return environment.get_template(template).render(_context(findings, drawings))
+
+
+def _context(findings: Findings, drawings: tuple[Drawing, ...]) -> dict[str, Any]:
+    compared, study = findings.compared, findings.study
+    return {
+        "title": findings.title,
+        "c": compared,
+        "study": study,
+        "table": findings.table,
+        "settings": study.records.settings if study else None,
+        "data": study.records.data if study else None,
+        "verdict": wording.verdict_sentence(compared, study),
+        "say": wording,
+        "figures": {drawing.key: (drawing, Markup(drawing.svg), _shown(drawing.data)) for drawing in drawings},
+        "rule": FEATURE_RULES[study.records.settings.feature_cost] if study else None,
+        "environment": sorted(study.records.environment.items()) if study else [],
+        "smallest_probability": SMALLEST_PROBABILITY,
+        "power": POWER,
+    }
+
+
+def _shown(data: pd.DataFrame) -> dict[str, Any]:
+    """The first rows of a figure's data for its table in the page."""
+    head = data.head(MOST_ROWS)
+    rows = [list(row) for row in head.itertuples(index=False, name=None)]
+    return {"columns": list(data.columns), "rows": rows, "left_out": len(data) - len(head)}
+
+
+def _value(value: object) -> str:
+    """One cell of a figure's data."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: object) -> str:
+    """Text that cannot break a Markdown table."""
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _params(params: dict[str, object]) -> str:
+    """Hyperparameters in one line, rounded for reading."""
+    shown = (f"{value:.3g}" if isinstance(value, float) else str(value) for value in params.values())
+    return ", ".join(f"{name} {value}" for name, value in zip(params, shown, strict=True))

@@ -1,0 +1,96 @@
+"""McNemar's test of two single runs on the same images: the field's habit, kept as a secondary view.
+
+It speaks of two trained networks, not of two approaches: another seed may turn its answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from analysis.statistics.wilson import wilson
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Images that only one of two runs classified correctly, with the exact and the mid-p two-sided p-value."""
+
+    only_a: int
+    only_b: int
+    p_exact: float
+    p_mid: float
+
+
+@dataclass(frozen=True)
+class PairedProportions:
+    """The difference of two runs' accuracies (a minus b) with Newcombe's 1 - alpha interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
+    """Compare two runs from (N,) boolean correctness on the same images.
+
+    p_mid is the exact p less half the probability of what was seen, counted on both sides (Fagerland, Lydersen &
+    Laake 2013, BMC Medical Research Methodology 13:91).
+    """
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    return from_counts(int((a & ~b).sum()), int((b & ~a).sum()))
+
+
+def from_counts(only_a: int, only_b: int) -> McNemar:
+    """The same from the two discordant counts; without any discordant image both p-values are 1."""
+    n, k = only_a + only_b, min(only_a, only_b)
+    if n == 0:
+        return McNemar(0, 0, 1.0, 1.0)
+    exact = min(1.0, 2 * float(stats.binom.cdf(k, n, 0.5)))
+    seen = float(stats.binom.pmf(k, n, 0.5))
+    mid = exact - (seen if only_a != only_b else seen / 2)
+    return McNemar(only_a, only_b, exact, mid)
+
+
+def newcombe(both: int, only_a: int, only_b: int, neither: int, *, alpha: float = 0.05) -> PairedProportions:
+    """Newcombe's hybrid score interval for the difference of paired proportions.
+
+    Method 10 of Newcombe 1998, Statistics in Medicine 17:2635: Wilson's limits of the two accuracies, joined with the
+    continuity-corrected correlation phi of the two runs.
+
+    Args:
+        both, only_a, only_b, neither: images that both runs, one of them alone, or none classified correctly.
+
+    Raises:
+        ValueError: no images.
+    """
+    N = both + only_a + only_b + neither
+    if N < 1:
+        raise ValueError("no images; at least one is needed")
+    a, b = (both + only_a) / N, (both + only_b) / N
+    z = float(stats.norm.isf(alpha / 2))
+    (low_a, high_a), (low_b, high_b) = (wilson(p, N, z) for p in (a, b))
+    phi = _phi(both, only_a, only_b, neither)
+    below = (a - low_a) ** 2 - 2 * phi * (a - low_a) * (high_b - b) + (high_b - b) ** 2
+    above = (high_a - a) ** 2 - 2 * phi * (high_a - a) * (b - low_b) + (b - low_b) ** 2
+    return PairedProportions(a - b, a - b - sqrt(max(0.0, below)), a - b + sqrt(max(0.0, above)))
+
+
+def newcombe_of_runs(correct_a: ArrayLike, correct_b: ArrayLike, *, alpha: float = 0.05) -> PairedProportions:
+    """The same from (N,) boolean correctness on the same images."""
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    table = (int((x & y).sum()) for x, y in ((a, b), (a, ~b), (~a, b), (~a, ~b)))
+    return newcombe(*table, alpha=alpha)
+
+
+def _phi(both: int, only_a: int, only_b: int, neither: int) -> float:
+    product = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    if product == 0:
+        return 0.0
+    covariance = both * neither - only_a * only_b
+    N = both + only_a + only_b + neither
+    corrected = max(0.0, covariance - N / 2) if covariance > 0 else float(covariance)
+    return corrected / sqrt(product)

@@ -1,0 +1,266 @@
+"""Means and their paired differences when both the seeds and the images are random.
+
+Every function takes a matrix X of shape (S, N), seeds x images: correctness, in [0, 1] (1 where the run with that seed
+classified that image correctly, fractions where a row is itself a mean over runs), or any other score of single images,
+such as a loss. Columns of two approaches must be the same images. Their rows need not correspond (`matched=False`);
+where run s of both approaches shares what its seed decides, say a split of the training data, the seeds are matched.
+
+The variance of a mean and of a difference is in crossed.py, with its formulas and sources. It is the crossed-random-
+effects analysis of multi-reader multi-case studies with seeds as readers and images as cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from analysis.statistics.crossed import (
+    ROUNDING,
+    Matrix,
+    SeedVariance,
+    image_variance,
+    seed_variance,
+    standard_error,
+    unit_totals,
+    without_copies,
+)
+from analysis.statistics.wilson import wilson
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds and images with its interval: an accuracy in [0, 1], or the mean of another score.
+
+    Attributes:
+        low, high: the 1 - alpha interval over seeds and images.
+        se, df: standard error and degrees of freedom.
+        per_seed: the mean of each seed.
+        note: what the interval leaves out, or None.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    se: float
+    df: float
+    per_seed: tuple[float, ...]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Components:
+    """What each source adds to the variance of a difference; they sum to `se` squared.
+
+    Attributes:
+        image: the images, q.
+        seed_a, seed_b: the seeds of each approach.
+        matched: what matching the seeds adds or (negative) takes away; 0 for unmatched seeds.
+    """
+
+    image: float
+    seed_a: float
+    seed_b: float
+    matched: float = 0.0
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Mean of one approach and its standard error, over seeds and images."""
+
+    estimate: float
+    se: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of `a` minus the mean of `b`, with its 1 - alpha interval and two-sided test of zero.
+
+    Attributes:
+        df: degrees of freedom; see crossed.standard_error.
+        note: what the test leaves out or falls back to, or None.
+        units: images, or groups of images where these are given.
+        seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.
+        alone: a and b by themselves.
+    """
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+    se: float
+    df: float
+    p: float
+    components: Components
+    note: str | None
+    alone: tuple[Alone, Alone]
+    units: int = 0
+    seeds: tuple[SeedVariance, ...] = ()
+
+    @property
+    def matched(self) -> bool:
+        """Whether the seeds of both approaches correspond."""
+        return len(self.seeds) == 1
+
+
+def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> Estimate:
+    """Estimate the accuracy of one approach.
+
+    The interval is Wilson's at the effective number of images p (1 - p) / se^2 with a t quantile, so that it
+    stays in [0, 1] and keeps its width when every image is classified correctly.
+
+    Args:
+        correct: (S, N) seeds x images, in [0, 1].
+        groups: (N,) the group of each image, or None where images are independent.
+        alpha: 1 minus the level of the interval.
+
+    Raises:
+        ValueError: values outside [0, 1], fewer than two images, or fewer than two groups.
+    """
+    found = mean(_checked(correct, "the matrix"), groups=groups, alpha=alpha)
+    p = found.estimate
+    effective = p * (1 - p) / found.se**2 if found.se else found.df + 1
+    low, high = wilson(p, effective, float(stats.t.isf(alpha / 2, found.df)))
+    return replace(found, low=low, high=high)
+
+
+def mean(values: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0.05) -> Estimate:
+    """Estimate the mean of any score of single images, with a t interval.
+
+    Args:
+        values: (S, N) seeds x images.
+        groups: (N,) the group of each image, or None where images are independent.
+        alpha: 1 minus the level of the interval.
+
+    Raises:
+        ValueError: values that are not finite, fewer than two images, or fewer than two groups.
+    """
+    X = _finite(values, "the matrix")
+    per_seed = tuple(float(seed) for seed in X.mean(axis=1))
+    sizes, (T,) = unit_totals([without_copies(X)], groups)
+    image, units = image_variance(T.mean(axis=0), sizes), len(sizes)
+    se, df = standard_error(image, units, [seed_variance(T, sizes)])
+    estimate, half = float(X.mean()), float(stats.t.isf(alpha / 2, df)) * se
+    return Estimate(estimate, estimate - half, estimate + half, se, df, per_seed, _one_seed_note([("", X)]))
+
+
+def difference(
+    a: str,
+    b: str,
+    correct_a: ArrayLike,
+    correct_b: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    alpha: float = 0.05,
+    matched: bool = False,
+) -> Difference:
+    """Compare the accuracies of two approaches on the same images.
+
+    With one seed of both it is the paired t test over images. Where every seed is there in the same number of exact
+    copies, the copies count once. Where the difference is the same on every image there is no variance to estimate: a
+    difference of zero has p = 1, any other the p of a sign test over the images (or groups).
+
+    Args:
+        a, b: names of the approaches.
+        correct_a, correct_b: (S_A, N) and (S_B, N), in [0, 1], columns being the same images.
+        groups: (N,) the group of each image, or None where images are independent.
+        alpha: 1 minus the level of the interval.
+        matched: whether row s of both belongs to the same seed.
+
+    Raises:
+        ValueError: values outside [0, 1], different images, fewer than two images, fewer than two groups, or different
+            numbers of matched seeds.
+    """
+    A, B = _checked(correct_a, a), _checked(correct_b, b)
+    found = mean_difference(a, b, A, B, groups=groups, alpha=alpha, matched=matched)
+    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
+
+
+def mean_difference(
+    a: str,
+    b: str,
+    values_a: ArrayLike,
+    values_b: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    alpha: float = 0.05,
+    matched: bool = False,
+) -> Difference:
+    """Compare the means of any score of single images; arguments and rules as in `difference`.
+
+    Raises:
+        ValueError: as `difference`, but for the range of the values, which must only be finite.
+    """
+    A, B = _finite(values_a, a), _finite(values_b, b)
+    if A.shape[1] != B.shape[1]:
+        raise ValueError(f"{a} has {A.shape[1]} images and {b} has {B.shape[1]}; give both the same images")
+    sizes, (TA, TB) = unit_totals(_distinct(a, b, A, B, matched=matched), groups)
+    own = (seed_variance(TA, sizes), seed_variance(TB, sizes))
+    seeds = (seed_variance(TA - TB, sizes),) if matched else own
+    image, units = image_variance(TA.mean(axis=0) - TB.mean(axis=0), sizes), len(sizes)
+    se, df = standard_error(image, units, seeds)
+    D = float(A.mean() - B.mean())
+    note = _one_seed_note([(a, A), (b, B)])
+    if se == 0:
+        D, p, note = _without_variance(D, units, note)
+    else:
+        p = float(2 * stats.t.sf(abs(D) / se, df))
+    half = float(stats.t.isf(alpha / 2, df)) * se
+    components = _components(image, own, seeds)
+    alone = (_alone(A, TA, sizes, own[0]), _alone(B, TB, sizes, own[1]))
+    return Difference(a, b, D, D - half, D + half, se, df, p, components, note, alone, units, seeds)
+
+
+def _alone(X: Matrix, T: Matrix, sizes: Matrix, seeds: SeedVariance) -> Alone:
+    se, _ = standard_error(image_variance(T.mean(axis=0), sizes), len(sizes), [seeds])
+    return Alone(float(X.mean()), se)
+
+
+def _finite(values: ArrayLike, name: str) -> Matrix:
+    X = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if X.ndim != 2 or X.shape[0] < 1 or X.shape[1] < 2:
+        raise ValueError(f"{name} has shape {X.shape}; give (seeds, images) with at least two images")
+    if not np.isfinite(X).all():
+        raise ValueError(f"{name} has {(~np.isfinite(X)).sum()} values that are not finite; leave those runs out")
+    return X
+
+
+def _checked(correct: ArrayLike, name: str) -> Matrix:
+    X = _finite(correct, name)
+    if X.min() < 0 or X.max() > 1:
+        raise ValueError(f"{name} has values from {X.min()} to {X.max()}; correctness must lie in [0, 1]")
+    return X
+
+
+def _distinct(a: str, b: str, A: Matrix, B: Matrix, *, matched: bool) -> list[Matrix]:
+    if not matched:
+        return [without_copies(A), without_copies(B)]
+    if len(A) != len(B):
+        raise ValueError(f"{a} has {len(A)} seeds and {b} has {len(B)}; matched seeds must be the same in both")
+    return np.split(without_copies(np.hstack([A, B])), 2, axis=1)
+
+
+def _components(image: float, own: tuple[SeedVariance, SeedVariance], seeds: Sequence[SeedVariance]) -> Components:
+    seed_a, seed_b = (s.excess for s in own)
+    matched = seeds[0].excess - seed_a - seed_b if len(seeds) == 1 else 0.0
+    return Components(image, seed_a, seed_b, matched)
+
+
+def _without_variance(D: float, units: int, note: str | None) -> tuple[float, float, str]:
+    if abs(D) < ROUNDING:
+        same = "both are alike on every image"
+        return 0.0, 1.0, f"{same}; {note}" if note else same
+    constant = f"the difference is the same on all {units} units, so p is that of a sign test and there is no interval"
+    return D, min(1.0, 2.0 ** (1 - units)), f"{constant}; {note}" if note else constant
+
+
+def _one_seed_note(named: Sequence[tuple[str, Matrix]]) -> str | None:
+    single = [name for name, X in named if len(X) == 1]
+    if not single:
+        return None
+    whose = f" of {' and '.join(single)}" if any(single) else ""
+    return f"one seed{whose}: how much another seed would change the result is left out"
