@@ -36,7 +36,7 @@ from analysis.records.store import ENDINGS, TrialEvent
 from study.config import StudyConfig, parse_config
 from study.progress import Progress
 from study.runner import run
-from trainables.registry import APPROACHES
+from trainables.approaches.registry import APPROACHES
 
 TRIALS, SLOTS = (1000, 10_000), (2, 8, 32)
 APPROACHES_COMPARED = 3

@@ -20,8 +20,8 @@ from study.cluster import connected, nodes, slots_of
 from study.dispatch import Dispatcher, run_trials
 from study.search import ListedTurns, Turn
 from trainables.approach import Examples, Task
-from trainables.backbones import Backbone
-from trainables.feature_svm import FeatureSVM, FeatureSVMSettings
+from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
+from trainables.backbones.networks import Backbone
 from trainables.trainable import Inputs, Slot
 
 SLOT = Slot(cpus=1, gpus=0)

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from trainables.approach import Approach, Examples, Task
-from trainables.backbones import Backbone
-from trainables.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings
-from trainables.data import DigitsData, open_dataset
-from trainables.feature_svm import FeatureSVM, FeatureSVMHyperparameters, FeatureSVMSettings
-from trainables.features import extract
-from trainables.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
+from trainables.approaches.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings
+from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMHyperparameters, FeatureSVMSettings
+from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
+from trainables.backbones.features import extract
+from trainables.backbones.networks import Backbone
+from trainables.data.dataset import DigitsData, open_dataset
 
 BUNDLED = Backbone(model="shufflenet_v2_x0_5", weights="bundled")
 SIZE = (32, 32)

@@ -225,8 +225,8 @@ def describe(
 ) -> None:
     """Describe a data set: classes, sizes of the splits and images, duplicates."""
     from study.screens import show_data
-    from trainables.data import FolderData, open_dataset
-    from trainables.data import describe as described
+    from trainables.data.dataset import FolderData, open_dataset
+    from trainables.data.dataset import describe as described
 
     config = FolderData(path=data) if Path(data).is_dir() else _config(data, None, None, set_).data
     show_data(described(open_dataset(config)), console)
@@ -246,7 +246,7 @@ def fetch(
     from rich.progress import DownloadColumn, Progress, TimeRemainingColumn
 
     from study.screens import show_fetched
-    from trainables.fetch import BOATS_URL, fetch_boats
+    from trainables.data.boats import BOATS_URL, fetch_boats
 
     with Progress(*Progress.get_default_columns()[:2], DownloadColumn(), TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("boats", total=None)

@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from analysis.records.store import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
 from trainables.approach import Approach, Settings
-from trainables.backbones import Backbone
-from trainables.data import DataConfig
+from trainables.approaches.registry import APPROACHES
+from trainables.backbones.networks import Backbone
+from trainables.data.dataset import DataConfig
 from trainables.errors import InputError
-from trainables.registry import APPROACHES
 
 DISTRIBUTIONS = ("loguniform", "uniform", "int", "logint", "categorical")
 
@@ -257,7 +257,7 @@ class StudyConfig(_Section):
     Attributes:
         name: names the study's directory under `storage`.
         seed: everything random in the study derives from it.
-        data: the data set; see trainables/data_config.py.
+        data: the data set; see trainables/data/config.py.
         backbones: pretrained networks that approaches refer to by name.
         approaches: what is compared, by a name of the user's choice.
         budget: charged seconds of each approach's search, and of one trial.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from analysis.statistics.power import planned_detectable
 from study.config import StudyConfig
-from trainables.data import Dataset, DatasetDescription, describe
+from trainables.data.dataset import Dataset, DatasetDescription, describe
 
 
 @dataclass(frozen=True)

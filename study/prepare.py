@@ -15,13 +15,13 @@ import torch
 from analysis.records.store import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
 from study.config import ApproachConfig, StudyConfig
 from study.sharing import Sharing
-from trainables import backbones
 from trainables.approach import Examples, Settings, Task
-from trainables.backbones import Backbone
-from trainables.data import Dataset, Split, cache_dir, duplicates
+from trainables.approaches.training import in_bfloat16
+from trainables.backbones import networks as backbones
+from trainables.backbones.features import Features, content_key, frozen_features
+from trainables.backbones.networks import Backbone
+from trainables.data.dataset import Dataset, Split, cache_dir, duplicates
 from trainables.errors import BackboneError, one_line
-from trainables.features import Features, content_key, frozen_features
-from trainables.sgd import in_bfloat16
 from trainables.trainable import Inputs, Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")

@@ -40,7 +40,7 @@ from study.search import EqualTimeTurns, ListedTurns
 from study.sharing import Sharing, room
 from study.tensorboard import Boards
 from trainables.checkpoints import CheckpointStore
-from trainables.data import Dataset, open_dataset
+from trainables.data.dataset import Dataset, open_dataset
 from trainables.errors import InputError
 from trainables.trainable import Deliver, Inputs, Pace
 

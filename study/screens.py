@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from analysis.search.accounts import Account
     from study.config import StudyConfig
     from study.plan import Plan
-    from trainables.data import DatasetDescription
-    from trainables.fetch import Fetched
+    from trainables.data.boats import Fetched
+    from trainables.data.dataset import DatasetDescription
 
 
 def show_plan(plan: Plan, console: Console) -> None:

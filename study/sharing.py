@@ -2,7 +2,7 @@
 
 What fits goes through Ray's object store, which copies it to each node that asks, once, and lets all processes there
 read that copy. What does not fit is put into the study's storage, from where each node fetches it once into a file
-that its processes map (trainables/stored_examples.py). To an approach both are arrays.
+that its processes map (trainables/data/stored_examples.py). To an approach both are arrays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from analysis.records.storage import Storage
 from study.cluster import Resources
 from trainables.approach import Examples
-from trainables.stored_examples import store
+from trainables.data.stored_examples import store
 from trainables.trainable import Inputs
 
 ROOM = 0.7  # of a node's object store may be taken by inputs; results and Ray's own objects need the rest

@@ -20,14 +20,14 @@ from ray import tune
 from threadpoolctl import threadpool_limits
 
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
-from trainables.backbones import Backbone
+from trainables.approaches.training import in_bfloat16
+from trainables.backbones.features import frozen_features
+from trainables.backbones.networks import Backbone
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
+from trainables.data.image_cache import cache_dir
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, one_line
-from trainables.features import frozen_features
-from trainables.image_cache import cache_dir
-from trainables.sgd import in_bfloat16
 
 
 @dataclass(frozen=True)

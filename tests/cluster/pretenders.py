@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from trainables.approach import Hyperparameters, Predictions, Settings, Step, Task
-from trainables.better_cnn import BetterCNN
+from trainables.approaches.better_cnn import BetterCNN
 from trainables.trainable import ApproachTrainable, Slot
 
 DIARY = "STUDY_DIARY"  # the environment variable that names the folder of the diaries
@@ -128,7 +128,7 @@ if __name__ == "__main__":
     import pretenders  # not __main__, which the processes of trials could not import
 
     from study import cli, dispatch
-    from trainables.registry import APPROACHES
+    from trainables.approaches.registry import APPROACHES
 
     APPROACHES.update({kind.name: kind for kind in (pretenders.Diarist, pretenders.Deadly)})
     if "PRETEND_GPUS" in os.environ:

@@ -26,7 +26,7 @@ from study.dispatch import Dispatcher, run_trials
 from study.search import ListedTurns, Turn
 from study.sharing import Sharing, room
 from trainables.approach import Examples, Task
-from trainables.better_cnn import BetterCNN, BetterCNNSettings
+from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
 from trainables.trainable import Inputs, Slot
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (700, 100, 100, 3), dtype=np.uint8)  # 21 MB

@@ -27,7 +27,7 @@ from study.config import StudyConfig
 from study.lease import InUseError, Lease
 from study.progress import Progress
 from study.runner import StudyError, run
-from trainables.registry import APPROACHES
+from trainables.approaches.registry import APPROACHES
 
 pytestmark = pytest.mark.cluster
 OUTAGE_S = 30

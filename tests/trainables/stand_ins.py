@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from trainables.approach import Approach, Examples, Hyperparameters, Predictions, Settings, Step, Task
-from trainables.backbones import Backbone
+from trainables.backbones.networks import Backbone
 from trainables.clock import Clock
 from trainables.driver import Driver, Report
 

@@ -11,7 +11,7 @@ import torch
 from stand_ins import BUNDLED, CLASSES, SIDE, feature_task, image_task
 
 from trainables.approach import Approach, Step, Task
-from trainables.registry import APPROACHES
+from trainables.approaches.registry import APPROACHES
 
 CPU = torch.device("cpu")
 SHORT = {"epochs": 3, "batch_size": 7, "schedule": "cosine"}

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import SqueezeNet1_1_Weights
 
-from trainables import backbones
-from trainables.backbones import Backbone
+from trainables.backbones import networks as backbones
+from trainables.backbones.networks import Backbone
 from trainables.errors import BackboneError
 
 SMALL = "shufflenet_v2_x0_5"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from stand_ins import SIDE, image_task
 from torch import nn
 
-from trainables.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings, build
+from trainables.approaches.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings, build
 from trainables.errors import HyperparameterError
 
 CPU = torch.device("cpu")

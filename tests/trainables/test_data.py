@@ -8,7 +8,7 @@ import pytest
 from pictures import class_folders, image_folder, picture, save
 from pydantic import TypeAdapter, ValidationError
 
-from trainables.data import SPLITS, DataConfig, DigitsData, FolderData, describe, duplicates, open_dataset
+from trainables.data.dataset import SPLITS, DataConfig, DigitsData, FolderData, describe, duplicates, open_dataset
 from trainables.errors import DataError
 
 

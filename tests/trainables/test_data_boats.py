@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data import FolderData, describe, open_dataset
+from trainables.data.boats import fetch_boats
+from trainables.data.dataset import FolderData, describe, open_dataset
 from trainables.errors import DataError
-from trainables.fetch import fetch_boats
 
 BOATS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "boats-120x400.zip"
 

@@ -12,10 +12,10 @@ from hypothesis.extra import numpy as npst
 from pictures import image_folder, picture, save
 from PIL import Image
 
-from trainables import image_cache
-from trainables.data import FolderData, cache_dir, open_dataset
+from trainables.data import image_cache
+from trainables.data.dataset import FolderData, cache_dir, open_dataset
+from trainables.data.images import ArrayPicture, FilePicture, pixels
 from trainables.errors import DataError
-from trainables.images import ArrayPicture, FilePicture, pixels
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.splits import SPLITS, SplitIndex, complete, stratified
+from trainables.data.splits import SPLITS, SplitIndex, complete, stratified
 
 class_sizes = st.lists(st.integers(3, 60), min_size=1, max_size=6)
 seeds = st.integers(0, 2**32 - 1)

@@ -13,7 +13,7 @@ from pictures import picture, save
 from scipy.io import savemat
 from torchvision import datasets
 
-from trainables.data import TorchvisionData, open_dataset
+from trainables.data.dataset import TorchvisionData, open_dataset
 from trainables.errors import DataError
 
 

@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 from stand_ins import BUNDLED, CLASSES, feature_task, features
 
 from trainables.approach import Examples, Task
-from trainables.feature_svm import (
+from trainables.approaches.feature_svm import (
     WHOLE_AT_ONCE,
     FeatureSVM,
     FeatureSVMHyperparameters,

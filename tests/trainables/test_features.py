@@ -10,10 +10,11 @@ import torch
 from safetensors.numpy import save_file
 from stand_ins import BUNDLED, images
 
-from trainables import backbones, sgd
-from trainables import features as module
-from trainables.backbones import Backbone
-from trainables.features import Features, content_key, extract, frozen_features
+from trainables.approaches import training as sgd
+from trainables.backbones import features as module
+from trainables.backbones import networks as backbones
+from trainables.backbones.features import Features, content_key, extract, frozen_features
+from trainables.backbones.networks import Backbone
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)

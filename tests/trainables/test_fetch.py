@@ -12,8 +12,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
 
+from trainables.data.boats import BOATS_COUNTS, fetch_boats
 from trainables.errors import DataError
-from trainables.fetch import BOATS_COUNTS, fetch_boats
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8
 

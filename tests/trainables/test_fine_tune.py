@@ -7,9 +7,9 @@ import torch
 from stand_ins import BUNDLED, feature_task, image_task
 from torch import Tensor, nn
 
-from trainables import backbones
+from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
+from trainables.backbones import networks as backbones
 from trainables.errors import HyperparameterError
-from trainables.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
 
 CPU = torch.device("cpu")
 Frozen = Literal["head", "backbone", "none"]

@@ -15,8 +15,8 @@ from matplotlib.ft2font import FT2Font
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from trainables import backbones
-from trainables.backbones import Backbone
+from trainables.backbones import networks as backbones
+from trainables.backbones.networks import Backbone
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "pretrain_glyphs.py"
 SMALL = "shufflenet_v2_x0_5"

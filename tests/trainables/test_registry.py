@@ -5,7 +5,7 @@ import re
 import pytest
 
 from trainables.approach import Approach, Hyperparameters, Settings
-from trainables.registry import APPROACHES
+from trainables.approaches.registry import APPROACHES
 
 
 def test_the_approaches_of_the_study_are_there_by_name():

@@ -9,9 +9,9 @@ from stand_ins import features, images
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
-from trainables import sgd
 from trainables.approach import Epochs, Examples, Settings
-from trainables.sgd import Training, augmentation, in_bfloat16, normalised, shifted, to_float
+from trainables.approaches import training as sgd
+from trainables.approaches.training import Training, augmentation, in_bfloat16, normalised, shifted, to_float
 
 CPU = torch.device("cpu")
 

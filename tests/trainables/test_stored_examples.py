@@ -11,8 +11,8 @@ import pytest
 
 from analysis.records.storage import Storage
 from trainables.approach import Examples
+from trainables.data.stored_examples import node_copy, store
 from trainables.errors import UnreachableError
-from trainables.stored_examples import node_copy, store
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 3), dtype=np.uint8)
 LABELS = np.arange(5)

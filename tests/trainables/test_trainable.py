@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_info
 from workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
 
 from trainables.approach import Examples, Predictions, Step
-from trainables.better_cnn import BetterCNN
+from trainables.approaches.better_cnn import BetterCNN
+from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
+from trainables.approaches.fine_tune import FineTune, FineTuneSettings
+from trainables.backbones.features import extract
 from trainables.checkpoints import CheckpointStore
 from trainables.errors import one_line
-from trainables.feature_svm import FeatureSVM, FeatureSVMSettings
-from trainables.features import extract
-from trainables.fine_tune import FineTune, FineTuneSettings
 from trainables.trainable import DeliveryError, Inputs, pin_threads
 
 TEST = images(9, seed=2)

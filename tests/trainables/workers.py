@@ -8,7 +8,7 @@ from typing import Any
 from stand_ins import SIDE, image_task
 
 from trainables.approach import Predictions, Probabilities
-from trainables.better_cnn import BetterCNN, BetterCNNSettings
+from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
 from trainables.trainable import ApproachTrainable, Inputs, Slot, TrialSpec
 
 SIZE = (SIDE, SIDE)

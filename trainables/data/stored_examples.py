@@ -16,8 +16,8 @@ import numpy as np
 from filelock import FileLock
 
 from trainables.approach import Examples
+from trainables.data.image_cache import cache_dir
 from trainables.errors import UnreachableError, one_line
-from trainables.image_cache import cache_dir
 
 CHUNK = 1 << 26  # bytes
 FOLDER = "data"

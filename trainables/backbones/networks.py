@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
+from trainables.backbones.weight_files import SUFFIXES, content_digest, first_line, misfit, read_metadata, read_state
 from trainables.errors import BackboneError
-from trainables.weight_files import SUFFIXES, content_digest, first_line, misfit, read_metadata, read_state
 
 Statistics = tuple[float, float, float]
 _THREE_NUMBERS = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat])
 BUNDLED = "bundled"
-BUNDLED_FILE = Path(__file__).parent / "weights" / "glyphs.safetensors"
+BUNDLED_FILE = Path(__file__).resolve().parents[1] / "weights" / "glyphs.safetensors"
 # Of ImageNet's red, green and blue in [0, 1]
 IMAGENET_MEAN: Statistics = (0.485, 0.456, 0.406)
 IMAGENET_STD: Statistics = (0.229, 0.224, 0.225)

@@ -14,8 +14,8 @@ from pydantic import Field
 from torch import nn
 
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
+from trainables.approaches.training import GradientApproach, Training, augmentation, in_bfloat16, to_float
 from trainables.errors import HyperparameterError
-from trainables.sgd import GradientApproach, Training, augmentation, in_bfloat16, to_float
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
 

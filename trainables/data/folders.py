@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from trainables.data.images import FilePicture
+from trainables.data.splits import Split, SplitIndex
 from trainables.errors import DataError
-from trainables.images import FilePicture
-from trainables.splits import Split, SplitIndex
 
 FOLDER_NAMES: dict[str, Split] = {
     "train": "train",

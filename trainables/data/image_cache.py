@@ -22,8 +22,8 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
+from trainables.data.images import Picture, pixels, reason
 from trainables.errors import DataError
-from trainables.images import Picture, pixels, reason
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1024  # results that may wait in memory to be written

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 from torchvision import datasets
 
+from trainables.data.splits import Split, SplitIndex
 from trainables.errors import DataError
-from trainables.splits import Split, SplitIndex
 
 _NAMES: dict[Split, tuple[str, ...]] = {
     "train": ("train", "trainval", "train-standard"),

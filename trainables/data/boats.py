@@ -21,9 +21,9 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+from trainables.data.folders import SUFFIXES
+from trainables.data.splits import SPLITS, Split
 from trainables.errors import DataError
-from trainables.folders import SUFFIXES
-from trainables.splits import SPLITS, Split
 
 BOATS_URL = "https://artist-cloud.ecs.soton.ac.uk/index.php/s/eAhIkhhdxgmhRHj/download"
 BOATS_COUNTS: dict[Split, int] = {"train": 3474, "valid": 395, "test": 1324}  # as the course published them

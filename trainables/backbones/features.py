@@ -17,10 +17,10 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from trainables import backbones
-from trainables.backbones import Backbone
+from trainables.approaches.training import normalised, prediction_batches
+from trainables.backbones import networks as backbones
+from trainables.backbones.networks import Backbone
 from trainables.clock import clock_for
-from trainables.sgd import normalised, prediction_batches
 
 
 @dataclass(frozen=True)

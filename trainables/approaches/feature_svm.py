@@ -30,7 +30,7 @@ from trainables.approach import (
     Step,
     Task,
 )
-from trainables.backbones import Backbone
+from trainables.backbones.networks import Backbone
 
 WHOLE_AT_ONCE = 1024  # examples; a fit of so many takes a second or so
 

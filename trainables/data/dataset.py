@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data_config import DataConfig, DigitsData, FolderData, TorchvisionData
+from trainables.data.config import DataConfig, DigitsData, FolderData, TorchvisionData
+from trainables.data.folders import read_folder
+from trainables.data.image_cache import Facts, cache_dir, decoded, inspect
+from trainables.data.images import ArrayPicture
+from trainables.data.splits import SPLITS, Split, SplitIndex, complete, stratified
 from trainables.errors import DataError
-from trainables.folders import read_folder
-from trainables.image_cache import Facts, cache_dir, decoded, inspect
-from trainables.images import ArrayPicture
-from trainables.splits import SPLITS, Split, SplitIndex, complete, stratified
 
 __all__ = [
     "SPLITS",
@@ -280,7 +280,7 @@ def _read(config: DataConfig) -> tuple[dict[Split, SplitIndex], tuple[str, ...],
     if isinstance(config, FolderData):
         root = Path(config.path).expanduser()
         return *read_folder(root, config.groups), str(root)
-    from trainables.torchvision_sets import read_torchvision  # slow to import
+    from trainables.data.torchvision_sets import read_torchvision  # slow to import
 
     root = Path(config.root).expanduser()
     return *read_torchvision(config.name, root, download=config.download), f"{config.name} of torchvision"

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
+from trainables.data.images import Picture
 from trainables.errors import DataError
-from trainables.images import Picture
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")

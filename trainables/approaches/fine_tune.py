@@ -13,11 +13,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainables import backbones
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.backbones import Backbone
+from trainables.approaches.training import GradientApproach, Training, augmentation, in_bfloat16, normalised
+from trainables.backbones import networks as backbones
+from trainables.backbones.networks import Backbone
 from trainables.errors import HyperparameterError
-from trainables.sgd import GradientApproach, Training, augmentation, in_bfloat16, normalised
 
 
 class FineTuneSettings(Settings):

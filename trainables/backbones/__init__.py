@@ -1,0 +1,6 @@
+"""Networks to transfer from.
+
+networks.py       torchvision's networks, with a new last layer or as extractors of features
+weight_files.py   reads weights, running no code in them
+features.py       frozen features, extracted once
+"""
