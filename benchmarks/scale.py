@@ -33,9 +33,9 @@ from no_op import NoOp
 from rich.console import Console
 
 from analysis.records.store import ENDINGS, TrialEvent
-from study.config import StudyConfig, parse_config
-from study.progress import Progress
+from study.config.models import StudyConfig, parse_config
 from study.runner import run
+from study.show.progress import Progress
 from trainables.approaches.registry import APPROACHES
 
 TRIALS, SLOTS = (1000, 10_000), (2, 8, 32)

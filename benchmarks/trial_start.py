@@ -15,10 +15,10 @@ import numpy as np
 
 from analysis.records.storage import Storage
 from analysis.records.store import ENDINGS, TrialEvent
-from study.budget import Account
-from study.cluster import connected, nodes, slots_of
-from study.dispatch import Dispatcher, run_trials
-from study.search import ListedTurns, Turn
+from study.cluster.nodes import connected, nodes, slots_of
+from study.search.ledger import Account
+from study.search.turns import ListedTurns, Turn
+from study.tune.searcher import Dispatcher, run_trials
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.backbones.networks import Backbone

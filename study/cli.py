@@ -20,14 +20,14 @@ from rich.console import Console
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.storage import Storage
-from study.jobs import is_job_server
+from study.cluster.jobs import is_job_server
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
-    from study.config import StudyConfig
-    from study.progress import Progress
-    from study.remote import Terminal
+    from study.config.models import StudyConfig
     from study.runner import Outcome
+    from study.show.progress import Progress
+    from study.show.remote import Terminal
 
 app = typer.Typer(
     name="transfer-study",
@@ -79,7 +79,7 @@ def run(
     """Run a study: search at equal time, final runs, report."""
     config = _config(study, budget, seeds, set_)
     if is_job_server(address):
-        from study import remote
+        from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), _terminal()))
     directory = out or _new_directory(config)
@@ -94,7 +94,7 @@ def run(
 def resume(directory: Directory, address: Address = None) -> None:
     """Continue a study that was interrupted; nothing finished runs again. A job that still runs is followed again."""
     if is_job_server(address):
-        from study import remote
+        from study.show import remote
 
         raise typer.Exit(remote.resume(directory, str(address), _terminal()))
     from analysis.records.store import existing_study
@@ -111,10 +111,10 @@ def plan(
 ) -> None:
     """Say what `run` would do, and run nothing."""
     from study import plan as planning
-    from study import remote
-    from study.cluster import connected, nodes, slot_for, slots_of, this_machine
+    from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
     from study.runner import open_checked
-    from study.screens import show_plan
+    from study.show import remote
+    from study.show.screens import show_plan
 
     config = _config(study, budget, seeds, set_)
     if is_job_server(address):
@@ -133,12 +133,12 @@ def plan(
 def status(directory: Directory, address: JobServerAddress = None) -> None:
     """Say how far a study is: trials, charged seconds and best validation accuracy of each approach."""
     if address is not None:
-        from study import remote
+        from study.show import remote
 
         raise typer.Exit(remote.status(directory, address, _terminal()))
     from analysis.records.store import read_study, trial_table
     from analysis.search.accounts import accounts
-    from study.screens import show_status
+    from study.show.screens import show_status
 
     records = read_study(directory)
     trials = trial_table(records.events)
@@ -149,7 +149,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
 def report(directory: Directory) -> None:
     """Write the report again, from the records of a study."""
     from analysis.report.write import write_report
-    from study.screens import show_report_paths
+    from study.show.screens import show_report_paths
 
     show_report_paths(write_report(directory), console)
 
@@ -169,7 +169,7 @@ def board(
     there are usually more, so tick the ones to see.
     """
     from analysis.records.store import existing_study
-    from study.event_files import shown
+    from study.show.event_files import shown
 
     curves = Storage(f"{existing_study(directory).absolute}/tensorboard")
     if not curves.names(""):
@@ -210,7 +210,7 @@ def published(
     Which images each approach got right is not known, so every answer holds for all the ways they may overlap.
     """
     from study.published_table import compared, read_rows, rows_of_options
-    from study.screens import show_published
+    from study.show.screens import show_published
 
     if (table is None) == (not accuracy):
         raise InputError("give either --accuracy, once for each approach, or --table FILE")
@@ -224,7 +224,7 @@ def describe(
     set_: Set = None,
 ) -> None:
     """Describe a data set: classes, sizes of the splits and images, duplicates."""
-    from study.screens import show_data
+    from study.show.screens import show_data
     from trainables.data.dataset import FolderData, open_dataset
     from trainables.data.dataset import describe as described
 
@@ -245,7 +245,7 @@ def fetch(
         raise InputError(f"{name}: no such data set to fetch; there is boats")
     from rich.progress import DownloadColumn, Progress, TimeRemainingColumn
 
-    from study.screens import show_fetched
+    from study.show.screens import show_fetched
     from trainables.data.boats import BOATS_URL, fetch_boats
 
     with Progress(*Progress.get_default_columns()[:2], DownloadColumn(), TimeRemainingColumn(), console=console) as bar:
@@ -266,7 +266,7 @@ def main() -> None:
 
 
 def _config(study: str, budget: float | None, seeds: int | None, assignments: list[str] | None) -> StudyConfig:
-    from study.config import read_config, read_yaml
+    from study.config.models import read_config, read_yaml
 
     overrides: dict[str, Any] = {"budget.search_seconds": budget, "final.seeds": seeds}
     overrides = {key: value for key, value in overrides.items() if value is not None}
@@ -311,8 +311,8 @@ def _refuse_unwritable(directory: str) -> None:
 
 
 def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
-    from study.cluster import Terminated
-    from study.progress import Progress
+    from study.cluster.nodes import Terminated
+    from study.show.progress import Progress
 
     try:
         with Progress(console) as progress:
@@ -321,7 +321,7 @@ def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
         goes_on = f"`transfer-study resume {directory}` goes on where it stopped"
         errors.print(f"interrupted; {goes_on if _begun(directory) else 'nothing is on record yet'}", soft_wrap=True)
         raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
-    from study.screens import show_outcome
+    from study.show.screens import show_outcome
 
     show_outcome(outcome.directory, console)
 
@@ -335,7 +335,7 @@ def _begun(directory: str) -> bool:
 
 
 def _terminal() -> Terminal:
-    from study.remote import Terminal
+    from study.show.remote import Terminal
 
     return Terminal(console, errors)
 

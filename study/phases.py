@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from analysis.records.store import Phase, PhaseEvent
-from study.progress import Progress
+from study.show.progress import Progress
 
 
 class Phases:

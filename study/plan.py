@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.statistics.power import planned_detectable
-from study.config import StudyConfig
+from study.config.models import StudyConfig
 from trainables.data.dataset import Dataset, DatasetDescription, describe
 
 

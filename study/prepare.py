@@ -13,8 +13,8 @@ import ray
 import torch
 
 from analysis.records.store import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
-from study.config import ApproachConfig, StudyConfig
-from study.sharing import Sharing
+from study.cluster.sharing import Sharing
+from study.config.models import ApproachConfig, StudyConfig
 from trainables.approach import Examples, Settings, Task
 from trainables.approaches.training import in_bfloat16
 from trainables.backbones import networks as backbones

@@ -26,19 +26,19 @@ from analysis.records.store import (
 )
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
-from study.budget import Account, Ledger
-from study.cluster import Slots, connected, first_slot, nodes
-from study.config import SlotConfig, StudyConfig, parse_config
-from study.dispatch import Dispatcher, Listener, Turns, run_trials
-from study.event_files import EventFiles
-from study.final import final_turns, write_predictions
+from study.cluster.nodes import Slots, connected, first_slot, nodes
+from study.cluster.sharing import Sharing, room
+from study.config.models import SlotConfig, StudyConfig, parse_config
 from study.lease import Lease, alone
 from study.phases import Phases
-from study.progress import Progress
 from study.provenance import environment
-from study.search import EqualTimeTurns, ListedTurns
-from study.sharing import Sharing, room
-from study.tensorboard import Boards
+from study.search.finals import final_turns, write_predictions
+from study.search.ledger import Account, Ledger
+from study.search.turns import EqualTimeTurns, ListedTurns
+from study.show.curves import Boards
+from study.show.event_files import EventFiles
+from study.show.progress import Progress
+from study.tune.searcher import Dispatcher, Listener, Turns, run_trials
 from trainables.checkpoints import CheckpointStore
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.errors import InputError

@@ -127,7 +127,8 @@ def read_diaries(folder: Path) -> list[Note]:
 if __name__ == "__main__":
     import pretenders  # not __main__, which the processes of trials could not import
 
-    from study import cli, dispatch
+    from study import cli
+    from study.tune import searcher as dispatch
     from trainables.approaches.registry import APPROACHES
 
     APPROACHES.update({kind.name: kind for kind in (pretenders.Diarist, pretenders.Deadly)})

@@ -20,11 +20,11 @@ from ray.cluster_utils import Cluster
 
 from analysis.records.storage import Storage
 from analysis.records.store import ENDINGS, TrialEvent
-from study.budget import Account
-from study.cluster import nodes
-from study.dispatch import Dispatcher, run_trials
-from study.search import ListedTurns, Turn
-from study.sharing import Sharing, room
+from study.cluster.nodes import nodes
+from study.cluster.sharing import Sharing, room
+from study.search.ledger import Account
+from study.search.turns import ListedTurns, Turn
+from study.tune.searcher import Dispatcher, run_trials
 from trainables.approach import Examples, Task
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
 from trainables.trainable import Inputs, Slot

@@ -23,10 +23,10 @@ from soundness import assert_sound
 
 from analysis.records.store import ENDINGS, Store, TrialEvent
 from study import cli
-from study.config import StudyConfig
+from study.config.models import StudyConfig
 from study.lease import InUseError, Lease
-from study.progress import Progress
 from study.runner import StudyError, run
+from study.show.progress import Progress
 from trainables.approaches.registry import APPROACHES
 
 pytestmark = pytest.mark.cluster

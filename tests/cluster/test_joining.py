@@ -13,7 +13,7 @@ pytestmark = pytest.mark.cluster
 
 
 def test_a_late_node_gets_trials_though_each_is_over_before_a_process_is_up(tmp_path):
-    """Its process is not given up whenever a trial ends on the other node (see study/handover.py)."""
+    """Its process is not given up whenever a trial ends on the other node (see study/tune/scheduler.py)."""
     with cluster(tmp_path, 1) as nodes:
         network = {
             "approach": "diarist",

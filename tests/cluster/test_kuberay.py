@@ -15,7 +15,7 @@ import yaml
 from kuberay import RAYJOB
 
 from study.cli import app
-from study.config import ConfigError
+from study.config.models import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "docs" / "kubernetes"

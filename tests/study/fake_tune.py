@@ -12,10 +12,10 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from analysis.records.store import TrialEvent
-from study.budget import Account, Ledger
-from study.config import ApproachConfig
-from study.dispatch import Dispatcher
-from study.search import EqualTimeTurns
+from study.config.models import ApproachConfig
+from study.search.ledger import Account, Ledger
+from study.search.turns import EqualTimeTurns
+from study.tune.searcher import Dispatcher
 
 Params = Mapping[str, Any]
 Config = Mapping[str, Any]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from study.budget import REMAINDER, Account, Ledger
+from study.search.ledger import REMAINDER, Account, Ledger
 
 A, B, C = (Account(name) for name in "abc")
 

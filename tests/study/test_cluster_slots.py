@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import small_config
 
-from study import cluster
-from study.cluster import ClusterError, Slots, connected, slot_for, slots_of
+from study.cluster import nodes as cluster
+from study.cluster.nodes import ClusterError, Slots, connected, slot_for, slots_of
 from trainables.trainable import Slot
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_files import small_config, small_study
 
-from study.config import ConfigError, Distribution, StudyConfig, parse_config, presets, read_config
+from study.config.models import ConfigError, Distribution, StudyConfig, parse_config, presets, read_config
 
 CNN = "approaches__better_cnn"
 

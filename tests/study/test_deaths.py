@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayTaskError
 
-from study.deaths import UNKNOWN, Deaths, cause_of
+from study.tune.failures import UNKNOWN, Deaths, cause_of
 
 KILLED = (
     "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker "

@@ -10,9 +10,9 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.store import TrialEvent
-from study.budget import Account
-from study.dispatch import AHEAD, Dispatcher
-from study.search import ListedTurns, Turn
+from study.search.ledger import Account
+from study.search.turns import ListedTurns, Turn
+from study.tune.searcher import AHEAD, Dispatcher
 from trainables.errors import UnreachableError
 from trainables.trainable import DeliveryError
 

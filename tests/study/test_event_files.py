@@ -9,7 +9,7 @@ import pytest
 from pyarrow import fs
 
 from analysis.records.storage import Storage
-from study.event_files import EventFiles, refresh, shown
+from study.show.event_files import EventFiles, refresh, shown
 
 
 class Elsewhere:

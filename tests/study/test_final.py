@@ -5,7 +5,7 @@ import pytest
 from study_files import small_config
 
 from analysis.records.store import Store, TrialEvent, read_study
-from study.final import final_turns, write_predictions
+from study.search.finals import final_turns, write_predictions
 from trainables.approach import Predictions
 from trainables.trainable import TrialSpec
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 from study_files import small_config
 
-from study import cluster
-from study.cluster import ClusterError, first_slot
+from study.cluster import nodes as cluster
+from study.cluster.nodes import ClusterError, first_slot
 from trainables.trainable import Slot
 
 HEAD = {"CPU": 0.0, "memory": 4e9}

@@ -11,7 +11,7 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
-from study.handover import Handover
+from study.tune.scheduler import Handover
 
 
 @dataclass(eq=False)
@@ -82,7 +82,7 @@ def test_the_installed_ray_tells_for_which_trial_a_process_is_being_made(monkeyp
     """With Tune's own controller. Where this alone fails, Ray has changed, and a slot that joins late stays idle again.
 
     Then see in the source of `TuneController._maybe_add_actors` how it knows now which trial has an actor and whether
-    that is started, ask for the same in `_has_process` of study/handover.py and here, and run
+    that is started, ask for the same in `_has_process` of study/tune/scheduler.py and here, and run
     `pytest -m cluster tests/cluster/test_joining.py`, which shows whether a late slot gets work.
     """
     monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "1")  # else Tune asks Ray for it, which does not run here

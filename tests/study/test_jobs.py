@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from ray.job_submission import JobStatus
 
-from study import jobs
-from study.jobs import STUDY_FILE, ConnectionLost, Ending, JobError, JobServer, is_job_server
+from study.cluster import jobs
+from study.cluster.jobs import STUDY_FILE, ConnectionLost, Ending, JobError, JobServer, is_job_server
 
 
 class FakeClient:

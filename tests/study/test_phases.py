@@ -10,7 +10,7 @@ from rich.console import Console
 from analysis.records.errors import StorageError
 from analysis.records.store import PhaseEvent
 from study.phases import Phases
-from study.progress import Progress
+from study.show.progress import Progress
 
 
 class Cluster:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analysis.records.store import TrialEvent
-from study import progress
-from study.budget import Account, Ledger
-from study.progress import Progress, duration
+from study.search.ledger import Account, Ledger
+from study.show import progress
+from study.show.progress import Progress, duration
 
 
 def event(kind: str, charged_s: float = 0.0, best: float | None = None, **more: object) -> TrialEvent:

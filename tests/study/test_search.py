@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from study_files import approach
 
-from study import sampler
-from study.sampler import grid, space_size
-from study.seeds import derived_seed
+from study.search import sampler
+from study.search.sampler import grid, space_size
+from study.search.seeds import derived_seed
 
 CONTINUOUS = {"lr": {"loguniform": [1e-4, 1.0]}, "dropout": {"uniform": [0, 0.9]}}
 PUBLISHED = {"lr": 1e-3, "dropout": 0.2}

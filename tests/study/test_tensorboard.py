@@ -8,8 +8,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from analysis.records.storage import Storage
 from analysis.records.store import TrialEvent
-from study.event_files import EventFiles
-from study.tensorboard import Boards
+from study.show.curves import Boards
+from study.show.event_files import EventFiles
 
 START = 1_700_000_000.0  # any date: no event's wall time may be one
 

@@ -225,7 +225,7 @@ def _client(address: str) -> JobSubmissionClient:
 
 
 def _runtime_environment(folder: str) -> dict[str, object]:
-    here = Path(__file__).resolve().parents[1]
+    here = Path(__file__).resolve().parents[2]
     known = commit()
     return {
         "working_dir": folder,

@@ -21,8 +21,8 @@ from optuna.distributions import (
 )
 
 from analysis.records.store import HyperparameterValue
-from study.config import ApproachConfig, Distribution
-from study.seeds import derived_seed
+from study.config.models import ApproachConfig, Distribution
+from study.search.seeds import derived_seed
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

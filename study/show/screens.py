@@ -11,7 +11,7 @@ from rich.text import Text
 
 from analysis.records.store import Store, StudyRecords
 from analysis.search.accounts import best_trial
-from study.progress import duration
+from study.show.progress import duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.published.rows import Comparison, PublishedTable
     from analysis.report.write import ReportPaths
     from analysis.search.accounts import Account
-    from study.config import StudyConfig
+    from study.config.models import StudyConfig
     from study.plan import Plan
     from trainables.data.boats import Fetched
     from trainables.data.dataset import DatasetDescription

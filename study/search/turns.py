@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from analysis.records.store import ENDINGS, TrialEvent
-from study.budget import Account, Ledger
-from study.config import ApproachConfig
-from study.sampler import Params, Sampler
-from study.seeds import derived_seed
+from study.config.models import ApproachConfig
+from study.search.ledger import Account, Ledger
+from study.search.sampler import Params, Sampler
+from study.search.seeds import derived_seed
 
 
 @dataclass(frozen=True)

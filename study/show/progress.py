@@ -18,7 +18,7 @@ from rich.text import Text
 from analysis.records.store import ENDINGS, Phase, TrialEvent
 
 if TYPE_CHECKING:
-    from study.budget import Account, Ledger
+    from study.search.ledger import Account, Ledger
 
 PHASES = {
     "prepare": "Preparing: images, frozen features",
@@ -99,7 +99,7 @@ class Progress:
                 self._console.print(line, highlight=False)
 
     def _count(self, event: TrialEvent) -> None:
-        from study.budget import Account
+        from study.search.ledger import Account
 
         account = Account(event.approach, event.replicate)
         if event.phase == "final":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
-    from study.config import StudyConfig
+    from study.config.models import StudyConfig
     from trainables.trainable import Slot
 
 Resources = Mapping[str, float]

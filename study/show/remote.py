@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import typer
 from rich.console import Console
 
-from study.config import StudyConfig
-from study.jobs import STUDY_FILE, ConnectionLost, JobServer
+from study.cluster.jobs import STUDY_FILE, ConnectionLost, JobServer
+from study.config.models import StudyConfig
 from trainables.errors import InputError
 
 ON_THE_CLUSTER = ("--address", "auto")

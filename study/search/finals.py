@@ -9,10 +9,10 @@ import pandas as pd
 
 from analysis.records.store import ENDINGS, HyperparameterValue, Store, TrialEvent, trial_table
 from analysis.search.accounts import best_trial
-from study.budget import Account
-from study.config import StudyConfig
-from study.search import Turn, turn_of
-from study.seeds import derived_seed
+from study.config.models import StudyConfig
+from study.search.ledger import Account
+from study.search.seeds import derived_seed
+from study.search.turns import Turn, turn_of
 from trainables.approach import Predictions, Probabilities
 from trainables.trainable import TrialSpec
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.records.storage import Storage
-from study.cluster import Resources
+from study.cluster.nodes import Resources
 from trainables.approach import Examples
 from trainables.data.stored_examples import store
 from trainables.trainable import Inputs

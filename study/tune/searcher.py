@@ -28,9 +28,9 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.store import TrialEvent
-from study.deaths import Deaths, cause_of
-from study.handover import Handover
-from study.search import Turn
+from study.search.turns import Turn
+from study.tune.failures import Deaths, cause_of
+from study.tune.scheduler import Handover
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
 from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot

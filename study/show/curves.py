@@ -15,7 +15,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from analysis.records.errors import StorageError
 from analysis.records.store import ENDINGS, HyperparameterValue, TrialEvent
-from study.event_files import EventFiles
+from study.show.event_files import EventFiles
 
 CURVES = {
     "train_loss": "loss/train",

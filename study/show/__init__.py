@@ -1,0 +1,8 @@
+"""What people see while a study runs, and of one that has.
+
+screens.py       what the commands print
+progress.py      a study that runs
+remote.py        the same, while a job does the work on a cluster
+curves.py        curves as TensorBoard's event files
+event_files.py   keeps them in a folder or an object store
+"""
