@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from synthetic_study import write_study
+
+from tests.support.synthetic_study import write_study
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))  # for synthetic_study
+from tests.support.synthetic_study import write_study
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -93,8 +92,6 @@ class Browser:
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The HTML report of a study of three approaches."""
-    from synthetic_study import write_study
-
     from analysis.report.write import write_report
 
     return Path(write_report(write_study(tmp_path_factory.mktemp("study"))).html)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from nodes import Cluster, cluster
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "study"))  # for commands and study_files
+from tests.cluster.nodes import Cluster, cluster
 
 
 @pytest.fixture(scope="module")

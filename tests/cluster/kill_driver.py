@@ -1,6 +1,6 @@
 """Kill the driver of a study at random moments, resume it, and see whether anything was lost or done twice.
 
-    PYTHONPATH=. python tests/cluster/kill_driver.py [TIMES] [SEED]
+    python -m tests.cluster.kill_driver [TIMES] [SEED]
 
 Each time a new study runs on a cluster of one node, and its driver gets a SIGKILL; the node, and at first the processes
 of the trials, live on. The moment is drawn uniformly from one of two windows, as long as they are in an undisturbed
@@ -26,10 +26,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodes import Cluster, cluster, study_file, until
-from soundness import assert_sound
-
 from analysis.records.store import ENDINGS, Store, TrialEvent
+from tests.cluster.nodes import Cluster, cluster, study_file, until
+from tests.cluster.soundness import assert_sound
 
 ROW = "{:>5}  {:>19}  {:>7}  {:>8}  {:>11}  {:>6}  {:>6}  {}"
 EARLY_EVERY = 5  # of so many kills, one comes before there is work on record

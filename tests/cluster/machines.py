@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from object_store import free_port
-from pretenders import DIARY
+from tests.cluster.object_store import free_port
+from tests.cluster.pretenders import DIARY
 
 HERE = Path(__file__).resolve().parent
 PATIENCE_S = 240  # what has not happened by then will not
@@ -43,7 +43,7 @@ class Machines:
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start `transfer-study`, knowing the approaches of these tests, on the driver."""
         return subprocess.Popen(
-            [sys.executable, str(HERE / "pretenders.py"), *map(str, arguments)],
+            [sys.executable, "-m", "tests.cluster.pretenders", *map(str, arguments)],
             cwd=self.folder / "driver",
             env=self.environment("driver"),
             stdout=subprocess.PIPE,
@@ -57,7 +57,7 @@ class Machines:
 
     def environment(self, machine: str) -> dict[str, str]:
         own = {
-            "PYTHONPATH": f"{HERE.parents[1]}:{HERE}",
+            "PYTHONPATH": str(HERE.parents[1]),
             "TRANSFER_STUDY_CACHE": str(self.cache(machine)),
             "RAY_TMPDIR": str(self.ray),
             "RAY_AUTH_MODE": "token",

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
-from pretenders import DIARY, HOLD
+
+from tests.cluster.pretenders import DIARY, HOLD
 
 HERE = Path(__file__).resolve().parent
 MARK = "STUDY_NODE"  # an environment variable by which all processes of a node are known
@@ -81,7 +82,7 @@ class Cluster:
     @property
     def command(self) -> list[str]:
         """`transfer-study`, knowing the approaches of these tests."""
-        return [sys.executable, str(HERE / "pretenders.py")]
+        return [sys.executable, "-m", "tests.cluster.pretenders"]
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """Start `transfer-study` on the cluster, in a process group of its own."""
@@ -116,7 +117,7 @@ class Cluster:
 
     def _environment(self) -> dict[str, str]:
         own = {
-            "PYTHONPATH": f"{HERE.parents[1]}:{HERE}",
+            "PYTHONPATH": str(HERE.parents[1]),
             "TRANSFER_STUDY_CACHE": str(self.folder / "cache"),
             "RAY_TMPDIR": str(self.ray),
             "RAY_worker_niceness": "0",  # Ray's 15 leaves a worker nothing where somebody else computes too

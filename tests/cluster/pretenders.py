@@ -125,10 +125,9 @@ def read_diaries(folder: Path) -> list[Note]:
 
 
 if __name__ == "__main__":
-    import pretenders  # not __main__, which the processes of trials could not import
-
     from study import cli
     from study.tune import searcher as dispatch
+    from tests.cluster import pretenders  # not __main__, which the processes of trials could not import
     from trainables.approaches.registry import APPROACHES
 
     APPROACHES.update({kind.name: kind for kind in (pretenders.Diarist, pretenders.Deadly)})

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pretenders import Note, read_diaries
 
 from analysis.records.store import ENDINGS, Store, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
 from analysis.search.accounts import accounts
+from tests.cluster.pretenders import Note, read_diaries
 
 
 def assert_sound(location: str | Path, diary: Path | None, *, disk_was_full: bool = False) -> None:

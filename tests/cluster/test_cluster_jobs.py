@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import Machine, free_port, machine, wait_for_port
-from nodes import until
-from soundness import assert_sound
-from study_files import small_study
 
 from analysis.records.store import ENDINGS, Store
 from study.provenance import commit
+from tests.cluster.nodes import until
+from tests.cluster.soundness import assert_sound
+from tests.support.commands import Machine, free_port, machine, wait_for_port
+from tests.support.study_files import small_study
 
 pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
 

@@ -14,12 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from machines import Machines, Told, machines, until
-from object_store import BUCKET, Gate, client, environment, free_port, object_store
-from pretenders import Diarist
 from pyarrow import fs
 from rich.console import Console
-from soundness import assert_sound
 
 from analysis.records.store import ENDINGS, Store, TrialEvent
 from study import cli
@@ -27,6 +23,10 @@ from study.config.models import StudyConfig
 from study.lease import InUseError, Lease
 from study.runner import StudyError, run
 from study.show.progress import Progress
+from tests.cluster.machines import Machines, Told, machines, until
+from tests.cluster.object_store import BUCKET, Gate, client, environment, free_port, object_store
+from tests.cluster.pretenders import Diarist
+from tests.cluster.soundness import assert_sound
 from trainables.approaches.registry import APPROACHES
 
 pytestmark = pytest.mark.cluster

@@ -7,11 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from nodes import TRIALS, Cluster, study_file, until
-from pretenders import Note, read_diaries
-from soundness import assert_sound
 
 from analysis.records.store import Store
+from tests.cluster.nodes import TRIALS, Cluster, study_file, until
+from tests.cluster.pretenders import Note, read_diaries
+from tests.cluster.soundness import assert_sound
 
 pytestmark = pytest.mark.cluster
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from nodes import cluster, study_file
-from soundness import assert_sound
 
 from analysis.records.store import Store
+from tests.cluster.nodes import cluster, study_file
+from tests.cluster.soundness import assert_sound
 
 pytestmark = pytest.mark.cluster
 

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nodes import cluster, study_file
-from soundness import assert_sound
+
+from tests.cluster.nodes import cluster, study_file
+from tests.cluster.soundness import assert_sound
 
 pytestmark = pytest.mark.cluster
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]

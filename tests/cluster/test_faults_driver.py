@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from nodes import Cluster, cluster, study_file, until
-from soundness import assert_sound
 
 from analysis.records.store import ENDINGS, Store, TrialEvent
+from tests.cluster.nodes import Cluster, cluster, study_file, until
+from tests.cluster.soundness import assert_sound
 
 pytestmark = pytest.mark.cluster
 

@@ -6,9 +6,10 @@ import itertools
 from collections import defaultdict
 
 import pytest
-from nodes import TRIALS, cluster, study_file, until
-from pretenders import read_diaries
-from soundness import assert_sound
+
+from tests.cluster.nodes import TRIALS, cluster, study_file, until
+from tests.cluster.pretenders import read_diaries
+from tests.cluster.soundness import assert_sound
 
 pytestmark = pytest.mark.cluster
 GPUS = {"4", "5", "6", "7"}  # those of the host that its owner gave to Ray

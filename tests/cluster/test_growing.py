@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from commands import Machine, free_port, machine, wait_for_port
 from ray.util import get_node_ip_address
-from study_files import small_study
 
 from analysis.records.store import Store
+from tests.support.commands import Machine, free_port, machine, wait_for_port
+from tests.support.study_files import small_study
 
 HEAD = "f" * 51 + "00000"  # how Ray's provider of pretended nodes knows its head
 

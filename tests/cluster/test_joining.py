@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from nodes import cluster, study_file, until
-from pretenders import read_diaries
-from soundness import assert_sound
 
 from analysis.records.store import Store
+from tests.cluster.nodes import cluster, study_file, until
+from tests.cluster.pretenders import read_diaries
+from tests.cluster.soundness import assert_sound
 
 pytestmark = pytest.mark.cluster
 

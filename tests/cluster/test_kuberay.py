@@ -12,10 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from kuberay import RAYJOB
 
 from study.cli import app
 from study.config.models import ConfigError
+from tests.cluster.kuberay import RAYJOB
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "docs" / "kubernetes"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from study_files import small_study
 
 from analysis.records.store import Store
+from tests.support.study_files import small_study
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("onprem.sh")

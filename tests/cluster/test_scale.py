@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from nodes import HERE, script
+
+from tests.cluster.nodes import HERE, script
 
 pytestmark = pytest.mark.cluster
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from nodes import HERE, script
+
+from tests.cluster.nodes import HERE, script
 
 pytestmark = pytest.mark.cluster
 TRIALS = 8

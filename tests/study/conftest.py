@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import Finished
+
+from tests.support.commands import Finished
 
 
 @pytest.fixture

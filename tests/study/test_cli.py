@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from commands import machine
-from photos import COLOURS, image_folder, photo
-from study_files import small_study
 
 from analysis.records.storage import Storage
 from study import cli
+from tests.support.commands import machine
+from tests.support.photos import COLOURS, image_folder, photo
+from tests.support.study_files import small_study
 
 COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "published")
 

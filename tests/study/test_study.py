@@ -17,12 +17,12 @@ from urllib.request import urlopen
 import pandas as pd
 import pytest
 import yaml
-from commands import PATIENCE_S, Finished, Machine, machine
 from filelock import FileLock
-from photos import SPLITS, image_folder
-from study_files import SMALL, small_study
 
 from analysis.records.store import ENDINGS, Store, TrialEvent, feature_charges, read_study
+from tests.support.commands import PATIENCE_S, Finished, Machine, machine
+from tests.support.photos import SPLITS, image_folder
+from tests.support.study_files import SMALL, small_study
 
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from workers import CNN, LONG, config_of, run, start, worked
 
 from analysis.records.storage import Storage
+from tests.support.workers import CNN, LONG, config_of, run, start, worked
 from trainables.checkpoints import CheckpointStore
 from trainables.errors import UnreachableError
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from stand_ins import Ticker
 
+from tests.support.stand_ins import Ticker
 from trainables.clock import Clock, clock_for
 
 

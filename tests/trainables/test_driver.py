@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from stand_ins import VALID, FakeApproach, Ticker, driver_of, run
 
+from tests.support.stand_ins import VALID, FakeApproach, Ticker, driver_of, run
 from trainables.approach import Examples, Predictions
 from trainables.driver import VALIDATIONS, score
 

@@ -7,8 +7,8 @@ import io
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from stand_ins import VALID, FakeApproach, Ticker, driver_of, run
 
+from tests.support.stand_ins import VALID, FakeApproach, Ticker, driver_of, run
 from trainables.driver import VALIDATIONS, Driver
 
 SECONDS = st.integers(1, 400).map(lambda n: n / 64)  # sums of such are exact in floating point

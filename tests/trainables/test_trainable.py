@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import ray
 import torch
-from stand_ins import BUNDLED, CLASSES, feature_task, images
 from threadpoolctl import threadpool_info
-from workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
 
+from tests.support.stand_ins import BUNDLED, CLASSES, feature_task, images
+from tests.support.workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
 from trainables.approach import Examples, Predictions, Step
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings

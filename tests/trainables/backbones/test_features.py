@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
-from stand_ins import BUNDLED, images
 
+from tests.support.stand_ins import BUNDLED, images
 from trainables.approaches import training as sgd
 from trainables.backbones import features as module
 from trainables.backbones import networks as backbones

@@ -8,7 +8,7 @@ from trainables.data.boats import fetch_boats
 from trainables.data.dataset import FolderData, describe, open_dataset
 from trainables.errors import DataError
 
-BOATS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "boats-120x400.zip"
+BOATS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "boats-120x400.zip"
 
 
 @pytest.mark.skipif(not BOATS.exists(), reason=f"the boat photographs are not at {BOATS}")

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from stand_ins import SIDE, image_task
 from torch import nn
 
+from tests.support.stand_ins import SIDE, image_task
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings, build
 from trainables.errors import HyperparameterError
 

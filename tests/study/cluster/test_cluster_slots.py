@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from study_files import small_config
 
 from study.cluster import nodes as cluster
 from study.cluster.nodes import ClusterError, Slots, connected, slot_for, slots_of
+from tests.support.study_files import small_config
 from trainables.trainable import Slot
 
 

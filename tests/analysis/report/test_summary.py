@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
-from synthetic_study import IMAGES, StudyWriter, predictions
 
 from analysis.predictions import outcomes
 from analysis.records.errors import RecordsError
@@ -14,6 +13,7 @@ from analysis.records.store import FeatureCost, Store, TrialEvent, read_study, t
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.wording import slots_used
 from analysis.search.accounts import best_trial, incumbent_curve, incumbents
+from tests.support.synthetic_study import IMAGES, StudyWriter, predictions
 
 
 def summary(location: str) -> StudySummary:

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_study import predictions
 
 from analysis.records.errors import RecordsError
 from analysis.records.store import (
@@ -26,6 +25,7 @@ from analysis.records.store import (
     read_study,
     trial_table,
 )
+from tests.support.synthetic_study import predictions
 
 
 def event(order: int, name: str, **more: object) -> TrialEvent:

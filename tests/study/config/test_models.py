@@ -4,9 +4,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from study_files import small_config, small_study
 
 from study.config.models import ConfigError, Distribution, StudyConfig, parse_config, presets, read_config
+from tests.support.study_files import small_config, small_study
 
 CNN = "approaches__better_cnn"
 

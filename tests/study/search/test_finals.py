@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from study_files import small_config
 
 from analysis.records.store import Store, TrialEvent, read_study
 from study.search.finals import final_turns, write_predictions
+from tests.support.study_files import small_config
 from trainables.approach import Predictions
 from trainables.trainable import TrialSpec
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_study import StudyWriter, write_study
 
 from analysis.records.store import feature_charges, read_study, trial_table
 from analysis.search.best_of_budget import BestOfBudget, TrialSet, best_of_budget, trial_sets
+from tests.support.synthetic_study import StudyWriter, write_study
 
 # Whole seconds, so that with a budget of 1000 s every trial ends on a point of the grid.
 TRIALS = st.lists(

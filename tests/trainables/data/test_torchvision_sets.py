@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import picture, save
 from scipy.io import savemat
 from torchvision import datasets
 
+from tests.support.pictures import picture, save
 from trainables.data.dataset import TorchvisionData, open_dataset
 from trainables.errors import DataError
 

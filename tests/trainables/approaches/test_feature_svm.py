@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from stand_ins import BUNDLED, CLASSES, feature_task, features
 
+from tests.support.stand_ins import BUNDLED, CLASSES, feature_task, features
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import (
     WHOLE_AT_ONCE,

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
-from stand_ins import BUNDLED, CLASSES, SIDE, feature_task, image_task
 
+from tests.support.stand_ins import BUNDLED, CLASSES, SIDE, feature_task, image_task
 from trainables.approach import Approach, Step, Task
 from trainables.approaches.registry import APPROACHES
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import class_folders, image_folder, picture, save
 from pydantic import TypeAdapter, ValidationError
 
+from tests.support.pictures import class_folders, image_folder, picture, save
 from trainables.data.dataset import SPLITS, DataConfig, DigitsData, FolderData, describe, duplicates, open_dataset
 from trainables.errors import DataError
 

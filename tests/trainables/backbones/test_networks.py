@@ -24,7 +24,7 @@ from trainables.errors import BackboneError
 
 SMALL = "shufflenet_v2_x0_5"
 NAMED = SqueezeNet1_1_Weights.IMAGENET1K_V1  # its own default
-IMAGENET_FILE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mobilenet_v2-imagenet.pth"
+IMAGENET_FILE = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "mobilenet_v2-imagenet.pth"
 # One of each kind of last layer, with the D that torchvision's documentation or the paper gives.
 FAMILIES = {
     "resnet18": ("fc", 512),

@@ -5,14 +5,14 @@ import random
 
 import optuna
 import pytest
-from fake_tune import Search, accuracy, pace, search
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from study_files import approach
 
 from study.search import sampler
 from study.search.sampler import grid, space_size
 from study.search.seeds import derived_seed
+from tests.support.fake_tune import Search, accuracy, pace, search
+from tests.support.study_files import approach
 
 CONTINUOUS = {"lr": {"loguniform": [1e-4, 1.0]}, "dropout": {"uniform": [0, 0.9]}}
 PUBLISHED = {"lr": 1e-3, "dropout": 0.2}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
-from study_files import small_config
 
 from study.cluster import nodes as cluster
 from study.cluster.nodes import ClusterError, first_slot
+from tests.support.study_files import small_config
 from trainables.trainable import Slot
 
 HEAD = {"CPU": 0.0, "memory": 4e9}

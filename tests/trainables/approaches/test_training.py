@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from stand_ins import features, images
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
+from tests.support.stand_ins import features, images
 from trainables.approach import Epochs, Examples, Settings
 from trainables.approaches import training as sgd
 from trainables.approaches.training import Training, augmentation, in_bfloat16, normalised, shifted, to_float

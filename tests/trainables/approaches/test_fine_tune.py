@@ -4,9 +4,9 @@ from typing import Literal
 
 import pytest
 import torch
-from stand_ins import BUNDLED, feature_task, image_task
 from torch import Tensor, nn
 
+from tests.support.stand_ins import BUNDLED, feature_task, image_task
 from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
 from trainables.backbones import networks as backbones
 from trainables.errors import HyperparameterError

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import IMAGES, predictions
 
 from analysis.predictions.table import read_table
 from analysis.records.errors import RecordsError
+from tests.support.synthetic_study import IMAGES, predictions
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def table() -> pd.DataFrame:

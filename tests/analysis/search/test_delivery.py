@@ -2,11 +2,11 @@
 
 import pytest
 from scipy import stats
-from synthetic_study import write_study
 
 from analysis.records.store import read_study, trial_table
 from analysis.search import accounts as ledger
 from analysis.search.delivery import Delivery, choices, delivery, final_costs
+from tests.support.synthetic_study import write_study
 
 
 def test_an_approach_delivers_once_its_incumbent_is_found_and_a_final_run_is_paid():

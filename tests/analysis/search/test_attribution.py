@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.formula.api import ols
-from synthetic_study import write_study
 
 from analysis.records.store import read_study, trial_table
 from analysis.search.attribution import Attribution, WithinApproach, attribute
+from tests.support.synthetic_study import write_study
 
 Params = dict[str, object]
 ACCURACIES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=6)

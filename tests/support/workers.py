@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stand_ins import SIDE, image_task
-
+from tests.support.stand_ins import SIDE, image_task
 from trainables.approach import Predictions, Probabilities
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
 from trainables.trainable import ApproachTrainable, Inputs, Slot, TrialSpec

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from pictures import image_folder, picture, save
 from PIL import Image
 
+from tests.support.pictures import image_folder, picture, save
 from trainables.data import image_cache
 from trainables.data.dataset import FolderData, cache_dir, open_dataset
 from trainables.data.images import ArrayPicture, FilePicture, pixels
