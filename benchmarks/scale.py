@@ -32,7 +32,7 @@ import yaml
 from no_op import NoOp
 from rich.console import Console
 
-from analysis.records.store import ENDINGS, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
 from study.config.models import StudyConfig, parse_config
 from study.runner import run
 from study.show.progress import Progress

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.records.storage import Storage
-from analysis.records.store import ENDINGS, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
 from study.cluster.nodes import connected, nodes, slots_of
 from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn

@@ -136,7 +136,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
         from study.show import remote
 
         raise typer.Exit(remote.status(directory, address, _terminal()))
-    from analysis.records.store import read_study, trial_table
+    from analysis.records.store import read_study
+    from analysis.records.trials import trial_table
     from analysis.search.accounts import accounts
     from study.show.screens import show_status
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from analysis.records.store import Phase, PhaseEvent
+from analysis.records.schema import Phase, PhaseEvent
 from study.show.progress import Progress
 
 

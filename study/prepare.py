@@ -12,7 +12,7 @@ import numpy as np
 import ray
 import torch
 
-from analysis.records.store import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
+from analysis.records.schema import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
 from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
 from trainables.approach import Examples, Settings, Task

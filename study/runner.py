@@ -15,15 +15,9 @@ from pathlib import Path
 import ray
 
 from analysis.records.storage import Storage
-from analysis.records.store import (
-    DataInfo,
-    FeatureCost,
-    PhaseEvent,
-    Store,
-    TrialEvent,
-    existing_study,
-    feature_charges,
-)
+from analysis.records.schema import DataInfo, FeatureCost, PhaseEvent, TrialEvent
+from analysis.records.store import Store, existing_study
+from analysis.records.trials import feature_charges
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
 from study.cluster.nodes import Slots, connected, first_slot, nodes

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records.errors import RecordsError
-from analysis.records.store import probability_columns
+from analysis.records.predictions import probability_columns
 from analysis.statistics.losses import ProbabilityScores, probability_scores, stack
 
 

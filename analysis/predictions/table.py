@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis.records.errors import RecordsError
-from analysis.records.store import PREDICTION_COLUMNS, check_predictions
+from analysis.records.predictions import PREDICTION_COLUMNS, check_predictions
 
 NEEDED = tuple(name for name in PREDICTION_COLUMNS if name != "group")
 FORMS = ".csv or .parquet"

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from analysis.predictions.outcomes import Outcomes, Runs, read_outcomes
 from analysis.records.errors import RecordsError
-from analysis.records.store import StudyRecords, feature_charges, trial_table
+from analysis.records.store import StudyRecords
+from analysis.records.trials import feature_charges, trial_table
 from analysis.report.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
 from analysis.search import accounts as ledger
 from analysis.search.accounts import Account, Curve, Incumbent, Search

@@ -8,7 +8,9 @@ from itertools import zip_longest
 
 import pandas as pd
 
-from analysis.records.store import HyperparameterValue, PhaseEvent, StudyRecords, costs_by_approach, feature_charges
+from analysis.records.schema import HyperparameterValue, PhaseEvent
+from analysis.records.store import StudyRecords
+from analysis.records.trials import costs_by_approach, feature_charges
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from sklearn.ensemble import RandomForestRegressor
 
-from analysis.records.store import ENDINGS, HyperparameterValue
+from analysis.records.schema import ENDINGS, HyperparameterValue
 from analysis.search.learning_rate import LEARNING_RATE, LearningRateThird, learning_rate_thirds
 
 Array = NDArray[np.float64]

@@ -41,7 +41,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.records.store import ENDINGS
+from analysis.records.schema import ENDINGS
 
 Array = NDArray[np.float64]
 REDRAWS = 1000

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.records.store import HyperparameterValue
+from analysis.records.schema import HyperparameterValue
 
 Third = Literal["low", "middle", "high"]
 Params = Mapping[str, HyperparameterValue]

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from analysis.records.store import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
+from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
 from trainables.approach import Approach, Settings
 from trainables.approaches.registry import APPROACHES
 from trainables.backbones.networks import Backbone

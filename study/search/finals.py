@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.records.store import ENDINGS, HyperparameterValue, Store, TrialEvent, trial_table
+from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
+from analysis.records.store import Store
+from analysis.records.trials import trial_table
 from analysis.search.accounts import best_trial
 from study.config.models import StudyConfig
 from study.search.ledger import Account

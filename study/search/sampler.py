@@ -20,7 +20,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from analysis.records.store import HyperparameterValue
+from analysis.records.schema import HyperparameterValue
 from study.config.models import ApproachConfig, Distribution
 from study.search.seeds import derived_seed
 

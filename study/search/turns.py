@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from analysis.records.store import ENDINGS, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
 from study.config.models import ApproachConfig
 from study.search.ledger import Account, Ledger
 from study.search.sampler import Params, Sampler

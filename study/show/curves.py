@@ -14,7 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from analysis.records.errors import StorageError
-from analysis.records.store import ENDINGS, HyperparameterValue, TrialEvent
+from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
 from study.show.event_files import EventFiles
 
 CURVES = {

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from analysis.records.store import ENDINGS, Phase, TrialEvent
+from analysis.records.schema import ENDINGS, Phase, TrialEvent
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger

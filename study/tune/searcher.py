@@ -27,7 +27,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
-from analysis.records.store import TrialEvent
+from analysis.records.schema import TrialEvent
 from study.search.turns import Turn
 from study.tune.failures import Deaths, cause_of
 from study.tune.scheduler import Handover

@@ -26,7 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.records.store import ENDINGS, Store, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.store import Store
 from tests.cluster.nodes import Cluster, cluster, study_file, until
 from tests.cluster.soundness import assert_sound
 

@@ -19,7 +19,7 @@ from ray._private.internal_api import node_stats
 from ray.cluster_utils import Cluster
 
 from analysis.records.storage import Storage
-from analysis.records.store import ENDINGS, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
 from study.cluster.nodes import nodes
 from study.cluster.sharing import Sharing, room
 from study.search.ledger import Account

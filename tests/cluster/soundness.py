@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis.records.store import ENDINGS, Store, StudyRecords, TrialEvent, feature_charges, read_study, trial_table
+from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.store import Store, StudyRecords, read_study
+from analysis.records.trials import feature_charges, trial_table
 from analysis.search.accounts import accounts
 from tests.cluster.pretenders import Note, read_diaries
 

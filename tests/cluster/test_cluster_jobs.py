@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis.records.store import ENDINGS, Store
+from analysis.records.schema import ENDINGS
+from analysis.records.store import Store
 from study.provenance import commit
 from tests.cluster.nodes import until
 from tests.cluster.soundness import assert_sound

@@ -17,7 +17,8 @@ import yaml
 from pyarrow import fs
 from rich.console import Console
 
-from analysis.records.store import ENDINGS, Store, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.store import Store
 from study import cli
 from study.config.models import StudyConfig
 from study.lease import InUseError, Lease

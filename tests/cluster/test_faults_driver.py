@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.store import ENDINGS, Store, TrialEvent
+from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.store import Store
 from tests.cluster.nodes import Cluster, cluster, study_file, until
 from tests.cluster.soundness import assert_sound
 

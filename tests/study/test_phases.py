@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from analysis.records.errors import StorageError
-from analysis.records.store import PhaseEvent
+from analysis.records.schema import PhaseEvent
 from study.phases import Phases
 from study.show.progress import Progress
 

@@ -19,7 +19,9 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from analysis.records.store import ENDINGS, Store, TrialEvent, feature_charges, read_study
+from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.store import Store, read_study
+from analysis.records.trials import feature_charges
 from tests.support.commands import PATIENCE_S, Finished, Machine, machine
 from tests.support.photos import SPLITS, image_folder
 from tests.support.study_files import SMALL, small_study

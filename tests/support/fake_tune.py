@@ -11,7 +11,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from analysis.records.store import TrialEvent
+from analysis.records.schema import TrialEvent
 from study.config.models import ApproachConfig
 from study.search.ledger import Account, Ledger
 from study.search.turns import EqualTimeTurns

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.records.store import DataInfo, FeatureCost, PhaseEvent, Store, TrialEvent
+from analysis.records.schema import DataInfo, FeatureCost, PhaseEvent, TrialEvent
+from analysis.records.store import Store
 
 CLASSES = ("ferry", "gondola", "<b>barge & tug</b>")
 IMAGES = 120

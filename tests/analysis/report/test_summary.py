@@ -9,7 +9,9 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from analysis.predictions import outcomes
 from analysis.records.errors import RecordsError
-from analysis.records.store import FeatureCost, Store, TrialEvent, read_study, trial_table
+from analysis.records.schema import FeatureCost, TrialEvent
+from analysis.records.store import Store, read_study
+from analysis.records.trials import trial_table
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.wording import slots_used
 from analysis.search.accounts import best_trial, incumbent_curve, incumbents

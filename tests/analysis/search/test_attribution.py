@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from analysis.records.store import read_study, trial_table
+from analysis.records.store import read_study
+from analysis.records.trials import trial_table
 from analysis.search.attribution import Attribution, WithinApproach, attribute
 from tests.support.synthetic_study import write_study
 

@@ -3,7 +3,8 @@
 import pytest
 from scipy import stats
 
-from analysis.records.store import read_study, trial_table
+from analysis.records.store import read_study
+from analysis.records.trials import trial_table
 from analysis.search import accounts as ledger
 from analysis.search.delivery import Delivery, choices, delivery, final_costs
 from tests.support.synthetic_study import write_study

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.records.store import Store, TrialEvent, read_study
+from analysis.records.store import Store, read_study
+from analysis.records.schema import TrialEvent
 from study.search.finals import final_turns, write_predictions
 from tests.support.study_files import small_config
 from trainables.approach import Predictions

@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from analysis.records.storage import Storage
-from analysis.records.store import TrialEvent
+from analysis.records.schema import TrialEvent
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis.records.store import TrialEvent
+from analysis.records.schema import TrialEvent
 from study.search.ledger import Account, Ledger
 from study.show import progress
 from study.show.progress import Progress, duration

@@ -9,7 +9,7 @@ import pytest
 from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
-from analysis.records.store import TrialEvent
+from analysis.records.schema import TrialEvent
 from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import AHEAD, Dispatcher

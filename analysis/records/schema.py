@@ -1,0 +1,174 @@
+"""What stands in the records: one frozen model for each kind of record, every field with its unit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HyperparameterValue = bool | int | float | str
+Phase = Literal["prepare", "search", "final", "report"]
+EventName = Literal["started", "validated", "heartbeat", "finished", "cut", "diverged", "failed", "lost", "evaluated"]
+FeatureRule = Literal["first_use", "every_trial", "free"]
+ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class TrialEvent(Record):
+    """One event of one trial or final run. Seconds are slot-seconds unless the name says otherwise.
+
+    Attributes:
+        trial: the trial's name, unique in the study, e.g. `fine_tune-r0-0003` or `fine_tune-r0-seed2`.
+        order: number of this event within its trial, from 0.
+        event: `started` and `validated` are moments of a trial; `heartbeat` says how much has been charged between
+            validations; `finished`, `cut` (stopped at its allowance), `diverged` (non-finite loss) and `failed` end it;
+            `lost` closes an attempt that a crash interrupted, so that the trial goes on in another; `evaluated` ends a
+            final run whose predictions are written.
+        time: seconds since 1970 at which the record was written.
+        approach: the name the study file gives the approach.
+        phase: `search` or `final`.
+        replicate: which repetition of the whole search, from 0.
+        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the seed,
+            counted on over the replicates.
+        seed: the seed of everything random in this trial.
+        params: the hyperparameters (on `started`).
+        origin: `published`: the study file's configuration; `suggested`: the sampler's; `incumbent`: a final run.
+        conditioned_on: how many results the sampler had seen when it suggested these hyperparameters.
+        allowance_s: what the trial may charge; reserved when it starts.
+        charged_s: charged so far, over all attempts of this trial.
+        overshoot_s: worked past the allowance; its result is thrown away, and it is not charged.
+        uncharged_s: spent in this trial on what is not charged (building the network, checkpoints, waiting).
+        lost_s: worked, then lost to a crash; not charged.
+        epoch: epochs trained, fractional when the trial was cut inside one.
+        steps: steps (batches) trained.
+        lr: learning rate of the last step, where there is one.
+        train_loss, train_accuracy: means since the last validation.
+        valid_loss, valid_accuracy: on the validation split, just now. The loss is null for hard decisions.
+        best_accuracy, best_at_s: of the best validated state so far, and the charged seconds at which it was reached.
+        test_accuracy: on the test split (on `evaluated` only).
+        probabilities: where the columns p_* of the predictions come from (on `evaluated` only).
+        reason: why a trial failed or was lost.
+        host: the machine it ran on.
+        device: `cpu`, or the name of the GPU.
+    """
+
+    trial: str
+    order: int = Field(ge=0)
+    event: EventName
+    time: float = Field(default_factory=time.time)
+    approach: str
+    phase: Literal["search", "final"]
+    replicate: int = 0
+    index: int = Field(ge=0)
+    seed: int = 0
+    params: dict[str, HyperparameterValue] | None = None
+    origin: Literal["published", "suggested", "incumbent"] | None = None
+    conditioned_on: int | None = None
+    allowance_s: float = 0.0
+    charged_s: float = 0.0
+    overshoot_s: float = 0.0
+    uncharged_s: float = 0.0
+    lost_s: float = 0.0
+    epoch: float = 0.0
+    steps: int = 0
+    lr: float | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    valid_loss: float | None = None
+    valid_accuracy: float | None = None
+    best_accuracy: float | None = None
+    best_at_s: float | None = None
+    test_accuracy: float | None = None
+    probabilities: Literal["softmax", "calibrated_on_validation", "none"] | None = None
+    reason: str | None = None
+    host: str | None = None
+    device: str | None = None
+
+
+class PhaseEvent(Record):
+    """A phase of the study begins, is resized or ends, or an approach runs out of configurations before its budget.
+
+    Attributes:
+        slots: how many trials can run at once from here on (on `started`; on `resized`, when nodes have come or gone).
+        approach, replicate, reason: on `exhausted`, who ran out, and of what.
+    """
+
+    phase: Phase
+    event: Literal["started", "resized", "finished", "exhausted"]
+    time: float = Field(default_factory=time.time)
+    slots: int | None = None
+    approach: str | None = None
+    replicate: int | None = None
+    reason: str | None = None
+
+
+class FeatureCost(Record):
+    """What one frozen backbone cost: extracted once, charged to every approach that uses it.
+
+    Attributes:
+        cost_s: slot-seconds that extracting the training and validation features took when it was done.
+        cached: whether this study found them in the cache; the recorded cost is charged all the same.
+        approaches: the approaches that use them.
+    """
+
+    key: str
+    backbone: str
+    image_size: tuple[int, int]
+    cost_s: float = Field(ge=0)
+    cached: bool
+    approaches: tuple[str, ...]
+
+
+class DataInfo(Record):
+    """The data set as the study saw it.
+
+    Attributes:
+        fingerprint: SHA-256 over every image's identifier, label, split and content at the sizes asked for.
+        classes: names of the classes, in the order of their indices.
+        train, valid, test: images per split.
+        counts: per split, images of each class in that order.
+        grouped: whether test images carry a group (then the group is the unit of the statistics).
+        skipped: files left out because they are no readable image (`skip_corrupt`).
+        duplicates: identical images found in more than one split.
+    """
+
+    source: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    train: int
+    valid: int
+    test: int
+    counts: dict[str, tuple[int, ...]]
+    grouped: bool = False
+    skipped: tuple[str, ...] = ()
+    duplicates: int = 0
+
+
+class SignificanceSettings(Record):
+    """`alpha`: level of the tests, in (0, 1). `margin`: accuracies closer than this count as equivalent."""
+
+    alpha: float = Field(0.05, gt=0, lt=1)
+    margin: float = Field(0.01, gt=0, lt=1)
+
+
+class BudgetSettings(Record):
+    """`search_seconds`: charged for each approach and replicate. `trial_seconds`: the most one trial may charge."""
+
+    search_seconds: float = Field(gt=0, allow_inf_nan=False)
+    trial_seconds: float = Field(gt=0, allow_inf_nan=False)
+
+
+class StudySettings(BaseModel):
+    """The part of study.yaml that the analysis needs; everything else in the file is ignored here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    name: str
+    approaches: dict[str, dict[str, Any]]
+    budget: BudgetSettings
+    significance: SignificanceSettings = SignificanceSettings()
+    feature_cost: FeatureRule = "first_use"
+    replicates: int = 1

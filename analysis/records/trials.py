@@ -1,0 +1,61 @@
+"""One row a trial, from its events; and what each approach owes for its frozen features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from analysis.records.schema import ENDINGS, FeatureCost, FeatureRule
+
+IDENTITY = ("approach", "phase", "replicate", "index", "seed", "origin", "params")
+SECONDS = ("overshoot_s", "uncharged_s", "lost_s")
+SCORES = ("best_accuracy", "best_at_s", "test_accuracy")
+TRIAL_COLUMNS = (
+    *("trial", *IDENTITY, "status", "reason", "allowance_s", "charged_s", "refunded_s"),
+    *(*SECONDS, "epoch", "steps", *SCORES, "started", "ended"),
+)
+
+
+def trial_table(events: pd.DataFrame) -> pd.DataFrame:
+    """One row per trial and final run, from its events, in the order in which they started.
+
+    The columns are `TRIAL_COLUMNS`; `status` is an ending, `lost` or `running`, `started` and `ended` are times.
+    A trial that failed keeps what it charged; one still running has refunded nothing.
+    """
+    ordered = events.sort_values("order", kind="stable")
+    first, last = (ordered.drop_duplicates("trial", keep=end).set_index("trial") for end in ("first", "last"))
+    endings = ordered[ordered.event.isin(ENDINGS)].drop_duplicates("trial", keep="last").set_index("trial")
+    last, endings = last.reindex(first.index), endings.reindex(first.index)
+    known = ordered.groupby("trial", sort=False)[["reason", *SCORES]].last()  # of each column the last that is known
+    ended = endings.event.notna()
+    table = pd.DataFrame(
+        {
+            **{name: first[name] for name in (*IDENTITY, "allowance_s")},
+            **{name: last[name] for name in ("charged_s", *SECONDS, "epoch", "steps")},
+            **{name: known[name] for name in known},
+            "status": endings.event.where(ended, last.event.where(last.event == "lost", "running")),
+            "refunded_s": (first.allowance_s - last.charged_s).clip(lower=0.0).where(ended, 0.0),
+            "started": first.time,
+            "ended": endings.time,
+        }
+    )
+    return table.reset_index()[list(TRIAL_COLUMNS)]
+
+
+def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
+    """Seconds that each approach owes once for its frozen features.
+
+    Only the rule `first_use` owes them here: under `every_trial` they are part of each trial's own `charged_s`, under
+    `free` nobody pays.
+    """
+    return costs_by_approach(features) if rule == "first_use" else {}
+
+
+def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:
+    """Seconds that the frozen features of each approach cost, whoever pays for them."""
+    costs: dict[str, float] = {}
+    for feature in features:
+        for approach in feature.approaches:
+            costs[approach] = costs.get(approach, 0.0) + feature.cost_s
+    return costs
