@@ -33,7 +33,8 @@ from no_op import NoOp
 from rich.console import Console
 
 from analysis.records.schema import ENDINGS, TrialEvent
-from study.config.models import StudyConfig, parse_config
+from study.config.models import StudyConfig
+from study.config.study_file import parse_config
 from study.runner import run
 from study.show.progress import Progress
 from trainables.approaches.registry import APPROACHES

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.records.storage import Storage
 from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.storage import Storage
 from study.cluster.nodes import connected, nodes, slots_of
 from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn
@@ -22,7 +22,7 @@ from study.tune.searcher import Dispatcher, run_trials
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.backbones.networks import Backbone
-from trainables.trainable import Inputs, Slot
+from trainables.spec import Inputs, Slot
 
 SLOT = Slot(cpus=1, gpus=0)
 

@@ -267,7 +267,7 @@ def main() -> None:
 
 
 def _config(study: str, budget: float | None, seeds: int | None, assignments: list[str] | None) -> StudyConfig:
-    from study.config.models import read_config, read_yaml
+    from study.config.study_file import read_config, read_yaml
 
     overrides: dict[str, Any] = {"budget.search_seconds": budget, "final.seeds": seeds}
     overrides = {key: value for key, value in overrides.items() if value is not None}

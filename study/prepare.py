@@ -16,13 +16,13 @@ from analysis.records.schema import DataInfo, FeatureCost, FeatureRule, Hyperpar
 from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
 from trainables.approach import Examples, Settings, Task
-from trainables.approaches.training import in_bfloat16
 from trainables.backbones import networks as backbones
 from trainables.backbones.features import Features, content_key, frozen_features
 from trainables.backbones.networks import Backbone
+from trainables.batches import in_bfloat16
 from trainables.data.dataset import Dataset, Split, cache_dir, duplicates
 from trainables.errors import BackboneError, one_line
-from trainables.trainable import Inputs, Slot, pin_threads
+from trainables.spec import Inputs, Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
 

@@ -14,19 +14,21 @@ from pathlib import Path
 
 import ray
 
-from analysis.records.storage import Storage
 from analysis.records.schema import DataInfo, FeatureCost, PhaseEvent, TrialEvent
+from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
 from analysis.records.trials import feature_charges
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
 from study.cluster.nodes import Slots, connected, first_slot, nodes
 from study.cluster.sharing import Sharing, room
-from study.config.models import SlotConfig, StudyConfig, parse_config
+from study.config.models import SlotConfig, StudyConfig
+from study.config.study_file import parse_config
 from study.lease import Lease, alone
 from study.phases import Phases
+from study.predictions import write_predictions
 from study.provenance import environment
-from study.search.finals import final_turns, write_predictions
+from study.search.finals import final_turns
 from study.search.ledger import Account, Ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
 from study.show.curves import Boards
@@ -36,7 +38,7 @@ from study.tune.searcher import Dispatcher, Listener, Turns, run_trials
 from trainables.checkpoints import CheckpointStore
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.errors import InputError
-from trainables.trainable import Deliver, Inputs, Pace
+from trainables.spec import Deliver, Inputs, Pace
 
 
 class StudyError(InputError):

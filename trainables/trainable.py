@@ -7,87 +7,25 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
-import os
 import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
 from ray import tune
-from threadpoolctl import threadpool_limits
 
-from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
-from trainables.approaches.training import in_bfloat16
+from trainables.approach import Predictions, Probabilities
 from trainables.backbones.features import frozen_features
-from trainables.backbones.networks import Backbone
+from trainables.batches import in_bfloat16
+from trainables.cache import cache_dir
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
-from trainables.data.image_cache import cache_dir
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, one_line
-
-
-@dataclass(frozen=True)
-class TrialSpec:
-    """One trial or final run: which approach, with what, for how long. Attributes as in a TrialEvent."""
-
-    trial: str
-    approach: str
-    phase: Literal["search", "final"]
-    index: int
-    params: Mapping[str, bool | int | float | str]
-    seed: int
-    allowance_s: float
-    precharged_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What the trials of one approach need.
-
-    Attributes:
-        test: images and labels of the test split in the final phase, None in the search, which cannot see it.
-        backbone: the frozen network that turns test images into features, for an approach that learns from features.
-    """
-
-    kind: type[Approach]
-    settings: Settings
-    task: Task
-    test: Examples | None = None
-    backbone: Backbone | None = None
-
-
-@dataclass(frozen=True)
-class Slot:
-    """What one trial holds: CPUs and GPUs (possibly a fraction of one)."""
-
-    cpus: int
-    gpus: float
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often a trial reports where it stands, and how often it saves a checkpoint, in charged seconds.
-
-    What a crash can take from a trial is what it did since its last checkpoint; what it can leave unrecorded is what it
-    did since its last report. Both happen between two steps, so a long step puts them off.
-    """
-
-    heartbeat_s: float = 10.0
-    checkpoint_s: float = 30.0
-
-
-DEFAULT_PACE = Pace()
-
-
-class DeliveryError(Exception):
-    """The predictions of a final run could not be written; the run is fine, so it is tried again."""
-
-
-Deliver = Callable[[TrialSpec, Predictions, Probabilities], None]
+from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, TrialSpec, pin_threads
 
 
 class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
@@ -209,10 +147,3 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             about["uncharged_s"] = max(0.0, passed_s - (worked_s - self._charged_before))
         about["resumed_at_s"], self._resumed_at_s = self._resumed_at_s, None
         return about | result
-
-
-def pin_threads(cpus: int) -> None:
-    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed."""
-    os.environ["OMP_NUM_THREADS"] = str(cpus)
-    torch.set_num_threads(cpus)
-    threadpool_limits(cpus)

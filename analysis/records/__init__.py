@@ -2,5 +2,8 @@
 
 errors.py      what can be wrong with what a study left
 storage.py     whole files on a disk, on NFS or in an object store
-store.py       the files of a study: schema, write, read, check
+schema.py      what stands in the records, field by field
+store.py       the files of a study: write, read, check
+predictions.py the predictions of final runs
+trials.py      one row a trial, from its events
 """

@@ -15,6 +15,8 @@ ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 
 
 class Record(BaseModel):
+    """What every kind of record is: frozen, with no field that is not known."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
 

@@ -16,7 +16,7 @@ from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from study.config.models import StudyConfig
-    from trainables.trainable import Slot
+    from trainables.spec import Slot
 
 Resources = Mapping[str, float]
 FIRST_NODE_WITHIN_S = 1200.0  # a GPU node of a cloud is up in 3-10 minutes, spot capacity permitting
@@ -122,7 +122,7 @@ def slot_for(config: StudyConfig, cluster: Sequence[Resources]) -> Slot:
     Raises:
         ClusterError: no node has room for even one such slot.
     """
-    from trainables.trainable import Slot
+    from trainables.spec import Slot
 
     wanted = config.slot.gpus
     has_gpus = any(node.get("GPU", 0) >= 1 for node in cluster)

@@ -16,7 +16,7 @@ from analysis.records.storage import Storage
 from study.cluster.nodes import Resources
 from trainables.approach import Examples
 from trainables.data.stored_examples import store
-from trainables.trainable import Inputs
+from trainables.spec import Inputs
 
 ROOM = 0.7  # of a node's object store may be taken by inputs; results and Ray's own objects need the rest
 

@@ -1,4 +1,7 @@
 """The study file.
 
-models.py    YAML in, one frozen model out, and errors that name the key and say what would be accepted
+study_file.py   reading one: YAML in, one frozen model out
+models.py       that model, and its sections
+space.py        where the search draws a hyperparameter from
+messages.py     what is wrong with a study file, in one line
 """

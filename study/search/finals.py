@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
 import pandas as pd
 
 from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
-from analysis.records.store import Store
 from analysis.records.trials import trial_table
 from analysis.search.accounts import best_trial
 from study.config.models import StudyConfig
 from study.search.ledger import Account
 from study.search.seeds import derived_seed
 from study.search.turns import Turn, turn_of
-from trainables.approach import Predictions, Probabilities
-from trainables.trainable import TrialSpec
 
 
 def final_turns(
@@ -68,30 +64,3 @@ def incumbent_params(trials: pd.DataFrame, replicate: int) -> dict[str, dict[str
     searched = trials[(trials.phase == "search") & (trials.replicate == replicate)]
     best = {name: best_trial(of_approach) for name, of_approach in searched.groupby("approach")}
     return {str(name): dict(trial.params) for name, trial in best.items() if trial is not None}
-
-
-def write_predictions(
-    spec: TrialSpec,
-    predictions: Predictions,
-    probabilities: Probabilities,
-    *,
-    location: str,
-    ids: tuple[str, ...],
-    groups: tuple[str, ...] | None,
-    labels: np.ndarray,
-) -> None:
-    """Write what one final run predicted for the test split; called where the run is, with what `deliver` passes."""
-    frame = pd.DataFrame(
-        {
-            "approach": spec.approach,
-            "seed": spec.index,
-            "image": list(ids),
-            "group": list(groups) if groups is not None else None,
-            "label": labels,
-            "prediction": predictions.labels,
-        }
-    )
-    if predictions.probabilities is not None:
-        columns = [f"p_{index}" for index in range(predictions.probabilities.shape[1])]
-        frame = pd.concat([frame, pd.DataFrame(predictions.probabilities, columns=columns)], axis=1)
-    Store(location).write_predictions(spec.trial, frame)

@@ -21,7 +21,8 @@ from optuna.distributions import (
 )
 
 from analysis.records.schema import HyperparameterValue
-from study.config.models import ApproachConfig, Distribution
+from study.config.models import ApproachConfig
+from study.config.space import Distribution
 from study.search.seeds import derived_seed
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

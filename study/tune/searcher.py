@@ -33,7 +33,8 @@ from study.tune.failures import Deaths, cause_of
 from study.tune.scheduler import Handover
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
-from trainables.trainable import DEFAULT_PACE, ApproachTrainable, Deliver, DeliveryError, Inputs, Pace, Slot
+from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot
+from trainables.trainable import ApproachTrainable
 
 logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # which trials failed stands in the records
 

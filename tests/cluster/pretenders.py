@@ -19,7 +19,8 @@ import torch
 
 from trainables.approach import Hyperparameters, Predictions, Settings, Step, Task
 from trainables.approaches.better_cnn import BetterCNN
-from trainables.trainable import ApproachTrainable, Slot
+from trainables.spec import Slot
+from trainables.trainable import ApproachTrainable
 
 DIARY = "STUDY_DIARY"  # the environment variable that names the folder of the diaries
 HOLD = "hold"  # while a file of this name lies in that folder, no trial gets ready to train

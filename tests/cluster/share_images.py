@@ -18,8 +18,8 @@ import ray
 from ray._private.internal_api import node_stats
 from ray.cluster_utils import Cluster
 
-from analysis.records.storage import Storage
 from analysis.records.schema import ENDINGS, TrialEvent
+from analysis.records.storage import Storage
 from study.cluster.nodes import nodes
 from study.cluster.sharing import Sharing, room
 from study.search.ledger import Account
@@ -27,7 +27,7 @@ from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import Dispatcher, run_trials
 from trainables.approach import Examples, Task
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.trainable import Inputs, Slot
+from trainables.spec import Inputs, Slot
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (700, 100, 100, 3), dtype=np.uint8)  # 21 MB
 LABELS = np.arange(len(IMAGES)) % 10

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("study", "trainables", "analysis")
 FILES = ("cluster.yaml", "docs/cluster-onprem.yaml")
 
 
@@ -53,7 +56,22 @@ def test_every_node_requires_the_token_and_has_it(cluster):
 def test_every_node_gets_the_project_with_its_pinned_dependencies_and_no_data(cluster):
     assert cluster["file_mounts"]["~/transfer-study"] == "."
     assert any("-c ~/transfer-study/constraints.txt" in command for command in cluster["setup_commands"])
-    assert {".venv/", "results/", "data/"} <= set(cluster["rsync_exclude"])
+    # Anchored, or they would leave trainables/data out as well.
+    assert {".venv/", "/results/", "/data/"} <= set(cluster["rsync_exclude"])
+
+
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
+def test_every_file_of_the_packages_reaches_the_nodes_and_no_data_does(cluster, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    kept = [str(path.relative_to(ROOT)) for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    for name in (*kept, "data/boats/a.jpg", "results/digits/study.yaml", ".venv/bin/python"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).touch()
+
+    excluded = [f"--exclude={pattern}" for pattern in cluster["rsync_exclude"]]
+    subprocess.run(["rsync", "-a", *excluded, f"{here}/", there], check=True)
+
+    assert sorted(str(path.relative_to(there)) for path in there.rglob("*") if path.is_file()) == sorted(kept)
 
 
 def test_the_dashboard_listens_on_the_loopback_only(cluster):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from study.cli import app
-from study.config.models import ConfigError
+from study.config.messages import ConfigError
 from tests.cluster.kuberay import RAYJOB
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -135,7 +135,7 @@ def test_a_study_directory_holds_what_others_rely_on(study):
 
 
 def test_the_study_file_in_it_gives_the_same_study_again(study):
-    from study.config.models import read_config
+    from study.config.study_file import read_config
 
     kept = read_config(str(study.directory / "study.yaml"))
     assert kept == read_config(str(study.machine.folder / "study.yaml"))

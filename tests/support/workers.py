@@ -8,7 +8,8 @@ from typing import Any
 from tests.support.stand_ins import SIDE, image_task
 from trainables.approach import Predictions, Probabilities
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.trainable import ApproachTrainable, Inputs, Slot, TrialSpec
+from trainables.spec import Inputs, Slot, TrialSpec
+from trainables.trainable import ApproachTrainable
 
 SIZE = (SIDE, SIDE)
 CNN = Inputs(BetterCNN, BetterCNNSettings(image_size=SIZE), image_task())

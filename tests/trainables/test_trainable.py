@@ -21,7 +21,7 @@ from trainables.approaches.fine_tune import FineTune, FineTuneSettings
 from trainables.backbones.features import extract
 from trainables.checkpoints import CheckpointStore
 from trainables.errors import one_line
-from trainables.trainable import DeliveryError, Inputs, pin_threads
+from trainables.spec import DeliveryError, Inputs, pin_threads
 
 TEST = images(9, seed=2)
 pytestmark = pytest.mark.usefixtures("dictated_time")

@@ -14,7 +14,8 @@ from pydantic import Field
 from torch import nn
 
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.approaches.training import GradientApproach, Training, augmentation, in_bfloat16, to_float
+from trainables.approaches.training import GradientApproach, Training
+from trainables.batches import augmentation, in_bfloat16, to_float
 from trainables.errors import HyperparameterError
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value

@@ -17,9 +17,9 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from trainables.approaches.training import normalised, prediction_batches
 from trainables.backbones import networks as backbones
 from trainables.backbones.networks import Backbone
+from trainables.batches import normalised, prediction_batches
 from trainables.clock import clock_for
 
 

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from trainables.cache import cache_dir
 from trainables.data.config import DataConfig, DigitsData, FolderData, TorchvisionData
 from trainables.data.folders import read_folder
-from trainables.data.image_cache import Facts, cache_dir, decoded, inspect
+from trainables.data.image_cache import Facts, decoded, inspect
 from trainables.data.images import ArrayPicture
 from trainables.data.splits import SPLITS, Split, SplitIndex, complete, stratified
 from trainables.errors import DataError

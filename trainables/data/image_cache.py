@@ -22,6 +22,7 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
+from trainables.cache import cache_dir
 from trainables.data.images import Picture, pixels, reason
 from trainables.errors import DataError
 
@@ -37,11 +38,6 @@ class Facts:
     height: int
     width: int
     digest: str
-
-
-def cache_dir() -> Path:
-    """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study."""
-    return Path(os.environ.get("TRANSFER_STUDY_CACHE") or Path.home() / ".cache" / "transfer-study")
 
 
 def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str, str]]:

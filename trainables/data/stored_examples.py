@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from trainables.approach import Examples
-from trainables.data.image_cache import cache_dir
+from trainables.cache import cache_dir
 from trainables.errors import UnreachableError, one_line
 
 CHUNK = 1 << 26  # bytes

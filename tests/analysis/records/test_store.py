@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.records.errors import RecordsError
-from analysis.records.schema import ENDINGS, EventName, FeatureCost, PhaseEvent, TrialEvent
-from analysis.records.trials import SCORES, TRIAL_COLUMNS, costs_by_approach, feature_charges, trial_table
-from analysis.records.store import Store, read_study
 from analysis.records.predictions import check_predictions
+from analysis.records.schema import ENDINGS, EventName, FeatureCost, PhaseEvent, TrialEvent
+from analysis.records.store import Store, read_study
+from analysis.records.trials import SCORES, TRIAL_COLUMNS, costs_by_approach, feature_charges, trial_table
 from tests.support.synthetic_study import predictions
 
 

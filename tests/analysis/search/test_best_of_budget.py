@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.records.trials import feature_charges, trial_table
 from analysis.records.store import read_study
+from analysis.records.trials import feature_charges, trial_table
 from analysis.search.best_of_budget import BestOfBudget, TrialSet, best_of_budget, trial_sets
 from tests.support.synthetic_study import StudyWriter, write_study
 

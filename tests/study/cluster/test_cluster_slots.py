@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from study.cluster import nodes as cluster
 from study.cluster.nodes import ClusterError, Slots, connected, slot_for, slots_of
 from tests.support.study_files import small_config
-from trainables.trainable import Slot
+from trainables.spec import Slot
 
 
 @pytest.mark.parametrize(

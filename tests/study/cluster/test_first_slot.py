@@ -9,7 +9,7 @@ import pytest
 from study.cluster import nodes as cluster
 from study.cluster.nodes import ClusterError, first_slot
 from tests.support.study_files import small_config
-from trainables.trainable import Slot
+from trainables.spec import Slot
 
 HEAD = {"CPU": 0.0, "memory": 4e9}
 AUTO = small_config(slot={"cpus": 2, "gpus": "auto"})

@@ -5,7 +5,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.config.models import ConfigError, Distribution, StudyConfig, parse_config, presets, read_config
+from study.config.messages import ConfigError
+from study.config.models import StudyConfig
+from study.config.space import Distribution
+from study.config.study_file import parse_config, presets, read_config
 from tests.support.study_files import small_config, small_study
 
 CNN = "approaches__better_cnn"

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from analysis.records.store import Store, read_study
 from analysis.records.schema import TrialEvent
-from study.search.finals import final_turns, write_predictions
+from analysis.records.store import Store, read_study
+from study.predictions import write_predictions
+from study.search.finals import final_turns
 from tests.support.study_files import small_config
 from trainables.approach import Predictions
-from trainables.trainable import TrialSpec
+from trainables.spec import TrialSpec
 
 
 def searched(approach: str, index: int, best: float | None, *, replicate: int = 0, ending: str = "finished"):

@@ -6,8 +6,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from analysis.records.storage import Storage
 from analysis.records.schema import TrialEvent
+from analysis.records.storage import Storage
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from analysis.records.store import Store
 from analysis.records.schema import TrialEvent
+from analysis.records.store import Store
 
 SETTINGS = {"name": "n", "approaches": {"cnn": {}}, "budget": {"search_seconds": 60, "trial_seconds": 20}}
 

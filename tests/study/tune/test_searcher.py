@@ -14,7 +14,7 @@ from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import AHEAD, Dispatcher
 from trainables.errors import UnreachableError
-from trainables.trainable import DeliveryError
+from trainables.spec import DeliveryError
 
 
 def turn(index: int, *, phase: str = "search", precharged_s: float = 0.0) -> Turn:

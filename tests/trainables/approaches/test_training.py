@@ -11,7 +11,8 @@ from torch.nn import functional as F  # noqa: N812 - the customary name
 from tests.support.stand_ins import features, images
 from trainables.approach import Epochs, Examples, Settings
 from trainables.approaches import training as sgd
-from trainables.approaches.training import Training, augmentation, in_bfloat16, normalised, shifted, to_float
+from trainables.approaches.training import Training
+from trainables.batches import augmentation, in_bfloat16, normalised, shifted, to_float
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,87 @@
+"""Reading a study file: YAML in, one frozen model out. Nothing past this module handles unknown keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from study.config.messages import ConfigError, problem
+from study.config.models import StudyConfig
+
+
+def read_config(study: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
+    """Read a study file, or a preset by its name.
+
+    Args:
+        study: path of a YAML file, or the name of a preset.
+        overrides: values by dotted key, such as `budget.search_seconds`, which replace those of the file.
+
+    Raises:
+        ConfigError: no such file or preset, no YAML, or a key that is unknown, missing or wrong.
+    """
+    return parse_config(_read_text(study), name=study, overrides=overrides)
+
+
+def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
+    """Like `read_config`, from the text of a study file; `name` is what errors call it."""
+    content = read_yaml(text, name=name)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name}: not a study file; it must hold the keys {', '.join(StudyConfig.model_fields)}")
+    for key, value in (overrides or {}).items():
+        _override(content, key, value)
+    try:
+        return StudyConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {problem(error, StudyConfig)}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number; YAML 1.1 takes it for text, as it has no dot."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def read_yaml(text: str, *, name: str) -> object:
+    """The content of a study file, or of a value for one of its keys; `name` is what errors call it.
+
+    Raises:
+        ConfigError: it is no YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
+
+
+def presets() -> list[str]:
+    """Names of the studies that come with the program."""
+    files = resources.files("study").joinpath("presets").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def _read_text(study: str) -> str:
+    if study in presets():
+        return resources.files("study").joinpath(f"presets/{study}.yaml").read_text()
+    path = Path(study)
+    if not path.is_file():
+        raise ConfigError(f"{study}: neither a file nor a preset; presets are {', '.join(presets())}")
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{study}: cannot be read ({error})") from error
+
+
+def _override(content: dict[str, Any], key: str, value: object) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"{key}: {parent} is no section of the study file, so nothing in it can be set")
+    content[last] = value

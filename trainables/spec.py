@@ -1,0 +1,81 @@
+"""What a trial is given: which approach, with what, for how long, in which slot. Knows no Ray."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
+from trainables.backbones.networks import Backbone
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial or final run: which approach, with what, for how long. Attributes as in a TrialEvent."""
+
+    trial: str
+    approach: str
+    phase: Literal["search", "final"]
+    index: int
+    params: Mapping[str, bool | int | float | str]
+    seed: int
+    allowance_s: float
+    precharged_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the trials of one approach need.
+
+    Attributes:
+        test: images and labels of the test split in the final phase, None in the search, which cannot see it.
+        backbone: the frozen network that turns test images into features, for an approach that learns from features.
+    """
+
+    kind: type[Approach]
+    settings: Settings
+    task: Task
+    test: Examples | None = None
+    backbone: Backbone | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one trial holds: CPUs and GPUs (possibly a fraction of one)."""
+
+    cpus: int
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a trial reports where it stands, and how often it saves a checkpoint, in charged seconds.
+
+    What a crash can take from a trial is what it did since its last checkpoint; what it can leave unrecorded is what it
+    did since its last report. Both happen between two steps, so a long step puts them off.
+    """
+
+    heartbeat_s: float = 10.0
+    checkpoint_s: float = 30.0
+
+
+DEFAULT_PACE = Pace()
+
+
+class DeliveryError(Exception):
+    """The predictions of a final run could not be written; the run is fine, so it is tried again."""
+
+
+Deliver = Callable[[TrialSpec, Predictions, Probabilities], None]
+
+
+def pin_threads(cpus: int) -> None:
+    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed."""
+    os.environ["OMP_NUM_THREADS"] = str(cpus)
+    torch.set_num_threads(cpus)
+    threadpool_limits(cpus)
