@@ -210,7 +210,7 @@ def published(
 
     Which images each approach got right is not known, so every answer holds for all the ways they may overlap.
     """
-    from study.published_table import compared, read_rows, rows_of_options
+    from analysis.published.table import compared, read_rows, rows_of_options
     from study.show.screens import show_published
 
     if (table is None) == (not accuracy):
