@@ -210,13 +210,13 @@ def published(
 
     Which images each approach got right is not known, so every answer holds for all the ways they may overlap.
     """
-    from analysis.published.table import compared, read_rows, rows_of_options
+    from analysis.published.table import analyse, read_rows, rows_of_options
     from study.show.screens import show_published
 
     if (table is None) == (not accuracy):
         raise InputError("give either --accuracy, once for each approach, or --table FILE")
     rows = read_rows(table, images, split) if table else rows_of_options(accuracy or [], images, split)
-    show_published(compared(rows, alpha), console)
+    show_published(analyse(rows, alpha=alpha), console)
 
 
 @data_app.command()

@@ -16,7 +16,7 @@ from study.show.progress import duration
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.published.rows import Comparison, PublishedTable
+    from analysis.published.table import PublishedPair, PublishedTable
     from analysis.report.write import ReportPaths
     from analysis.search.accounts import Account
     from study.config.models import StudyConfig
@@ -191,13 +191,13 @@ def _accuracies(table: PublishedTable) -> Table:
     return shown
 
 
-def _heading(pair: Comparison) -> str:
+def _heading(pair: PublishedPair) -> str:
     from analysis.report.wording import points
 
     return f"{pair.a.row.name} against {pair.b.row.name}: {points(pair.difference)} points"
 
 
-def _statements(pair: Comparison, table: PublishedTable) -> Table:
+def _statements(pair: PublishedPair, table: PublishedTable) -> Table:
     from analysis.published import wording as said
 
     verdict = (said.verdict_sentence(pair, table.level), said.plausibility_sentence(pair), said.order_sentence(pair))
