@@ -17,11 +17,12 @@ from analysis.records.errors import RecordsError
 from analysis.records.store import StudyRecords
 from analysis.records.trials import feature_charges, trial_table
 from analysis.report.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
-from analysis.search import accounts as ledger
-from analysis.search.accounts import Account, Curve, Incumbent, Search
+from analysis.search.accounts import Account, Search, accounts, search_summary
 from analysis.search.attribution import Attribution, attribute
-from analysis.search.best_of_budget import BestOfBudget, best_of_budget, trial_sets
+from analysis.search.best_of_budget import BestOfBudget, best_of_budget
 from analysis.search.delivery import Choice, choices, delivery, final_costs
+from analysis.search.incumbents import Curve, Incumbent, curves, incumbents
+from analysis.search.redraws import trial_sets
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def summarise(records: StudyRecords) -> StudySummary:
         RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
     """
     trials = trial_table(records.events)
-    of = ledger.accounts(records, trials)
+    of = accounts(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
     approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in of.items())
@@ -114,7 +115,7 @@ def summarise(records: StudyRecords) -> StudySummary:
         records=records,
         trials=trials,
         approaches=approaches,
-        search=ledger.search_summary(records, trials, of),
+        search=search_summary(records, trials, of),
         comparison=compared,
         best_of_budget=_best_of_budget(records, trials),
         choices=_choices(records, trials, approaches),
@@ -216,23 +217,23 @@ def _approach(
     name: str,
     account: Account,
 ) -> ApproachSummary:
-    drawn = ledger.curves(records, name)
-    incumbents = ledger.incumbents(trials, name, drawn)
+    drawn = curves(records, name)
+    found = incumbents(trials, name, drawn)
     final = trials[(trials.phase == "final") & (trials.approach == name)]
     runs = tuple(_final_run(row) for _, row in final.iterrows())
     valid = _mean([run.valid_accuracy for run in runs])
     if valid is None:
-        valid = _mean([incumbent.valid_accuracy for incumbent in incumbents])
+        valid = _mean([incumbent.valid_accuracy for incumbent in found])
     return ApproachSummary(
         name=name,
         account=account,
         curves=drawn,
-        incumbents=incumbents,
+        incumbents=found,
         final_runs=runs,
         valid_accuracy=valid,
         gap=valid - test.accuracy.estimate if test and valid is not None else None,
         test=test,
-        problem=None if test else _problem(account, trials[trials.approach == name], incumbents, runs),
+        problem=None if test else _problem(account, trials[trials.approach == name], found, runs),
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.search.accounts import Search
-from analysis.search.best_of_budget import Overtaking
 from analysis.search.delivery import Choice
+from analysis.search.overtaking import Overtaking
 from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.losses import hard_decision_sentence, no_probabilities_sentence
 

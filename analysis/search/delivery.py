@@ -81,7 +81,7 @@ def delivery(
     with several, it is over the searches.
 
     Args:
-        found_s: by replicate, charged seconds when the search found the incumbent (ledger.Incumbent.at_s).
+        found_s: by replicate, charged seconds when the search found the incumbent (incumbents.Incumbent.at_s).
         paid_s: by replicate, charged seconds of each final run (see `final_costs`).
         accuracy, interval: of the final runs on the test split, in [0, 1], over seeds and images.
         alpha: 1 minus the level of the t interval of the charged seconds.

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.records.store import Store, StudyRecords
-from analysis.search.accounts import best_trial
+from analysis.search.incumbents import best_trial
 from study.show.progress import duration
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from statsmodels.formula.api import ols
 
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
-from analysis.search.attribution import Attribution, WithinApproach, attribute
+from analysis.search.attribution import Attribution, attribute
+from analysis.search.importance import WithinApproach
 from tests.support.synthetic_study import write_study
 
 Params = dict[str, object]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from analysis.records.store import read_study
 from analysis.records.trials import feature_charges, trial_table
-from analysis.search.best_of_budget import BestOfBudget, TrialSet, best_of_budget, trial_sets
+from analysis.search.best_of_budget import BestOfBudget, best_of_budget
+from analysis.search.redraws import TrialSet, trial_sets
 from tests.support.synthetic_study import StudyWriter, write_study
 
 # Whole seconds, so that with a budget of 1000 s every trial ends on a point of the grid.

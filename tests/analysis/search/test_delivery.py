@@ -5,8 +5,8 @@ from scipy import stats
 
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
-from analysis.search import accounts as ledger
 from analysis.search.delivery import Delivery, choices, delivery, final_costs
+from analysis.search.incumbents import curves, incumbents
 from tests.support.synthetic_study import write_study
 
 
@@ -54,6 +54,6 @@ def test_the_deliveries_of_a_study_follow_its_ledger(tmp_path):
     trials = trial_table(records.events)
     paid = final_costs(trials, "fine_tune")
     assert paid == {0: (15.0, 15.0, 15.0)}
-    incumbents = ledger.incumbents(trials, "fine_tune", ledger.curves(records, "fine_tune"))
-    found = delivery("fine_tune", {one.replicate: one.at_s for one in incumbents}, paid, 0.85, (0.8, 0.9))
-    assert found.from_s == found.low_s == found.high_s == incumbents[0].at_s + 15.0
+    best = incumbents(trials, "fine_tune", curves(records, "fine_tune"))
+    found = delivery("fine_tune", {one.replicate: one.at_s for one in best}, paid, 0.85, (0.8, 0.9))
+    assert found.from_s == found.low_s == found.high_s == best[0].at_s + 15.0
