@@ -138,12 +138,12 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
         raise typer.Exit(remote.status(directory, address, _terminal()))
     from analysis.records.store import read_study
     from analysis.records.trials import trial_table
-    from analysis.search.accounts import accounts
+    from analysis.search.accounts import spending
     from study.show.screens import show_status
 
     records = read_study(directory)
     trials = trial_table(records.events)
-    show_status(records, trials, accounts(records, trials), console)
+    show_status(records, trials, spending(records, trials), console)
 
 
 @app.command()

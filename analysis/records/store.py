@@ -32,7 +32,7 @@ from analysis.records.schema import DataInfo, FeatureCost, PhaseEvent, Record, S
 from analysis.records.storage import Storage, first_line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyRecords:
     """Everything a study left, read into memory.
 

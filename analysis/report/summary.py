@@ -17,7 +17,7 @@ from analysis.records.errors import RecordsError
 from analysis.records.store import StudyRecords
 from analysis.records.trials import feature_charges, trial_table
 from analysis.report.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
-from analysis.search.accounts import Account, Search, accounts, search_summary
+from analysis.search.accounts import Search, Spending, search_summary, spending
 from analysis.search.attribution import Attribution, attribute
 from analysis.search.best_of_budget import BestOfBudget, best_of_budget
 from analysis.search.delivery import Choice, choices, delivery, final_costs
@@ -56,7 +56,7 @@ class ApproachSummary:
     """
 
     name: str
-    account: Account
+    account: Spending
     curves: tuple[Curve, ...] = field(repr=False)
     incumbents: tuple[Incumbent, ...]
     final_runs: tuple[FinalRun, ...]
@@ -107,15 +107,15 @@ def summarise(records: StudyRecords) -> StudySummary:
         RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
     """
     trials = trial_table(records.events)
-    of = accounts(records, trials)
+    spent = spending(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
-    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in of.items())
+    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in spent.items())
     return StudySummary(
         records=records,
         trials=trials,
         approaches=approaches,
-        search=search_summary(records, trials, of),
+        search=search_summary(records, trials, spent),
         comparison=compared,
         best_of_budget=_best_of_budget(records, trials),
         choices=_choices(records, trials, approaches),
@@ -215,7 +215,7 @@ def _approach(
     trials: pd.DataFrame,
     test: TestScores | None,
     name: str,
-    account: Account,
+    account: Spending,
 ) -> ApproachSummary:
     drawn = curves(records, name)
     found = incumbents(trials, name, drawn)
@@ -253,7 +253,7 @@ def _final_run(row: pd.Series) -> FinalRun:
 
 
 def _problem(
-    account: Account, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
+    account: Spending, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
 ) -> str | None:
     reasons = trials.reason.dropna()
     because = f": {reasons.iloc[-1]}" if len(reasons) else ""

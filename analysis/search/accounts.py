@@ -12,8 +12,8 @@ from analysis.records.store import StudyRecords
 from analysis.records.trials import costs_by_approach
 
 
-@dataclass(frozen=True)
-class Account:
+@dataclass(frozen=True, kw_only=True)
+class Spending:
     """Slot-seconds and trials of one approach in the search, over all replicates.
 
     Attributes:
@@ -62,39 +62,39 @@ class Search:
     charged_spread: float | None
 
 
-def accounts(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Account]:
-    """The account of every approach in the study file; `trials` is records.trial_table of the study's events."""
+def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
+    """What every approach in the study file spent; `trials` is records.trial_table of the study's events."""
     rule = records.settings.feature_cost
     costs = costs_by_approach(records.features)
-    once, each = (costs if rule == of else {} for of in ("first_use", "every_trial"))
+    once, each = (costs if rule == due else {} for due in ("first_use", "every_trial"))
     searched = trials[trials.phase == "search"]
     return {
-        name: _account(records, searched[searched.approach == name], name, once.get(name, 0.0), each.get(name, 0.0))
+        name: _spending(records, searched[searched.approach == name], name, once.get(name, 0.0), each.get(name, 0.0))
         for name in records.settings.approaches
     }
 
 
-def search_summary(records: StudyRecords, trials: pd.DataFrame, of: dict[str, Account]) -> Search:
+def search_summary(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending]) -> Search:
     """Wall time, utilisation and equality of the search."""
     stretches = _stretches(records)
     wall = sum(seconds for seconds, _ in stretches)
     capacity = sum(seconds * slots for seconds, slots in stretches)
-    worked = sum(account.charged_s - account.feature_s for account in of.values())
-    spent = [account.charged_s for account in of.values() if account.exhausted is None]
+    worked = sum(one.charged_s - one.feature_s for one in spent.values())
+    compared = [one.charged_s for one in spent.values() if one.exhausted is None]
     budget = records.settings.budget.search_seconds * records.settings.replicates
     return Search(
         wall_seconds=wall,
         slots=stretches[-1][1] if stretches else None,
         mean_slots=capacity / wall if wall > 0 else None,
         utilisation=worked / capacity if capacity > 0 else None,
-        charged_spread=(max(spent) - min(spent)) / budget if len(spent) > 1 else None,
+        charged_spread=(max(compared) - min(compared)) / budget if len(compared) > 1 else None,
     )
 
 
-def _account(records: StudyRecords, trials: pd.DataFrame, name: str, once_s: float, each_s: float) -> Account:
+def _spending(records: StudyRecords, trials: pd.DataFrame, name: str, once_s: float, each_s: float) -> Spending:
     ended = trials.status.value_counts()
     charged = trials.charged_s.astype(float)
-    return Account(
+    return Spending(
         charged_s=float(charged.sum()) + once_s,
         budget_s=records.settings.budget.search_seconds * records.settings.replicates,
         feature_s=once_s + float(charged.clip(upper=each_s).sum()),  # one that failed at once was charged nothing

@@ -56,7 +56,7 @@ class Part:
     share: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attribution:
     """Where the spread of validation accuracy comes from.
 
@@ -97,11 +97,17 @@ def attribute(trials: pd.DataFrame, *, rng: np.random.Generator, alpha: float = 
     shares = {one.approach: (1 - omega2) * float(one.accuracy.var(ddof=1)) / spread for one in counted if spread > 0}
     within = tuple(within_approach(one, shares.get(one.approach, 0.0), int(seeds[one.approach])) for one in tried)
     parts = _parts(omega2, within) if differ else ()
-    note = _note(tried, counted, samples)
-    if len(counted) < 2 or not parts:
-        return Attribution(None, None, None, None, parts, within, note)
-    low, high = _interval(samples, measured, rng, alpha)
-    return Attribution(_eta2(samples), omega2, low, high, parts, within, note)
+    comparable = len(counted) > 1 and bool(parts)
+    interval = _interval(samples, measured, rng, alpha) if comparable else None
+    return Attribution(
+        eta2=_eta2(samples) if comparable else None,
+        omega2=omega2 if comparable else None,
+        low=interval[0] if interval else None,
+        high=interval[1] if interval else None,
+        parts=parts,
+        approaches=within,
+        note=_note(tried, counted, samples),
+    )
 
 
 def _eta2(samples: Sequence[Array]) -> float:

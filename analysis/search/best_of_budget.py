@@ -46,7 +46,7 @@ REDRAWS = 1000
 STEPS = 1000  # curves are computed at every thousandth of the budget
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExpectedCurve:
     """Expected best validation accuracy of one approach against charged seconds.
 
@@ -107,7 +107,8 @@ def best_of_budget(
         raise ValueError(f"a budget of {budget_s} s and {redraws} re-draws; both must be positive and finite")
     grid = np.linspace(0.0, budget_s, STEPS + 1)
     children = rng.spawn(len(sets) + 1)  # so that one approach's trials do not move another's curve
-    drawn = {name: redraw(of, grid, child, redraws) for (name, of), child in zip(sets.items(), children, strict=False)}
+    named = zip(sets.items(), children, strict=False)
+    drawn = {name: redraw(searches, grid, child, redraws) for (name, searches), child in named}
     return BestOfBudget(
         budget_s,
         alpha,
@@ -122,7 +123,7 @@ def _curve(name: str, sets: Sequence[TrialSet], drawn: Redraws, grid: Array, alp
     expected = best.mean(axis=0)
     low, high = np.quantile(best, [alpha / 2, 1 - alpha / 2], axis=0, method="inverted_cdf")
     return ExpectedCurve(
-        name,
+        approach=name,
         seconds=_floats(grid[begun]),
         expected=_floats(expected),
         low=_floats(np.minimum(low, expected)),

@@ -45,7 +45,7 @@ class HyperparameterShare:
     share: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WithinApproach:
     """What moves the validation accuracy of one approach.
 
@@ -103,7 +103,7 @@ def within_approach(tried: Tried, share: float, seed: int) -> WithinApproach:
         for name, column in columns.items()
     ]
     return WithinApproach(
-        tried.approach,
+        approach=tried.approach,
         trials=len(y),
         unvalidated=len(tried.wasted),
         mean=float(y.mean()) if len(y) else None,

@@ -14,7 +14,7 @@ from analysis.search.redraws import Array, Redraws
 LEVEL = 1e-12  # expected accuracies closer than this differ by rounding only, where all orders were taken
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Overtaking:
     """Which of two approaches leads at the budget, and since when.
 
@@ -53,24 +53,26 @@ def overtaking(
     crossings = int(np.count_nonzero(np.diff(lead)))
     if not len(lead) or not ahead[-1]:
         neither = not np.isfinite([of_a.best.max(), of_b.best.max()]).any()
-        return Overtaking(a, b, "none" if neither else "level", None, None, None, None, crossings)
+        outcome: Literal["none", "level"] = "none" if neither else "level"
+        nobody = {"leader": None, "from_s": None, "low_s": None, "high_s": None}
+        return Overtaking(a=a, b=b, outcome=outcome, **nobody, crossings=crossings)
     sign = ahead[-1]
     behind = bool((ahead == -sign).any())
     from_s = float(_leads_from(sign * ahead[None, :], grid)[0])
     # Pairing every order of a with one of b at random: orders of two approaches have nothing to do with each other.
     pairs = max(len(of_a.best), len(of_b.best))
-    i, j = (rng.permutation(np.resize(np.arange(len(of.best)), pairs)) for of in (of_a, of_b))
+    i, j = (rng.permutation(np.resize(np.arange(len(drawn.best)), pairs)) for drawn in (of_a, of_b))
     times = _leads_from(sign * _ahead(of_a.best[i], of_b.best[j], 0.0), grid)
     low, high = np.quantile(times, [alpha / 2, 1 - alpha / 2], method="inverted_cdf")  # some may be infinite
     return Overtaking(
-        a,
-        b,
-        "overtakes" if behind else "ahead_throughout",
-        a if sign > 0 else b,
-        from_s,
-        min(float(low), from_s),
-        max(float(high), from_s) if isfinite(high) else None,
-        crossings,
+        a=a,
+        b=b,
+        outcome="overtakes" if behind else "ahead_throughout",
+        leader=a if sign > 0 else b,
+        from_s=from_s,
+        low_s=min(float(low), from_s),
+        high_s=max(float(high), from_s) if isfinite(high) else None,
+        crossings=crossings,
     )
 
 

@@ -59,8 +59,8 @@ def trial_sets(trials: pd.DataFrame, approach: str, *, start_s: float = 0.0) -> 
     """
     ended = trials[(trials.phase == "search") & (trials.approach == approach) & trials.status.isin(ENDINGS)]
     return tuple(
-        TrialSet(of.charged_s.astype(float), of.best_accuracy.astype(float).mask(of.status == "failed"), start_s)
-        for _, of in ended.groupby("replicate")
+        TrialSet(one.charged_s.astype(float), one.best_accuracy.astype(float).mask(one.status == "failed"), start_s)
+        for _, one in ended.groupby("replicate")
     )
 
 

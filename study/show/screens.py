@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from analysis.published.table import PublishedPair, PublishedTable
     from analysis.report.write import ReportPaths
-    from analysis.search.accounts import Account
+    from analysis.search.accounts import Spending
     from study.config.models import StudyConfig
     from study.plan import Plan
     from trainables.data.boats import Fetched
@@ -53,13 +53,13 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
 
 
-def show_status(records: StudyRecords, trials: pd.DataFrame, accounts: dict[str, Account], console: Console) -> None:
+def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending], console: Console) -> None:
     """How far a study is; `trials` is records.trial_table of its events."""
     console.print(f"[bold]{records.settings.name}[/] in {records.location}: {_stage(records)}")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
-    for name, account in accounts.items():
+    for name, account in spent.items():
         own = trials[trials.approach == name]
         searched = own[own.phase == "search"]
         best = best_trial(searched)

@@ -261,7 +261,7 @@ def test_the_table_is_what_the_events_say_one_after_another(given_events):
     events = [event(order, e.pop("event"), **e) for order, e in enumerate(dict(e) for e in given_events)]
     found = [row[row.notna()].to_dict() for _, row in table(*events).iterrows()]
     expected = row_by_row(events)
-    assert [{name: row[name] for name in of} for row, of in zip(found, expected, strict=True)] == expected
+    assert [{name: row[name] for name in wanted} for row, wanted in zip(found, expected, strict=True)] == expected
     unsaid = {"reason", "ended", *SCORES}
     assert [unsaid & row.keys() for row in found] == [unsaid & row.keys() for row in expected]
 

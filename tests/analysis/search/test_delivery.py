@@ -34,7 +34,16 @@ def test_one_final_run_has_no_interval_and_none_is_no_delivery():
 
 
 def delivered(name: str, from_s: float, accuracy: float) -> Delivery:
-    return Delivery(name, from_s, from_s - 1, from_s + 1, accuracy, accuracy - 0.1, accuracy + 0.1, None)
+    return Delivery(
+        approach=name,
+        from_s=from_s,
+        low_s=from_s - 1,
+        high_s=from_s + 1,
+        accuracy=accuracy,
+        accuracy_low=accuracy - 0.1,
+        accuracy_high=accuracy + 0.1,
+        note=None,
+    )
 
 
 def test_until_the_better_one_can_be_delivered_the_other_is_all_there_is():
