@@ -14,6 +14,8 @@ from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.report.wording import verdict_sentence
 from analysis.statistics.paired import Difference, Estimate
 
+SCHEMA_VERSION = 1  # of the names in report.json; raised where a program that reads them would misread the new ones
+
 
 def report_json(title: str, compared: Comparison | None, study: StudySummary | None) -> str:
     """Everything a report says, as JSON text; `study` is None for a bare table of predictions."""
@@ -21,6 +23,7 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
     searched = {approach.name: _search(approach) for approach in study.approaches} if study else {}
     names = searched or tested
     document = {
+        "schema_version": SCHEMA_VERSION,
         "study": title,
         "verdict": verdict_sentence(compared, study),
         **(_comparison(compared) if compared else {}),
@@ -137,7 +140,8 @@ def _data(study: StudySummary) -> dict[str, Any] | None:
     data = study.records.data
     if data is None:
         return None
-    return {**data.model_dump(mode="json"), "classes": len(data.classes), "class_names": list(data.classes)}
+    shown = data.model_dump(mode="json", exclude={"schema_version"})
+    return {**shown, "classes": len(data.classes), "class_names": list(data.classes)}
 
 
 def _finite(value: Any) -> Any:
