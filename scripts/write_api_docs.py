@@ -28,6 +28,7 @@ What the commands do is there for scripts and notebooks too. Results are pandas 
 fields the code documents. This page is written from the docstrings by `scripts/write_api_docs.py`.
 """
 WIDTH = 120
+INDENT = " " * 4  # of code in a docstring
 LONGEST_SIGNATURE = 100
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns):")
 ENTRY = re.compile(r"(?P<names>[\w*]+(?:, [\w*]+)*): (?P<text>.+)", re.DOTALL)
@@ -87,16 +88,29 @@ def _property(name: str, value: property | cached_property[object]) -> Iterator[
 
 
 def _docstring(documented: object) -> Iterator[str]:
-    """Paragraphs as they are, examples in fences, the entries of a section as a list."""
-    for paragraph in str(inspect.getdoc(documented)).split("\n\n"):
-        heading, _, body = paragraph.partition("\n")
-        if paragraph.startswith(">>>"):
-            yield f"```pycon\n{paragraph}\n```\n"
+    """Paragraphs as they are, code and examples in fences, the entries of a section as a list."""
+    for block in _blocks(str(inspect.getdoc(documented))):
+        heading, _, body = block.partition("\n")
+        if block.startswith(">>>"):
+            yield f"```pycon\n{block}\n```\n"
+        elif block.startswith(INDENT):
+            yield f"```python\n{textwrap.dedent(block)}\n```\n"
         elif SECTION.fullmatch(heading):
             yield f"{heading}\n"
             yield "\n".join(_entries(textwrap.dedent(body))) + "\n"
         else:
-            yield _filled(paragraph)
+            yield _filled(block)
+
+
+def _blocks(text: str) -> list[str]:
+    """Its paragraphs; indented ones that follow one another are one piece of code."""
+    blocks: list[str] = []
+    for paragraph in text.split("\n\n"):
+        if paragraph.startswith(INDENT) and blocks and blocks[-1].startswith(INDENT):
+            blocks[-1] += f"\n\n{paragraph}"
+        else:
+            blocks.append(paragraph)
+    return blocks
 
 
 def _entries(body: str) -> Iterator[str]:

@@ -50,3 +50,29 @@ def test_the_examples_give_what_the_page_shows(tmp_path, monkeypatch):
         complaints: list[str] = []
         doctest.DocTestRunner().run(test, out=complaints.append)
         assert not complaints, "".join(complaints)
+
+
+def test_code_and_sections_of_a_docstring_become_fences_and_lists(script):
+    class Documented:
+        """Does it.
+
+        More of
+        that.
+
+            first = 1
+
+            second = 2
+
+        >>> first
+        1
+
+        Args:
+            one: which of
+                two.
+            low, high: bounds.
+        """
+
+    assert "\n".join(script._docstring(Documented)) == (
+        "Does it.\n\nMore of that.\n\n```python\nfirst = 1\n\nsecond = 2\n```\n\n```pycon\n>>> first\n1\n```\n\n"
+        "Args:\n\n- `one`: which of two.\n- `low`, `high`: bounds.\n"
+    )
