@@ -32,7 +32,7 @@ from analysis.statistics.losses import (
 )
 from analysis.statistics.mcnemar import McNemar, PairedProportions, mcnemar, newcombe_of_runs
 from analysis.statistics.omnibus import Omnibus, omnibus
-from analysis.statistics.outperformance import Superiority, superiority
+from analysis.statistics.outperformance import Outperformance, outperformance
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
@@ -58,7 +58,7 @@ class Design:
     unit: str = "seed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TestScores:
     """What the runs of one approach reached on the test split.
 
@@ -93,7 +93,7 @@ class SeedPair:
     interval: PairedProportions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairSummary:
     """One pair of approaches.
 
@@ -118,11 +118,11 @@ class PairSummary:
     balanced: Difference
     losses: LossDifferences | None
     posterior: Posterior | None
-    superiority: Superiority
+    superiority: Outperformance
     seeds: tuple[SeedPair, ...] = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Everything that test predictions say.
 
@@ -264,7 +264,7 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
         balanced=compared(balanced_a, balanced_b),
         losses=LossDifferences(*map(compared, unit_losses(of_a), unit_losses(of_b))) if of_a and of_b else None,
         posterior=posterior(pair, margin),
-        superiority=superiority(*means, rng=np.random.default_rng(SEED), alpha=alpha, matched=matched),
+        superiority=outperformance(*means, rng=np.random.default_rng(SEED), alpha=alpha, matched=matched),
         seeds=_seed_pairs(seen.runs[a], seen.runs[b], alpha),
     )
 

@@ -24,7 +24,7 @@ from analysis.search.best_of_budget import BestOfBudget, best_of_budget, trial_s
 from analysis.search.delivery import Choice, choices, delivery, final_costs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinalRun:
     """One seed of an approach's incumbent. The accuracies are None where it was not validated or not evaluated.
 
@@ -44,7 +44,7 @@ class FinalRun:
     reason: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ApproachSummary:
     """Everything about one approach.
 
@@ -65,7 +65,7 @@ class ApproachSummary:
     problem: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudySummary:
     """The whole study.
 

@@ -49,7 +49,7 @@ def from_counts(only_a: int, only_b: int) -> McNemar:
     n, k = only_a + only_b, min(only_a, only_b)
     if n == 0:
         return McNemar(0, 0, 1.0, 1.0)
-    exact = min(1.0, 2 * float(stats.binom.cdf(k, n, 0.5)))
+    exact = float(stats.binomtest(k, n, 0.5).pvalue)
     seen = float(stats.binom.pmf(k, n, 0.5))
     mid = exact - (seen if only_a != only_b else seen / 2)
     return McNemar(only_a, only_b, exact, mid)
