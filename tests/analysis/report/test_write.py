@@ -14,8 +14,9 @@ from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
 from analysis.report.figures.style import Drawing, class_label
 from analysis.report.json import report_json
+from analysis.report.numbers import p_value, seconds
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.wording import p_value, seconds, verdict_sentence
+from analysis.report.wording import verdict_sentence
 from analysis.report.write import Findings, render, write_report
 from analysis.statistics.paired import difference
 from analysis.statistics.verdicts import equivalence_p, verdict
@@ -159,7 +160,9 @@ def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
     text = Path(write_report(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert len(tables) == 7  # accuracy, differences, secondary views, losses, classes, ledger, incumbents
+    # of the test split: accuracy, differences, secondary views, McNemar run by run, losses, their differences, hard
+    # decisions, classes; of the study: accounts, incumbents, hyperparameters, final runs, environment
+    assert len(tables) == 8 + 5
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
