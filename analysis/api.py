@@ -203,7 +203,7 @@ def compare(
         RecordsError: the frame is no such table, the runs do not share their images, a name has no predictions, or
             alpha or margin is not between 0 and 1. The message is one line.
     """
-    from analysis.report.comparison import Design
+    from analysis.report.design import Design
     from analysis.report.table_comparison import compare_table
 
     for name, value in (("alpha", alpha), ("margin", margin)):

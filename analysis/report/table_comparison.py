@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from analysis.predictions.outcomes import read_outcomes
 from analysis.predictions.table import PredictionTable
 from analysis.records.errors import RecordsError
-from analysis.report.comparison import Comparison, Design, compare
+from analysis.report.comparison import Comparison, compare
+from analysis.report.design import Design
 
 
 def compare_table(table: PredictionTable, design: Design, *, names: Sequence[str] | None = None) -> Comparison:
