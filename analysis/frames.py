@@ -60,7 +60,7 @@ def _test(test: TestScores) -> dict[str, object]:
 
 
 def _search(approach: ApproachSummary) -> dict[str, object]:
-    spent, best = approach.account, max(approach.incumbents, key=lambda one: one.valid_accuracy, default=None)
+    spent, best = approach.spending, max(approach.incumbents, key=lambda one: one.valid_accuracy, default=None)
     return {
         "runs": len(approach.test.accuracy.per_seed) if approach.test else 0,
         "valid_accuracy": approach.valid_accuracy,

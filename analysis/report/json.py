@@ -78,11 +78,11 @@ def _test(test: TestScores, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _search(approach: ApproachSummary) -> dict[str, Any]:
-    account = asdict(approach.account)
+    spent = asdict(approach.spending)
     return {
-        "charged_seconds": account.pop("charged_s"),
-        "budget_seconds": account.pop("budget_s"),
-        **account,
+        "charged_seconds": spent.pop("charged_s"),
+        "budget_seconds": spent.pop("budget_s"),
+        **spent,
         "incumbent": max(approach.incumbents, key=lambda i: i.valid_accuracy, default=None),
         "incumbents": approach.incumbents,
         "final_runs": approach.final_runs,

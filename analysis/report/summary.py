@@ -57,7 +57,7 @@ class ApproachSummary:
     """
 
     name: str
-    account: Spending
+    spending: Spending
     curves: tuple[Curve, ...] = field(repr=False)
     incumbents: tuple[Incumbent, ...]
     final_runs: tuple[FinalRun, ...]
@@ -111,7 +111,7 @@ def summarise(records: StudyRecords) -> StudySummary:
     spent = spending(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
-    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in spent.items())
+    approaches = tuple(_approach(records, trials, tested.get(name), name, one) for name, one in spent.items())
     return StudySummary(
         records=records,
         trials=trials,
@@ -216,7 +216,7 @@ def _approach(
     trials: pd.DataFrame,
     test: TestScores | None,
     name: str,
-    account: Spending,
+    spent: Spending,
 ) -> ApproachSummary:
     drawn = curves(records, name)
     found = incumbents(trials, name, drawn)
@@ -227,14 +227,14 @@ def _approach(
         valid = _mean([incumbent.valid_accuracy for incumbent in found])
     return ApproachSummary(
         name=name,
-        account=account,
+        spending=spent,
         curves=drawn,
         incumbents=found,
         final_runs=runs,
         valid_accuracy=valid,
         gap=valid - test.accuracy.estimate if test and valid is not None else None,
         test=test,
-        problem=None if test else _problem(account, trials[trials.approach == name], found, runs),
+        problem=None if test else _problem(spent, trials[trials.approach == name], found, runs),
     )
 
 
@@ -254,13 +254,13 @@ def _final_run(row: pd.Series) -> FinalRun:
 
 
 def _problem(
-    account: Spending, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
+    spent: Spending, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
 ) -> str | None:
     reasons = trials.reason.dropna()
     because = f": {reasons.iloc[-1]}" if len(reasons) else ""
-    if account.trials == 0:
+    if spent.trials == 0:
         return "no trial was started"
-    if account.failed == account.trials:
+    if spent.failed == spent.trials:
         return f"every trial failed{because}"
     if not incumbents:
         return f"no trial was validated{because}"
