@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from trainables.data.boats import fetch_boats
-from trainables.data.dataset import FolderData, describe, open_dataset
+from trainables.data.dataset import describe, open_dataset
+from trainables.data.folders import FolderData
 from trainables.errors import DataError
 
 BOATS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "boats-120x400.zip"

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from tests.support.pictures import class_folders, image_folder, picture, save
-from trainables.data.dataset import SPLITS, DataConfig, DigitsData, FolderData, describe, duplicates, open_dataset
+from trainables.data.dataset import describe, duplicates, open_dataset
+from trainables.data.digits import DigitsData
+from trainables.data.folders import FolderData
+from trainables.data.sources import find_source
+from trainables.data.splits import SPLITS
 from trainables.errors import DataError
 
 
@@ -326,14 +330,8 @@ def test_the_seed_of_the_digits_draws_others():
         ({"source": "folder", "path": "x", "groups": "("}, "not a regular expression"),
         ({"source": "folder", "path": "x", "valid_fraction": 0.5, "test_fraction": 0.5}, "valid_fraction"),
         ({"source": "digits", "train_per_class": 170}, "below 174"),
-        ({"source": "imagenet"}, "'folder', 'digits', 'torchvision'"),
     ],
 )
 def test_a_wrong_key_or_value_of_the_configuration_is_named(given, cause):
     with pytest.raises(ValidationError, match=cause):
-        TypeAdapter(DataConfig).validate_python(given)
-
-
-def test_the_source_chooses_the_kind_of_configuration():
-    found = TypeAdapter(DataConfig).validate_python({"source": "digits", "train_per_class": 5})
-    assert found == DigitsData(train_per_class=5)
+        find_source(given["source"]).model_validate(given)

@@ -13,7 +13,8 @@ from scipy.io import savemat
 from torchvision import datasets
 
 from tests.support.pictures import picture, save
-from trainables.data.dataset import TorchvisionData, open_dataset
+from trainables.data.dataset import open_dataset
+from trainables.data.torchvision_sets import TorchvisionData
 from trainables.errors import DataError
 
 
