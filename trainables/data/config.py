@@ -6,6 +6,7 @@ sources.py finds them; nothing here names one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -22,6 +23,9 @@ Switch = Literal["allow_duplicates", "allow_shared_groups", "skip_corrupt"]
 class Contents:
     """What a source holds; none of its pictures need be opened for it.
 
+    Raises:
+        DataError: it contradicts itself: a label without a class, two images of one name, and the like.
+
     Attributes:
         name: where it comes from, in words; with it begin the errors about it.
         classes: their names, in the order of the labels.
@@ -31,6 +35,14 @@ class Contents:
     name: str
     classes: tuple[str, ...]
     parts: Mapping[Split, SplitIndex]
+
+    def __post_init__(self) -> None:
+        for split, part in self.parts.items():
+            if problem := _contradiction(part, len(self.classes)):
+                raise DataError(f"{self.name}: split '{split}' with {problem}; mend `read` of the source")
+        names = Counter(name for part in self.parts.values() for name in part.ids)
+        if names and (most := names.most_common(1)[0])[1] > 1:
+            raise DataError(f"{self.name}: two images are called '{most[0]}'; mend `read` of the source")
 
 
 class DataSource(BaseModel, ABC):
@@ -108,3 +120,13 @@ class DividedSource(DataSource):
     def divided(self, parts: Mapping[Split, SplitIndex], classes: Sequence[str]) -> dict[Split, SplitIndex]:
         """All three splits: what is missing of valid and test is divided off train."""
         return complete(parts, classes, valid=self.valid_fraction, test=self.test_fraction, seed=self.split_seed)
+
+
+def _contradiction(part: SplitIndex, classes: int) -> str | None:
+    counts = {"id": len(part.ids), "label": len(part.labels), "picture": len(part.pictures)}
+    if part.groups is not None:
+        counts["group"] = len(part.groups)
+    if len(set(counts.values())) > 1:
+        return ", ".join(f"{count} {what}{'s' if count != 1 else ''}" for what, count in counts.items())
+    outside = part.labels[(part.labels < 0) | (part.labels >= classes)]
+    return f"label {outside[0]}, but {classes} classes" if len(outside) else None

@@ -19,10 +19,7 @@ from trainables.data.folders import FolderData
 from trainables.data.images import ArrayPicture, FilePicture, pixels
 from trainables.errors import DataError
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
