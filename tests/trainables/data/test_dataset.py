@@ -1,4 +1,4 @@
-"""Opening, checking and describing data sets that lie in folders, and the digits."""
+"""Opening, checking and describing data sets that lie in folders."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from tests.support.pictures import class_folders, image_folder, picture, save
 from trainables.data.dataset import describe, duplicates, open_dataset
-from trainables.data.digits import DigitsData
 from trainables.data.folders import FolderData
 from trainables.data.sources import find_source
 from trainables.data.splits import SPLITS
@@ -295,28 +294,6 @@ def test_a_description_gives_the_figures_of_a_set_that_is_refused_too(root):
 def test_a_description_counts_the_groups_of_each_split(tmp_path):
     root = image_folder(tmp_path / "pets")
     assert describe(opened(root, groups=r"^(\d\d)")).groups == {"train": 4, "valid": 2, "test": 3}
-
-
-def test_the_digits_have_ten_training_images_a_class_and_leave_the_rest_for_the_test():
-    dataset = open_dataset(DigitsData())
-    dataset.check()
-    assert dataset.classes == tuple("0123456789")
-    assert dataset.counts["train"] == (10,) * 10
-    assert dataset.counts["valid"] == (20,) * 10
-    assert len(dataset.splits["test"]) == 1497
-    assert len(set().union(*(part.ids for part in dataset.splits.values()))) == 1797
-
-
-def test_digits_are_gray_and_use_the_full_range():
-    images = open_dataset(DigitsData()).images("train", (8, 8))
-    assert images.shape == (100, 8, 8, 3)
-    assert (images.min(), images.max()) == (0, 255)
-    assert (images == images[..., :1]).all()
-
-
-def test_the_seed_of_the_digits_draws_others():
-    first, second = (open_dataset(DigitsData(split_seed=seed)).splits["train"].ids for seed in (0, 1))
-    assert first != second
 
 
 @pytest.mark.parametrize(
