@@ -21,7 +21,7 @@ from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import feature_charges
 from tests.support.commands import Finished, Machine, machine
-from tests.support.photos import SPLITS, image_folder
+from tests.support.pictures import PHOTO_SPLITS, photo_folder
 from tests.support.study_files import SMALL, small_study
 from tests.support.waiting import free_port, until
 
@@ -30,7 +30,7 @@ APPROACHES = tuple(SMALL["approaches"])
 BUDGET_S = SMALL["budget"]["search_seconds"]
 SEEDS = SMALL["final"]["seeds"]
 PHOTOS = {"source": "folder", "path": "photos", "skip_corrupt": True, "groups": "^[a-z]+[0-9]+"}
-TEST_IMAGES = 3 * SPLITS["test"]
+TEST_IMAGES = 3 * PHOTO_SPLITS["test"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Study:
 
 def prepared(folder: Path, **changes: object) -> None:
     """Photos, one of them damaged, and a study of them."""
-    image_folder(folder / "photos")
+    photo_folder(folder / "photos")
     (folder / "photos" / "train" / "red" / "red9_9.png").write_bytes(b"no picture")
     (folder / "study.yaml").write_text(yaml.safe_dump(small_study(**{"data": PHOTOS} | changes)))
 

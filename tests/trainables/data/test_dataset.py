@@ -247,7 +247,7 @@ def test_a_mended_image_is_noticed(root):
 
 
 def test_the_same_picture_saved_again_under_another_name_is_a_duplicate(root):
-    save(root / "test" / "dog" / "copy.bmp", seed=1)  # picture 1 is train/cat/00.png
+    save(root / "test" / "dog" / "copy.bmp", 1)  # picture 1 is train/cat/00.png
     assert "1 image is in more than one split, first train/cat/00.png = test/dog/copy.bmp" in refusal(root)
     assert refusal(root).endswith("set allow_duplicates: true")
 
@@ -263,13 +263,13 @@ def test_the_same_picture_saved_again_under_another_name_is_a_duplicate(root):
 
 
 def test_the_same_picture_twice_in_one_split_is_no_duplicate_across_splits(root):
-    save(root / "train" / "cat" / "again.png", seed=1)
+    save(root / "train" / "cat" / "again.png", 1)
     opened(root).check()
 
 
 def test_an_image_repeated_in_two_later_splits_is_listed_for_each(root):
-    save(root / "valid" / "cat" / "copy.png", seed=1)
-    save(root / "test" / "cat" / "copy.png", seed=1)
+    save(root / "valid" / "cat" / "copy.png", 1)
+    save(root / "test" / "cat" / "copy.png", 1)
     found = duplicates(opened(root))
     assert [(it.id_a, it.id_b) for it in found] == [
         ("train/cat/00.png", "valid/cat/copy.png"),
@@ -278,7 +278,7 @@ def test_an_image_repeated_in_two_later_splits_is_listed_for_each(root):
 
 
 def test_a_description_gives_the_figures_of_a_set_that_is_refused_too(root):
-    save(root / "test" / "dog" / "copy.png", seed=1)
+    save(root / "test" / "dog" / "copy.png", 1)
     picture(99, (30, 40)).save(root / "train" / "cat" / "large.png")
     (root / "train" / "dog" / "00.png").write_bytes(b"")
     found = describe(opened(root, skip_corrupt=True))
