@@ -11,7 +11,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterable
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module, invalidate_caches, metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -80,6 +80,7 @@ def _at(address: str, *, called: str) -> type[DataSource]:
 
 
 def _imported(path: str, called: str) -> ModuleType:
+    invalidate_caches()  # the file may be younger than this process
     try:
         return import_module(path)
     except ModuleNotFoundError as error:

@@ -125,7 +125,7 @@ def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
     dataset = opened(root, groups=r"^(boat\d+)_")
     members = {split: set(dataset.splits[split].groups) for split in SPLITS}
     assert set.union(*members.values()) == {f"boat{i:02d}" for i in range(12)}
-    assert sum(len(it) for it in members.values()) == 12
+    assert sum(map(len, members.values())) == 12
     assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
 
 
@@ -271,7 +271,7 @@ def test_an_image_repeated_in_two_later_splits_is_listed_for_each(root):
     save(root / "valid" / "cat" / "copy.png", 1)
     save(root / "test" / "cat" / "copy.png", 1)
     found = duplicates(opened(root))
-    assert [(it.id_a, it.id_b) for it in found] == [
+    assert [(pair.id_a, pair.id_b) for pair in found] == [
         ("train/cat/00.png", "valid/cat/copy.png"),
         ("train/cat/00.png", "test/cat/copy.png"),
     ]
