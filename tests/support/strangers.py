@@ -57,11 +57,11 @@ def stranger(folder: Path) -> Iterator[Path]:
         sys.modules.pop("npz_source", None)
 
 
-def install(folder: Path, **words: str) -> None:
+def install(folder: Path, package: str = "strangers", **words: str) -> None:
     """What pip leaves in a folder of packages: a distribution that gives addresses of data sources their words."""
-    distribution = folder / "strangers-1.0.dist-info"
+    distribution = folder / f"{package}-1.0.dist-info"
     distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
+    (distribution / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     lines = [f"{word} = {address}" for word, address in words.items()]
     (distribution / "entry_points.txt").write_text("\n".join(["[transfer_study.data_sources]", *lines]))
 

@@ -53,8 +53,9 @@ class DataSource(BaseModel, ABC):
     `skip_corrupt`, leaving out files that are no readable image.
 
     Attributes:
-        source: the word or the address by which the study file names this class. A class of this folder gives it its
-            word, as `Literal["word"] = "word"`; any other leaves it alone.
+        source: what the study file calls this class. A class of this folder gives it its word, as `Literal["word"] =
+            "word"`; any other leaves it alone. It is then the class's address, whatever word an entry point has for it:
+            the machine where the study goes on may not know the word.
         unreadable_mend: what to do about images that cannot be read, for the error that names the first.
     """
 
@@ -66,7 +67,7 @@ class DataSource(BaseModel, ABC):
     @classmethod
     def _goes_by_its_address(cls, given: object) -> object:
         if isinstance(given, Mapping) and cls.model_fields["source"].is_required():
-            return {"source": f"{cls.__module__}:{cls.__qualname__}", **given}
+            return {**given, "source": f"{cls.__module__}:{cls.__qualname__}"}
         return given
 
     @abstractmethod

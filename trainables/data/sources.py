@@ -41,7 +41,10 @@ def find_source(name: object) -> type[DataSource]:
     if isinstance(name, str) and name in own:
         return own[name]
     if isinstance(name, str) and name in others:
-        return _at(others[name], called=f"{name} (entry point {others[name]})")
+        address, *more = sorted(others[name])
+        if more:
+            raise DataError(f"{name!r} stands for {address} and {' and '.join(more)}; write the one that is meant")
+        return _at(address, called=f"{name} (entry point {address})")
     if isinstance(name, str) and ":" in name:
         return _at(name, called=name)
     known = list(dict.fromkeys([*own, *others]))
@@ -60,9 +63,12 @@ def _of_this_folder() -> dict[str, type[DataSource]]:
     return {word: kind for word, kind in words.items() if isinstance(word, str)}
 
 
-def _entry_points() -> dict[str, str]:
-    """The addresses of other packages' sources, by their words."""
-    return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
+def _entry_points() -> dict[str, set[str]]:
+    """The addresses of other packages' sources, by their words; one each, unless two packages chose the same word."""
+    addresses: dict[str, set[str]] = {}
+    for point in metadata.entry_points(group=GROUP):
+        addresses.setdefault(point.name, set()).add(point.value)
+    return addresses
 
 
 def _at(address: str, *, called: str) -> type[DataSource]:

@@ -68,14 +68,19 @@ def test_an_entry_point_gives_a_strangers_source_a_word(packages, tmp_path):
     write_images(tmp_path / "photos.npz")
     assert list(sources()) == ["digits", "folder", "torchvision", "npz"]
     assert sources()["npz"] is find_source(NPZ_ADDRESS)
-    by_word, by_address = opened(tmp_path / "photos.npz", "npz"), opened(tmp_path / "photos.npz")
-    assert by_word.config.source == "npz"
-    assert by_word.fingerprint([(8, 10)]) == by_address.fingerprint([(8, 10)])
+    assert opened(tmp_path / "photos.npz", "npz").config == opened(tmp_path / "photos.npz").config
 
 
 def test_a_word_of_this_folder_is_not_taken_over_by_an_entry_point(packages):
     install(packages, digits=NPZ_ADDRESS)
     assert find_source("digits") is DigitsData
+
+
+def test_a_word_that_two_packages_chose_is_refused_when_it_is_used(packages):
+    install(packages, npz=NPZ_ADDRESS)
+    install(packages, "others", npz="npz_source:Undivided", more=NPZ_ADDRESS)
+    assert "'npz' stands for npz_source:NpzData and npz_source:Undivided; write the one that is meant" in refusal("npz")
+    assert find_source("more") is find_source(NPZ_ADDRESS)
 
 
 def test_a_source_made_in_python_goes_by_its_address(packages):
