@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,5 +71,6 @@ def write_images(path: Path, *, per_class: int = 20, **more: np.ndarray) -> np.n
     """A file for the source, two classes in turn; its images, (N, 8, 10, 3) uint8."""
     images = np.random.default_rng(0).integers(0, 256, (2 * per_class, 8, 10, 3), dtype=np.uint8)
     labels = np.arange(2 * per_class) % 2
-    np.savez(path, **{"images": images, "labels": labels, "classes": np.array(["day", "night"]), **more})
+    held: dict[str, Any] = {"images": images, "labels": labels, "classes": np.array(["day", "night"]), **more}
+    np.savez(path, **held)
     return images

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.strangers import NPZ_ADDRESS, NPZ_MODULE, install, stranger, write_images
-from trainables.data.config import Contents
+from trainables.data.config import Contents, DataSource
 from trainables.data.dataset import Dataset, describe, open_dataset
 from trainables.data.digits import DigitsData
 from trainables.data.images import ArrayPicture
@@ -29,6 +29,11 @@ def packages(tmp_path) -> Iterator[Path]:
 
 def opened(path: Path, source: str = NPZ_ADDRESS, **options: object) -> Dataset:
     return open_dataset(find_source(source).model_validate({"source": source, "path": str(path), **options}))
+
+
+def made(source: str = NPZ_ADDRESS, **keys: object) -> DataSource:
+    """A source as a program makes it, which says nothing of what the source is called."""
+    return find_source(source).model_validate(keys)
 
 
 def refusal(source: object) -> str:
@@ -84,7 +89,7 @@ def test_a_word_that_two_packages_chose_is_refused_when_it_is_used(packages):
 
 
 def test_a_source_made_in_python_goes_by_its_address(packages):
-    assert find_source(NPZ_ADDRESS)(path="x").source == NPZ_ADDRESS
+    assert made(path="x").source == NPZ_ADDRESS
 
 
 def test_groups_of_a_stranger_are_kept_together_and_may_not_be_all_one(packages, tmp_path):
@@ -102,12 +107,12 @@ def test_what_the_source_has_no_switch_for_is_not_offered(packages, tmp_path):
     with pytest.raises(DataError, match="remove one of each two, or set allow_duplicates: true"):
         opened(tmp_path / "photos.npz").check()
     opened(tmp_path / "photos.npz", allow_duplicates=True).check()
-    assert not find_source(NPZ_ADDRESS)(path="x").offers("allow_shared_groups")
-    assert not find_source(NPZ_ADDRESS)(path="x").allows("allow_shared_groups")
+    assert not made(path="x").offers("allow_shared_groups")
+    assert not made(path="x").allows("allow_shared_groups")
 
 
 def test_a_source_that_must_come_divided_and_does_not_is_refused(packages):
-    source = find_source("npz_source:Undivided")()
+    source = made("npz_source:Undivided")
     with pytest.raises(DataError, match=r"npz_source:Undivided: comes without the split 'train'"):
         source.divided(source.read().parts, ("a", "b"))
 
