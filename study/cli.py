@@ -1,4 +1,4 @@
-"""The command line: transfer-study run | resume | status | report | board | plan | data | published.
+"""The command line: transfer-study run | resume | status | report | export | board | plan | data | published.
 
 Torch, Ray and Matplotlib are imported inside the commands that need them, so that `--help` is instant. What the user
 got wrong ends in one line and exit code 2.
@@ -153,6 +153,43 @@ def report(directory: Directory) -> None:
     from study.show.screens import show_report_paths
 
     show_report_paths(write_report(directory), console)
+
+
+@app.command()
+def export(
+    directory: Directory,
+    optuna: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="An Optuna study for each search: sqlite:///search.db, journal:///search.log"),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="FILE", help="One table of all trials, as .parquet or .csv")
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The runs in MLflow's file format, where MLflow is installed.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write anew what is in a target already.")] = False,
+) -> None:
+    """Write a study, also an unfinished one, for other tools: Optuna's dashboard, MLflow, tables."""
+    from study.export.write import Target, export
+
+    targets: list[Target] = []
+    if table is not None:
+        from study.export.table import TableTarget
+
+        targets.append(TableTarget(table, replace))
+    if mlflow is not None:
+        from study.export.mlflow_runs import MlflowTarget
+
+        targets.append(MlflowTarget(mlflow, replace))
+    if optuna is not None:
+        from study.export.optuna_studies import OptunaTarget
+
+        targets.append(OptunaTarget(optuna, replace))
+    if not targets:
+        raise InputError("give where to export to: --optuna URL, --table FILE or --mlflow DIR")
+    for line in export(directory, targets):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 @app.command()
