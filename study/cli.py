@@ -171,24 +171,9 @@ def export(
     replace: Annotated[bool, typer.Option("--replace", help="Write anew what is in a target already.")] = False,
 ) -> None:
     """Write a study, also an unfinished one, for other tools: Optuna's dashboard, MLflow, tables."""
-    from study.export.write import Target, export
+    from study.export.write import export, targets
 
-    targets: list[Target] = []
-    if table is not None:
-        from study.export.table import TableTarget
-
-        targets.append(TableTarget(table, replace))
-    if mlflow is not None:
-        from study.export.mlflow_runs import MlflowTarget
-
-        targets.append(MlflowTarget(mlflow, replace))
-    if optuna is not None:
-        from study.export.optuna_studies import OptunaTarget
-
-        targets.append(OptunaTarget(optuna, replace))
-    if not targets:
-        raise InputError("give where to export to: --optuna URL, --table FILE or --mlflow DIR")
-    for line in export(directory, targets):
+    for line in export(directory, targets(table=table, mlflow=mlflow, optuna=optuna, replace=replace)):
         console.print(line, soft_wrap=True, markup=False)
 
 

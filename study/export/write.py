@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from analysis.records.store import StudyRecords, read_study
+from trainables.errors import InputError
 
 
 class Target(Protocol):
@@ -24,6 +25,30 @@ class Target(Protocol):
         Raises:
             InputError: the target cannot be written.
         """
+
+
+def targets(*, table: str | None, mlflow: str | None, optuna: str | None, replace: bool) -> list[Target]:
+    """The targets that are named; each tool is imported only where it is asked for.
+
+    Raises:
+        InputError: none is named.
+    """
+    chosen: list[Target] = []
+    if table is not None:
+        from study.export.table import TableTarget
+
+        chosen.append(TableTarget(table, replace))
+    if mlflow is not None:
+        from study.export.mlflow_runs import MlflowTarget
+
+        chosen.append(MlflowTarget(mlflow, replace))
+    if optuna is not None:  # the last, as looking into a new database makes it
+        from study.export.optuna_studies import OptunaTarget
+
+        chosen.append(OptunaTarget(optuna, replace))
+    if not chosen:
+        raise InputError("give where to export to: --optuna URL, --table FILE or --mlflow DIR")
+    return chosen
 
 
 def export(directory: str, targets: Sequence[Target]) -> Iterator[str]:
