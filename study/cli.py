@@ -138,12 +138,12 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
         raise typer.Exit(remote.status(directory, address, _terminal()))
     from analysis.records.store import read_study
     from analysis.records.trials import trial_table
-    from analysis.search.accounts import accounts
+    from analysis.search.accounts import spending
     from study.show.screens import show_status
 
     records = read_study(directory)
     trials = trial_table(records.events)
-    show_status(records, trials, accounts(records, trials), console)
+    show_status(records, trials, spending(records, trials), console)
 
 
 @app.command()
@@ -232,13 +232,13 @@ def published(
 
     Which images each approach got right is not known, so every answer holds for all the ways they may overlap.
     """
-    from study.published_table import compared, read_rows, rows_of_options
+    from analysis.published.table import analyse, read_rows, rows_of_options
     from study.show.screens import show_published
 
     if (table is None) == (not accuracy):
         raise InputError("give either --accuracy, once for each approach, or --table FILE")
     rows = read_rows(table, images, split) if table else rows_of_options(accuracy or [], images, split)
-    show_published(compared(rows, alpha), console)
+    show_published(analyse(rows, alpha=alpha), console)
 
 
 @data_app.command()

@@ -67,7 +67,7 @@ def test_the_analysis_knows_neither_torch_nor_ray():
 
 
 def test_of_the_analysis_only_the_importance_of_hyperparameters_knows_optuna():
-    assert [path.name for path in sources("analysis") if "optuna" in imported(path)] == ["attribution.py"]
+    assert [path.name for path in sources("analysis") if "optuna" in imported(path)] == ["importance.py"]
 
 
 def test_the_driver_and_the_approaches_never_read_the_clock():

@@ -41,24 +41,33 @@ def read_table(path: str) -> PredictionTable:
     """Read and check a table of predictions.
 
     Raises:
-        RecordsError: no such file, no such table, a column is missing or has gaps, labels and predictions are of
-            different kinds, a row is there twice, or probabilities are none.
+        RecordsError: no such file, or as `as_table`.
     """
-    table = _read(path)
+    return as_table(_read(path), source=path)
+
+
+def as_table(frame: pd.DataFrame, *, source: str) -> PredictionTable:
+    """Check a table of predictions; `source` is what messages call it, and they count its rows from 1.
+
+    Raises:
+        RecordsError: no such table, a column is missing or has gaps, labels and predictions are of different kinds, a
+            row is there twice, or probabilities are none.
+    """
+    table = frame.set_axis(range(1, len(frame) + 1))
     missing = [name for name in NEEDED if name not in table]
     if missing:
-        raise RecordsError(f"{path}: no column {missing[0]!r}; needed are {', '.join(NEEDED)} (has {_some(table)})")
+        raise RecordsError(f"{source}: no column {missing[0]!r}; needed are {', '.join(NEEDED)} (has {_some(table)})")
     if table.empty:
-        raise RecordsError(f"{path}: no rows; give one for each run and test image")
+        raise RecordsError(f"{source}: no rows; give one for each run and test image")
     for name in NEEDED:
         gaps = table[name].isna()
         if gaps.any():
-            raise RecordsError(f"{path}: column {name!r} is empty in row {gaps.idxmax()}; fill it")
+            raise RecordsError(f"{source}: column {name!r} is empty in row {gaps.idxmax()}; fill it")
     grouped = "group" in table and not table["group"].isna().all()
     if grouped and table["group"].isna().any():
         row = table["group"].isna().idxmax()
-        raise RecordsError(f"{path}: column 'group' is empty in row {row}; give every image a group, or none")
-    return _checked(path, table, grouped)
+        raise RecordsError(f"{source}: column 'group' is empty in row {row}; give every image a group, or none")
+    return _checked(source, table, grouped)
 
 
 def _read(path: str) -> pd.DataFrame:
@@ -66,16 +75,15 @@ def _read(path: str) -> pd.DataFrame:
     if suffix not in (".csv", ".parquet"):
         raise RecordsError(f"{path}: neither a study directory nor a table of predictions; give a {FORMS} file")
     try:
-        table = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+        return pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
     except FileNotFoundError:
         raise RecordsError(f"{path}: no such file; give a {FORMS} file of predictions") from None
     except (OSError, ValueError, pa.ArrowException) as error:  # pandas' parser errors are ValueErrors
         raise RecordsError(f"{path}: cannot be read ({str(error).strip().splitlines()[0]})") from error
-    return table.set_axis(range(1, len(table) + 1))  # rows as people count them in messages
 
 
-def _checked(path: str, table: pd.DataFrame, grouped: bool) -> PredictionTable:
-    labels, predicted, classes, columns = _classes(path, table)
+def _checked(source: str, table: pd.DataFrame, grouped: bool) -> PredictionTable:
+    labels, predicted, classes, columns = _classes(source, table)
     kept = {
         "approach": table["approach"].astype(str),
         "seed": _seeds(table["seed"]),
@@ -84,54 +92,54 @@ def _checked(path: str, table: pd.DataFrame, grouped: bool) -> PredictionTable:
         "label": labels,
         "prediction": predicted,
     }
-    probabilities = {f"p_{c}": _numbers(path, table, name) for c, name in enumerate(columns)}
+    probabilities = {f"p_{c}": _numbers(source, table, name) for c, name in enumerate(columns)}
     predictions = pd.DataFrame(kept | probabilities, index=table.index)
     try:
         check_predictions(predictions)
     except RecordsError as error:
-        raise RecordsError(f"{path}: {error}") from None
-    return PredictionTable(path, predictions, classes, grouped)
+        raise RecordsError(f"{source}: {error}") from None
+    return PredictionTable(source, predictions, classes, grouped)
 
 
-def _classes(path: str, table: pd.DataFrame) -> tuple[pd.Series, pd.Series, tuple[str, ...], list[str]]:
+def _classes(source: str, table: pd.DataFrame) -> tuple[pd.Series, pd.Series, tuple[str, ...], list[str]]:
     """Labels and predictions as indices, the classes' names, and the columns of their probabilities."""
     given = [str(name) for name in table.columns if str(name).startswith("p_")]
     labels, predicted = table["label"], table["prediction"]
     numeric = [_is_whole(column) for column in (labels, predicted)]
     if numeric[0] != numeric[1]:
         raise RecordsError(
-            f"{path}: label {labels.iloc[0]!r} and prediction {predicted.iloc[0]!r} are of different kinds; "
+            f"{source}: label {labels.iloc[0]!r} and prediction {predicted.iloc[0]!r} are of different kinds; "
             "give class indices (0, 1, ...) in both columns, or names of classes in both"
         )
     if all(numeric):
         lowest, highest = int(min(labels.min(), predicted.min())), int(max(labels.max(), predicted.max()))
         if lowest < 0:
-            raise RecordsError(f"{path}: class {lowest}; class indices are 0, 1, ...")
+            raise RecordsError(f"{source}: class {lowest}; class indices are 0, 1, ...")
         names = [str(c) for c in range(max(highest + 1, len(given)))]
-        return labels.astype(int), predicted.astype(int), tuple(names), _columns(path, given, names)
+        return labels.astype(int), predicted.astype(int), tuple(names), _columns(source, given, names)
     names = sorted({*labels.astype(str).unique(), *predicted.astype(str).unique(), *(n[2:] for n in given)})
     index = {name: c for c, name in enumerate(names)}
     codes = [column.astype(str).map(index).astype(int) for column in (labels, predicted)]
-    return codes[0], codes[1], tuple(names), _columns(path, given, names)
+    return codes[0], codes[1], tuple(names), _columns(source, given, names)
 
 
-def _columns(path: str, given: Sequence[str], names: Sequence[str]) -> list[str]:
+def _columns(source: str, given: Sequence[str], names: Sequence[str]) -> list[str]:
     if not given:
         return []
     lacking = [name for name in names if f"p_{name}" not in given]
     if lacking:
         raise RecordsError(
-            f"{path}: probabilities of {len(given)} classes, but no column 'p_{lacking[0]}'; give one for each of the "
-            f"classes {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}, or none"
+            f"{source}: probabilities of {len(given)} classes, but no column 'p_{lacking[0]}'; give one for each of "
+            f"the classes {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}, or none"
         )
     return [f"p_{name}" for name in names]
 
 
-def _numbers(path: str, table: pd.DataFrame, name: str) -> pd.Series:
+def _numbers(source: str, table: pd.DataFrame, name: str) -> pd.Series:
     numbers = pd.to_numeric(table[name], errors="coerce")
     wrong = numbers.isna() & table[name].notna()
     if wrong.any():
-        raise RecordsError(f"{path}: {table[name][wrong.idxmax()]!r} in column {name!r} is no number")
+        raise RecordsError(f"{source}: {table[name][wrong.idxmax()]!r} in column {name!r} is no number")
     return numbers
 
 

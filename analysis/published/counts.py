@@ -38,7 +38,7 @@ class Counts:
         return self.most * other.images >= other.fewest * self.images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Unpaired:
     """The comparison as if each proportion came from images of its own.
 
@@ -67,7 +67,7 @@ class ImagesNeeded:
     images: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Paired:
     """What McNemar's test may give on the same images, over all tables with these counts.
 

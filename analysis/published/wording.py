@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import e, log
 
 from analysis.published.counts import Counts, Paired
-from analysis.published.rows import Accuracy, Comparison, PublishedTable, Split
+from analysis.published.rows import Accuracy, Split
+from analysis.published.table import PublishedPair, PublishedTable
 from analysis.report.numbers import p_value, points
 from analysis.statistics.losses import CLIP, one_hot_losses
 from analysis.statistics.mcnemar import McNemar
@@ -17,7 +18,7 @@ from analysis.statistics.power import POWER
 FAIR, ALMOST_PERFECT = 0.4, 0.8
 
 
-def verdict_sentence(pair: Comparison, level: float) -> str:
+def verdict_sentence(pair: PublishedPair, level: float) -> str:
     """What can be said of the difference, whatever is not known."""
     at = f"at the level {level:.2g}"
     if pair.verdict == "different_splits":
@@ -34,7 +35,7 @@ def verdict_sentence(pair: Comparison, level: float) -> str:
     return _depends(pair.paired, pair.a.row.images, at)
 
 
-def plausibility_sentence(pair: Comparison) -> str | None:
+def plausibility_sentence(pair: PublishedPair) -> str | None:
     """How plausible so few discordant images are, or None where the verdict does not depend on them."""
     if pair.verdict != "depends" or pair.paired is None or pair.paired.kappa is None:
         return None
@@ -49,14 +50,14 @@ def plausibility_sentence(pair: Comparison) -> str | None:
     return f"That is hardly plausible of two approaches: {alike}. They would be wrong on almost the same images."
 
 
-def order_sentence(pair: Comparison) -> str | None:
+def order_sentence(pair: PublishedPair) -> str | None:
     """That the rounding leaves open which of the two is better, or None where it does not."""
     if pair.verdict == "different_splits" or not pair.order_open:
         return None
     return "At this rounding it is open which of the two is better, or whether they are equal."
 
 
-def paired_sentence(pair: Comparison) -> str | None:
+def paired_sentence(pair: PublishedPair) -> str | None:
     """The range of McNemar's p-values, or None where the rows cannot be paired."""
     if pair.paired is None:
         return None
@@ -69,7 +70,7 @@ def paired_sentence(pair: Comparison) -> str | None:
     )
 
 
-def unpaired_sentence(pair: Comparison, alpha: float) -> str | None:
+def unpaired_sentence(pair: PublishedPair, alpha: float) -> str | None:
     """The test and the interval for independent images, or None where the splits differ."""
     if pair.unpaired is None:
         return None
@@ -83,7 +84,7 @@ def unpaired_sentence(pair: Comparison, alpha: float) -> str | None:
     )
 
 
-def images_sentence(pair: Comparison) -> str | None:
+def images_sentence(pair: PublishedPair) -> str | None:
     """How many images would settle it, or None where it is settled, cannot be tested, or the accuracies are equal."""
     if pair.unpaired is None or pair.unpaired.images is None or pair.verdict == "significant":
         return None
@@ -97,7 +98,7 @@ def images_sentence(pair: Comparison) -> str | None:
     return f"{', '.join(stated)} of images that exactly one gets right; or {apart}."
 
 
-def seeds_sentence(pair: Comparison) -> str | None:
+def seeds_sentence(pair: PublishedPair) -> str | None:
     """How little the seeds must vary to explain the difference alone, or None where that means nothing."""
     if pair.unpaired is None or pair.difference == 0:
         return None
@@ -116,13 +117,13 @@ def one_hot_loss_sentence(accuracy: Accuracy) -> str | None:
     loss, half = float(row.one_hot_loss), 0.5 * 10.0 ** int(row.one_hot_loss.as_tuple().exponent) + 1e-9
     conventions = _one_hot_ranges(accuracy.counts, row.classes)
     fitting = [how for how, (low, high) in conventions.items() if low - half <= loss <= high + half]
-    said = f"{row.name}: a loss of {row.one_hot_loss} at accuracy {row.accuracy} with {row.classes} classes is"
+    opening = f"{row.name}: a loss of {row.one_hot_loss} at accuracy {row.accuracy} with {row.classes} classes is"
     ranges = [f"{how} ({_range(low, high)})" for how, (low, high) in conventions.items()]
     if not fitting:
-        return f"{said} neither that of one-hot vectors {' nor '.join(ranges)}.{_every_error(loss, row.classes)}"
+        return f"{opening} neither that of one-hot vectors {' nor '.join(ranges)}.{_every_error(loss, row.classes)}"
     if len(fitting) == 1:
-        return f"{said} that of one-hot vectors {fitting[0]}."
-    return f"{said} possible for one-hot vectors {' and '.join(ranges)}: at this rounding they cannot be told apart."
+        return f"{opening} that of one-hot vectors {fitting[0]}."
+    return f"{opening} possible for one-hot vectors {' and '.join(ranges)}: at this rounding they cannot be told apart."
 
 
 def split_caveats(table: PublishedTable) -> tuple[str, ...]:
@@ -162,7 +163,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _unpaired_verdict(pair: Comparison, at: str) -> str:
+def _unpaired_verdict(pair: PublishedPair, at: str) -> str:
     how = {
         "significant": f"Significant {at}",
         "not_significant": f"Not significant {at}",

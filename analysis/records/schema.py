@@ -1,4 +1,8 @@
-"""What stands in the records: one frozen model for each kind of record, every field with its unit."""
+"""What stands in the records: one frozen model for each kind of record, every field with its unit.
+
+Every record says which version of this schema it is of. Whoever adds or changes a field raises SCHEMA_VERSION (records
+have no unknown fields) and keeps the earlier versions readable: a later one is refused by name.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,24 @@ HyperparameterValue = bool | int | float | str
 Phase = Literal["prepare", "search", "final", "report"]
 EventName = Literal["started", "validated", "heartbeat", "finished", "cut", "diverged", "failed", "lost", "evaluated"]
 FeatureRule = Literal["first_use", "every_trial", "free"]
+SCHEMA_VERSION = 1
 ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 
 
-class Record(BaseModel):
-    """What every kind of record is: frozen, with no field that is not known."""
+class Section(BaseModel):
+    """What sections and records are: frozen, with no field that is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Record(Section):
+    """What every kind of record is: a file of its own.
+
+    Attributes:
+        schema_version: of the schema it is written in; a record that does not say is of version 1.
+    """
+
+    schema_version: int = Field(1, ge=1, le=SCHEMA_VERSION)
 
 
 class TrialEvent(Record):
@@ -150,14 +165,14 @@ class DataInfo(Record):
     duplicates: int = 0
 
 
-class SignificanceSettings(Record):
+class SignificanceSettings(Section):
     """`alpha`: level of the tests, in (0, 1). `margin`: accuracies closer than this count as equivalent."""
 
     alpha: float = Field(0.05, gt=0, lt=1)
     margin: float = Field(0.01, gt=0, lt=1)
 
 
-class BudgetSettings(Record):
+class BudgetSettings(Section):
     """`search_seconds`: charged for each approach and replicate. `trial_seconds`: the most one trial may charge."""
 
     search_seconds: float = Field(gt=0, allow_inf_nan=False)

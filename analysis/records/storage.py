@@ -227,9 +227,9 @@ def _lasts(error: OSError) -> bool:
 
 def _cause(error: OSError) -> str:
     """Why a request failed: what the system says, or the heart of what the AWS library says."""
-    said = error.strerror or first_line(error)
-    aws = re.search(r"AWS Error (.+?)(?:; Details:.*| \(Request ID:.*)?$", said)
-    return aws.group(1) if aws else said
+    reason = error.strerror or first_line(error)
+    aws = re.search(r"AWS Error (.+?)(?:; Details:.*| \(Request ID:.*)?$", reason)
+    return aws.group(1) if aws else reason
 
 
 def _write_durably(path: str, parts: Sequence[Content]) -> None:

@@ -28,11 +28,19 @@ from pydantic import ValidationError
 
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import PREDICTION_COLUMNS, check_predictions
-from analysis.records.schema import DataInfo, FeatureCost, PhaseEvent, Record, StudySettings, TrialEvent
+from analysis.records.schema import (
+    SCHEMA_VERSION,
+    DataInfo,
+    FeatureCost,
+    PhaseEvent,
+    Record,
+    StudySettings,
+    TrialEvent,
+)
 from analysis.records.storage import Storage, first_line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyRecords:
     """Everything a study left, read into memory.
 
@@ -68,7 +76,7 @@ class Store(Storage):
         """Read one record; `mend` says what to do where it is damaged.
 
         Raises:
-            RecordsError: it is missing, cannot be read, or is no such record.
+            RecordsError: it is missing, cannot be read, is no such record, or one of a later schema version.
         """
         return self._parsed(name, self.read_bytes(name), kind, mend)
 
@@ -118,8 +126,18 @@ class Store(Storage):
         try:
             return kind.model_validate_json(content)
         except ValidationError as error:
+            self._refuse_later(name, content)
             problem = _first_problem(error)
             raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({problem}); {mend}") from error
+
+    def _refuse_later(self, name: str, content: bytes) -> None:
+        """A record of a later version cannot be judged by this schema, so its version is the first thing to say."""
+        version = _schema_version(content)
+        if version > SCHEMA_VERSION:
+            raise RecordsError(
+                f"{self.path(name)}: written in schema version {version}, and this program reads versions up to "
+                f"{SCHEMA_VERSION}; install a newer transfer-study"
+            )
 
     def _table(self, name: str, content: bytes) -> pa.Table:
         try:
@@ -177,6 +195,15 @@ def _read_environment(store: Store) -> dict[str, Any]:
     except ValueError as error:
         raise RecordsError(f"{store.path('environment.json')}: not JSON ({first_line(error)})") from error
     return environment
+
+
+def _schema_version(content: bytes) -> int:
+    """What a file says that is perhaps no record at all; 0 where it says nothing."""
+    try:
+        version = json.loads(content)["schema_version"]
+    except (ValueError, TypeError, KeyError):
+        return 0
+    return version if isinstance(version, int) else 0
 
 
 def _first_problem(error: ValidationError) -> str:

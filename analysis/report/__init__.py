@@ -3,6 +3,7 @@
 design.py           what a comparison is to answer, and what a statistic of a pair may rest on
 views.py            the secondary views of a pair: one entry each
 comparison.py       all that is compared on test predictions, in frozen dataclasses
+table_comparison.py the same of a table of predictions that were made elsewhere
 summary.py          all of a study
 numbers.py          how numbers are written
 wording.py          the sentences that may be said of a comparison

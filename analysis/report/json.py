@@ -17,6 +17,8 @@ from analysis.report.views import View
 from analysis.report.wording import verdict_sentence
 from analysis.statistics.paired import Difference, Estimate
 
+SCHEMA_VERSION = 1  # of the names in report.json; raised where a program that reads them would misread the new ones
+
 
 def report_json(title: str, compared: Comparison | None, study: StudySummary | None) -> str:
     """Everything a report says, as JSON text; `study` is None for a bare table of predictions."""
@@ -24,6 +26,7 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
     searched = {approach.name: _search(approach) for approach in study.approaches} if study else {}
     names = searched or tested
     document = {
+        "schema_version": SCHEMA_VERSION,
         "study": title,
         "verdict": verdict_sentence(compared, study),
         **(_comparison(compared) if compared else {}),
@@ -75,11 +78,11 @@ def _test(test: TestScores, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _search(approach: ApproachSummary) -> dict[str, Any]:
-    account = asdict(approach.account)
+    spent = asdict(approach.spending)
     return {
-        "charged_seconds": account.pop("charged_s"),
-        "budget_seconds": account.pop("budget_s"),
-        **account,
+        "charged_seconds": spent.pop("charged_s"),
+        "budget_seconds": spent.pop("budget_s"),
+        **spent,
         "incumbent": max(approach.incumbents, key=lambda i: i.valid_accuracy, default=None),
         "incumbents": approach.incumbents,
         "final_runs": approach.final_runs,
@@ -135,7 +138,8 @@ def _data(study: StudySummary) -> dict[str, Any] | None:
     data = study.records.data
     if data is None:
         return None
-    return {**data.model_dump(mode="json"), "classes": len(data.classes), "class_names": list(data.classes)}
+    shown = data.model_dump(mode="json", exclude={"schema_version"})
+    return {**shown, "classes": len(data.classes), "class_names": list(data.classes)}
 
 
 def _plain(value: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from analysis.report.numbers import points, seconds
 from analysis.report.summary import StudySummary
 from analysis.search.accounts import Search
-from analysis.search.best_of_budget import Overtaking
 from analysis.search.delivery import Choice
+from analysis.search.overtaking import Overtaking
 
 
 def study_sentence(study: StudySummary) -> str:
@@ -23,7 +23,7 @@ def study_sentence(study: StudySummary) -> str:
 
 def exhausted_sentences(study: StudySummary) -> list[str]:
     """Which approaches ran out of configurations, and why."""
-    reasons = ((approach.name, approach.account.exhausted) for approach in study.approaches)
+    reasons = ((approach.name, approach.spending.exhausted) for approach in study.approaches)
     return [f"{name} ran out of configurations before its budget: {why}." for name, why in reasons if why]
 
 

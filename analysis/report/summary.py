@@ -18,11 +18,12 @@ from analysis.records.store import StudyRecords
 from analysis.records.trials import feature_charges, trial_table
 from analysis.report.comparison import Comparison, PairSummary, TestScores, compare
 from analysis.report.design import SEED, Design
-from analysis.search import accounts as ledger
-from analysis.search.accounts import Account, Curve, Incumbent, Search
+from analysis.search.accounts import Search, Spending, search_summary, spending
 from analysis.search.attribution import Attribution, attribute
-from analysis.search.best_of_budget import BestOfBudget, best_of_budget, trial_sets
+from analysis.search.best_of_budget import BestOfBudget, best_of_budget
 from analysis.search.delivery import Choice, choices, delivery, final_costs
+from analysis.search.incumbents import Curve, Incumbent, curves, incumbents
+from analysis.search.redraws import trial_sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class ApproachSummary:
     """
 
     name: str
-    account: Account
+    spending: Spending
     curves: tuple[Curve, ...] = field(repr=False)
     incumbents: tuple[Incumbent, ...]
     final_runs: tuple[FinalRun, ...]
@@ -107,15 +108,15 @@ def summarise(records: StudyRecords) -> StudySummary:
         RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
     """
     trials = trial_table(records.events)
-    spent = ledger.accounts(records, trials)
+    spent = spending(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
-    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in spent.items())
+    approaches = tuple(_approach(records, trials, tested.get(name), name, one) for name, one in spent.items())
     return StudySummary(
         records=records,
         trials=trials,
         approaches=approaches,
-        search=ledger.search_summary(records, trials, spent),
+        search=search_summary(records, trials, spent),
         comparison=compared,
         best_of_budget=_best_of_budget(records, trials),
         choices=_choices(records, trials, approaches),
@@ -215,25 +216,25 @@ def _approach(
     trials: pd.DataFrame,
     test: TestScores | None,
     name: str,
-    account: Account,
+    spent: Spending,
 ) -> ApproachSummary:
-    drawn = ledger.curves(records, name)
-    incumbents = ledger.incumbents(trials, name, drawn)
+    drawn = curves(records, name)
+    found = incumbents(trials, name, drawn)
     final = trials[(trials.phase == "final") & (trials.approach == name)]
     runs = tuple(_final_run(row) for _, row in final.iterrows())
     valid = _mean([run.valid_accuracy for run in runs])
     if valid is None:
-        valid = _mean([incumbent.valid_accuracy for incumbent in incumbents])
+        valid = _mean([incumbent.valid_accuracy for incumbent in found])
     return ApproachSummary(
         name=name,
-        account=account,
+        spending=spent,
         curves=drawn,
-        incumbents=incumbents,
+        incumbents=found,
         final_runs=runs,
         valid_accuracy=valid,
         gap=valid - test.accuracy.estimate if test and valid is not None else None,
         test=test,
-        problem=None if test else _problem(account, trials[trials.approach == name], incumbents, runs),
+        problem=None if test else _problem(spent, trials[trials.approach == name], found, runs),
     )
 
 
@@ -253,13 +254,13 @@ def _final_run(row: pd.Series) -> FinalRun:
 
 
 def _problem(
-    account: Account, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
+    spent: Spending, trials: pd.DataFrame, incumbents: Sequence[Incumbent], runs: Sequence[FinalRun]
 ) -> str | None:
     reasons = trials.reason.dropna()
     because = f": {reasons.iloc[-1]}" if len(reasons) else ""
-    if account.trials == 0:
+    if spent.trials == 0:
         return "no trial was started"
-    if account.failed == account.trials:
+    if spent.failed == spent.trials:
         return f"every trial failed{because}"
     if not incumbents:
         return f"no trial was validated{because}"

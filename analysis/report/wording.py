@@ -172,8 +172,8 @@ def _leader(compared: Comparison, study: StudySummary | None) -> str:
     best, *others = compared.ranked
     opening = best.name
     if study is not None:
-        account = next(a.account for a in study.approaches if a.name == best.name)
-        opening = f"Given {seconds(account.budget_s)} of charged search time for each approach, {best.name}"
+        spent = next(a.spending for a in study.approaches if a.name == best.name)
+        opening = f"Given {seconds(spent.budget_s)} of charged search time for each approach, {best.name}"
     if not others:
         standing = f"{opening} is the only approach with test results"
     elif all(compared.pair(best.name, other.name)[0].verdict in ("a_better", "b_better") for other in others):
@@ -220,4 +220,4 @@ def _margin(compared: Comparison) -> str:
 
 
 def _ran_out(approach: ApproachSummary) -> bool:
-    return approach.account.exhausted is not None
+    return approach.spending.exhausted is not None

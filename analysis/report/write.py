@@ -13,18 +13,17 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.predictions.outcomes import read_outcomes
 from analysis.predictions.table import PredictionTable, read_table
-from analysis.records.errors import RecordsError
 from analysis.records.store import Store, read_study
 from analysis.report import search_wording, wording
-from analysis.report.comparison import Comparison, compare
+from analysis.report.comparison import Comparison
 from analysis.report.design import Design
 from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.style import Drawing
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.table import Table, as_html, as_markdown, escaped
+from analysis.report.table_comparison import compare_table
 from analysis.report.tables import comparison_tables, study_tables
 from analysis.statistics.losses import SMALLEST_PROBABILITY
 from analysis.statistics.power import POWER
@@ -84,16 +83,7 @@ def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
         RecordsError: the table cannot be used, or the folder not be written.
     """
     table = read_table(path)
-    return _write(Findings(path, _of_table(table, design), table=table), Store(out), "")
-
-
-def _of_table(table: PredictionTable, design: Design) -> Comparison:
-    names = list(dict.fromkeys(table.predictions.approach))
-    try:
-        seen = read_outcomes(table.predictions, grouped=table.grouped)
-        return compare(seen, names=names, classes=table.classes, design=design)
-    except (RecordsError, ValueError) as error:
-        raise RecordsError(f"{table.source}: {error}") from None
+    return _write(Findings(path, compare_table(table, design), table=table), Store(out), "")
 
 
 def _write(findings: Findings, store: Store, below: str) -> ReportPaths:

@@ -1,8 +1,11 @@
 """The search, read off its records.
 
-accounts.py         what each approach spent, and what it had found by then
-best_of_budget.py   what is to be expected of a budget, and who overtakes whom
+accounts.py         what each approach spent, and how the search used the machine
+incumbents.py       what each approach had found by then
+best_of_budget.py   what is to be expected of a budget; redraws.py: the same trials in other orders
+overtaking.py       from which budget on one approach leads another
 delivery.py         from which budget on a test accuracy is to be had
 attribution.py      how much is the learning rate, how much the approach
+importance.py       within an approach, which hyperparameters matter
 learning_rate.py    in which part of its learning rates an approach did best
 """

@@ -1,20 +1,19 @@
-"""What each approach spent in the search and what it had found by then, derived from the records alone."""
+"""What each approach spent in the search, and how the search used the machine, derived from the records alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 import pandas as pd
 
-from analysis.records.schema import HyperparameterValue, PhaseEvent
+from analysis.records.schema import PhaseEvent
 from analysis.records.store import StudyRecords
-from analysis.records.trials import costs_by_approach, feature_charges
+from analysis.records.trials import costs_by_approach
 
 
-@dataclass(frozen=True)
-class Account:
+@dataclass(frozen=True, kw_only=True)
+class Spending:
     """Slot-seconds and trials of one approach in the search, over all replicates.
 
     Attributes:
@@ -43,36 +42,6 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Best validation accuracy so far against the charged seconds of one approach in one replicate.
-
-    Attributes:
-        seconds, accuracy: where the best rose, and to what; its last point repeats the best at the end of the search.
-        trial: the trial that had raised it, point by point.
-    """
-
-    replicate: int
-    seconds: tuple[float, ...]
-    accuracy: tuple[float, ...]
-    trial: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Incumbent:
-    """The best validated trial of one approach in one replicate.
-
-    Attributes:
-        at_s: charged seconds of the approach when it first reached this accuracy, with this trial or an equal one.
-    """
-
-    replicate: int
-    trial: str
-    params: dict[str, HyperparameterValue]
-    valid_accuracy: float
-    at_s: float
-
-
-@dataclass(frozen=True)
 class Search:
     """How the search used the machine.
 
@@ -93,89 +62,39 @@ class Search:
     charged_spread: float | None
 
 
-def accounts(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Account]:
-    """The account of every approach in the study file; `trials` is records.trial_table of the study's events."""
+def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
+    """What every approach in the study file spent; `trials` is records.trial_table of the study's events."""
     rule = records.settings.feature_cost
     costs = costs_by_approach(records.features)
-    once, each = (costs if rule == of else {} for of in ("first_use", "every_trial"))
+    once, each = (costs if rule == due else {} for due in ("first_use", "every_trial"))
     searched = trials[trials.phase == "search"]
     return {
-        name: _account(records, searched[searched.approach == name], name, once.get(name, 0.0), each.get(name, 0.0))
+        name: _spending(records, searched[searched.approach == name], name, once.get(name, 0.0), each.get(name, 0.0))
         for name in records.settings.approaches
     }
 
 
-def best_trial(trials: pd.DataFrame) -> pd.Series | None:
-    """The row of the best validated trial among these, or None; of equals the first started; failed ones never."""
-    validated = trials[trials.best_accuracy.notna() & (trials.status != "failed")]
-    return None if validated.empty else validated.loc[validated.best_accuracy.astype(float).idxmax()]
-
-
-def incumbent_curve(events: pd.DataFrame, *, replicate: int, start_s: float = 0.0) -> Curve:
-    """The curve of one approach's search events in one replicate, from `start_s` seconds charged before them.
-
-    What a failed trial had reached is left out, as it never becomes the incumbent. Seconds that were lost to a crash
-    and done again count once, where they were first charged.
-    """
-    ordered = events.sort_values(["time", "trial", "order"])
-    so_far = ordered.groupby("trial").charged_s.cummax()
-    charged = so_far - so_far.groupby(ordered.trial).shift(fill_value=0.0)
-    failed = ordered.trial.isin(ordered.trial[ordered.event == "failed"])
-    best = ordered.best_accuracy.astype(float).mask(failed)
-    points = pd.DataFrame({"seconds": start_s + charged.cumsum(), "best": best, "trial": ordered.trial})
-    before = points.best.cummax().ffill().shift()
-    rises = points[points.best.notna() & (before.isna() | (points.best > before))]
-    if rises.empty:
-        return Curve(replicate, (), (), ())
-    end = rises.iloc[[-1]].assign(seconds=points.seconds.iloc[-1])
-    drawn = pd.concat([rises, end])
-    return Curve(replicate, tuple(drawn.seconds), tuple(drawn.best), tuple(drawn.trial))
-
-
-def curves(records: StudyRecords, approach: str) -> tuple[Curve, ...]:
-    """One curve per replicate; frozen features, charged once per study, stand before the first."""
-    owed = feature_charges(records.features, records.settings.feature_cost).get(approach, 0.0)
-    events = records.events[(records.events.phase == "search") & (records.events.approach == approach)]
-    return tuple(
-        incumbent_curve(of_replicate, replicate=int(replicate), start_s=owed if replicate == 0 else 0.0)
-        for replicate, of_replicate in events.groupby("replicate")
-    )
-
-
-def incumbents(trials: pd.DataFrame, approach: str, drawn: Sequence[Curve]) -> tuple[Incumbent, ...]:
-    """The incumbent of each replicate, with its place on that replicate's curve."""
-    found = []
-    searched = trials[(trials.phase == "search") & (trials.approach == approach)]
-    for curve in drawn:
-        best = best_trial(searched[searched.replicate == curve.replicate])
-        if best is not None:
-            reached = float(best.best_accuracy)
-            at = next(s for s, a in zip(curve.seconds, curve.accuracy, strict=True) if a >= reached)
-            found.append(Incumbent(curve.replicate, str(best.trial), dict(best.params or {}), reached, at))
-    return tuple(found)
-
-
-def search_summary(records: StudyRecords, trials: pd.DataFrame, of: dict[str, Account]) -> Search:
+def search_summary(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending]) -> Search:
     """Wall time, utilisation and equality of the search."""
     stretches = _stretches(records)
     wall = sum(seconds for seconds, _ in stretches)
     capacity = sum(seconds * slots for seconds, slots in stretches)
-    worked = sum(account.charged_s - account.feature_s for account in of.values())
-    spent = [account.charged_s for account in of.values() if account.exhausted is None]
+    worked = sum(one.charged_s - one.feature_s for one in spent.values())
+    compared = [one.charged_s for one in spent.values() if one.exhausted is None]
     budget = records.settings.budget.search_seconds * records.settings.replicates
     return Search(
         wall_seconds=wall,
         slots=stretches[-1][1] if stretches else None,
         mean_slots=capacity / wall if wall > 0 else None,
         utilisation=worked / capacity if capacity > 0 else None,
-        charged_spread=(max(spent) - min(spent)) / budget if len(spent) > 1 else None,
+        charged_spread=(max(compared) - min(compared)) / budget if len(compared) > 1 else None,
     )
 
 
-def _account(records: StudyRecords, trials: pd.DataFrame, name: str, once_s: float, each_s: float) -> Account:
+def _spending(records: StudyRecords, trials: pd.DataFrame, name: str, once_s: float, each_s: float) -> Spending:
     ended = trials.status.value_counts()
     charged = trials.charged_s.astype(float)
-    return Account(
+    return Spending(
         charged_s=float(charged.sum()) + once_s,
         budget_s=records.settings.budget.search_seconds * records.settings.replicates,
         feature_s=once_s + float(charged.clip(upper=each_s).sum()),  # one that failed at once was charged nothing

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """From which budget on an approach could deliver its test accuracy; before that it has none.
 
@@ -38,7 +38,7 @@ class Delivery:
     note: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """Which of two approaches to run, given a budget for one search and one final run.
 
@@ -63,7 +63,7 @@ class Choice:
 def final_costs(trials: pd.DataFrame, approach: str) -> dict[int, tuple[float, ...]]:
     """Charged seconds of the approach's evaluated final runs by replicate, from records.trial_table."""
     runs = trials[(trials.phase == "final") & (trials.approach == approach) & trials.test_accuracy.notna()]
-    return {int(replicate): tuple(of.charged_s.astype(float)) for replicate, of in runs.groupby("replicate")}
+    return {int(replicate): tuple(one.charged_s.astype(float)) for replicate, one in runs.groupby("replicate")}
 
 
 def delivery(
@@ -81,7 +81,7 @@ def delivery(
     with several, it is over the searches.
 
     Args:
-        found_s: by replicate, charged seconds when the search found the incumbent (ledger.Incumbent.at_s).
+        found_s: by replicate, charged seconds when the search found the incumbent (incumbents.Incumbent.at_s).
         paid_s: by replicate, charged seconds of each final run (see `final_costs`).
         accuracy, interval: of the final runs on the test split, in [0, 1], over seeds and images.
         alpha: 1 minus the level of the t interval of the charged seconds.
@@ -93,13 +93,20 @@ def delivery(
     if not both:
         raise ValueError(f"{approach}: no search with both an incumbent and a final run; nothing was delivered")
     runs = [found_s[r] + np.asarray(paid_s[r], dtype=np.float64) for r in both]
-    values = runs[0] if len(runs) == 1 else np.array([of.mean() for of in runs])
+    values = runs[0] if len(runs) == 1 else np.array([one.mean() for one in runs])
     note = "one search: how early another would find its incumbent is left out" if len(runs) == 1 else None
     mean, S = float(values.mean()), len(values)
-    if S == 1:
-        return Delivery(approach, mean, None, None, accuracy, *interval, f"one final run, so no interval; {note}")
-    half = float(stats.t.isf(alpha / 2, S - 1)) * float(values.std(ddof=1)) / sqrt(S)
-    return Delivery(approach, mean, max(0.0, mean - half), mean + half, accuracy, *interval, note)
+    half = float(stats.t.isf(alpha / 2, S - 1)) * float(values.std(ddof=1)) / sqrt(S) if S > 1 else None
+    return Delivery(
+        approach=approach,
+        from_s=mean,
+        low_s=None if half is None else max(0.0, mean - half),
+        high_s=None if half is None else mean + half,
+        accuracy=accuracy,
+        accuracy_low=interval[0],
+        accuracy_high=interval[1],
+        note=note if S > 1 else f"one final run, so no interval; {note}",
+    )
 
 
 def choices(deliveries: Sequence[Delivery]) -> tuple[Choice, ...]:
@@ -108,10 +115,16 @@ def choices(deliveries: Sequence[Delivery]) -> tuple[Choice, ...]:
 
 
 def _choice(a: Delivery, b: Delivery) -> Choice:
-    if a.accuracy == b.accuracy:
-        return Choice(a.approach, b.approach, None, None, None, None, None, None)
+    level = a.accuracy == b.accuracy
     better, other = (a, b) if a.accuracy > b.accuracy else (b, a)
-    later = better.from_s > other.from_s
-    until_then, since_s = (other.approach, other.from_s) if later else (None, None)
-    times = (better.from_s, better.low_s, better.high_s)
-    return Choice(a.approach, b.approach, better.approach, *times, until_then, since_s)
+    later = not level and better.from_s > other.from_s
+    return Choice(
+        a=a.approach,
+        b=b.approach,
+        better=None if level else better.approach,
+        from_s=None if level else better.from_s,
+        low_s=None if level else better.low_s,
+        high_s=None if level else better.high_s,
+        until_then=other.approach if later else None,
+        since_s=other.from_s if later else None,
+    )

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 LEARNING_RATE = "lr"  # its name among the hyperparameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LearningRateThird:
     """The trials in one third of the learning rates that an approach tried, in equal steps of log(lr).
 
@@ -45,14 +45,14 @@ def learning_rate_thirds(
         accuracy: (n,) theirs.
         unvalidated: hyperparameters of the trials that ended without one.
     """
-    rates, lost_rates = (np.array([_rate(given) for given in of]) for of in (validated, unvalidated))
+    rates, lost_rates = (np.array([_rate(given) for given in params]) for params in (validated, unvalidated))
     known = np.concatenate([rates, lost_rates])
     known = known[np.isfinite(known)]
     if not len(known) or known.min() == known.max():
         return ()
     edges = np.geomspace(known.min(), known.max(), 4)
     # 0, 1, 2; a trial without a rate would be in the highest third, and is moved to 3, which is none.
-    at, lost = (np.digitize(of, edges[1:3]) + np.isnan(of) for of in (rates, lost_rates))
+    at, lost = (np.digitize(found, edges[1:3]) + np.isnan(found) for found in (rates, lost_rates))
     names: tuple[Third, ...] = ("low", "middle", "high")
     return tuple(
         _third(name, edges[i : i + 2], accuracy[at == i], int(np.sum(lost == i))) for i, name in enumerate(names)
@@ -61,7 +61,15 @@ def learning_rate_thirds(
 
 def _third(name: Third, edges: Array, accuracy: Array, unvalidated: int) -> LearningRateThird:
     best, median = (float(accuracy.max()), float(np.median(accuracy))) if len(accuracy) else (None, None)
-    return LearningRateThird(name, float(edges[0]), float(edges[1]), len(accuracy), unvalidated, best, median)
+    return LearningRateThird(
+        name=name,
+        low=float(edges[0]),
+        high=float(edges[1]),
+        trials=len(accuracy),
+        unvalidated=unvalidated,
+        best=best,
+        median=median,
+    )
 
 
 def _rate(params: Params) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
 from analysis.records.trials import trial_table
-from analysis.search.accounts import best_trial
+from analysis.search.incumbents import best_trial
 from study.config.models import StudyConfig
 from study.search.ledger import Account
 from study.search.seeds import derived_seed

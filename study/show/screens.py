@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.records.store import Store, StudyRecords
-from analysis.search.accounts import best_trial
+from analysis.search.incumbents import best_trial
 from study.show.progress import duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.published.rows import Comparison, PublishedTable
+    from analysis.published.table import PublishedPair, PublishedTable
     from analysis.report.write import ReportPaths
-    from analysis.search.accounts import Account
+    from analysis.search.accounts import Spending
     from study.config.models import StudyConfig
     from study.plan import Plan
     from trainables.data.boats import Fetched
@@ -53,13 +53,13 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
 
 
-def show_status(records: StudyRecords, trials: pd.DataFrame, accounts: dict[str, Account], console: Console) -> None:
+def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending], console: Console) -> None:
     """How far a study is; `trials` is records.trial_table of its events."""
     console.print(f"[bold]{records.settings.name}[/] in {records.location}: {_stage(records)}")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
-    for name, account in accounts.items():
+    for name, account in spent.items():
         own = trials[trials.approach == name]
         searched = own[own.phase == "search"]
         best = best_trial(searched)
@@ -191,13 +191,13 @@ def _accuracies(table: PublishedTable) -> Table:
     return shown
 
 
-def _heading(pair: Comparison) -> str:
+def _heading(pair: PublishedPair) -> str:
     from analysis.report.numbers import points
 
     return f"{pair.a.row.name} against {pair.b.row.name}: {points(pair.difference)} points"
 
 
-def _statements(pair: Comparison, table: PublishedTable) -> Table:
+def _statements(pair: PublishedPair, table: PublishedTable) -> Table:
     from analysis.published import wording as said
 
     verdict = (said.verdict_sentence(pair, table.level), said.plausibility_sentence(pair), said.order_sentence(pair))

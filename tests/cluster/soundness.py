@@ -13,7 +13,7 @@ import yaml
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, StudyRecords, read_study
 from analysis.records.trials import feature_charges, trial_table
-from analysis.search.accounts import accounts
+from analysis.search.accounts import spending
 from tests.cluster.pretenders import Note, read_diaries
 
 
@@ -119,7 +119,7 @@ def _assert_fair(study: StudyRecords) -> None:
     """Each approach was charged the sum of its records, and no more than its budget."""
     table = trial_table(study.events)
     owed = feature_charges(study.features, study.settings.feature_cost)
-    for name, account in accounts(study, table).items():
+    for name, account in spending(study, table).items():
         searched = table[(table.phase == "search") & (table.approach == name)]
         assert account.charged_s == pytest.approx(searched.charged_s.sum() + owed.get(name, 0.0))
         assert account.charged_s <= account.budget_s
@@ -128,7 +128,7 @@ def _assert_fair(study: StudyRecords) -> None:
 def _assert_reported(store: Store, study: StudyRecords, histories: dict[str, list[TrialEvent]]) -> None:
     report = json.loads(store.read_bytes("report/report.json"))
     table = trial_table(study.events)
-    ledger = accounts(study, table)
+    ledger = spending(study, table)
     assert report["approaches"].keys() == study.settings.approaches.keys()
     for name, approach in report["approaches"].items():
         assert approach["charged_seconds"] == pytest.approx(ledger[name].charged_s)

@@ -8,8 +8,8 @@ from analysis.report.numbers import number
 from analysis.report.search_wording import exhausted_sentences, search_sentence
 from analysis.report.summary import ApproachSummary, FinalRun, StudySummary
 from analysis.report.table import Column, Table, table
-from analysis.search.accounts import Incumbent
-from analysis.search.attribution import WithinApproach
+from analysis.search.importance import WithinApproach
+from analysis.search.incumbents import Incumbent
 
 FEATURE_RULES = {
     "first_use": "Frozen features were extracted once; every approach that uses them was charged that cost once.",
@@ -29,18 +29,18 @@ def accounts(study: StudySummary) -> Table:
     """Seconds and trials of each approach in the search."""
     columns: list[Column[ApproachSummary]] = [
         Column("approach", lambda approach: approach.name, "text"),
-        Column("charged", lambda approach: number(approach.account.charged_s, 1)),
-        Column("budget", lambda approach: number(approach.account.budget_s, 1)),
-        Column("of it features", lambda approach: number(approach.account.feature_s, 1)),
-        Column("refunded", lambda approach: number(approach.account.refunded_s, 1)),
-        Column("overshoot", lambda approach: number(approach.account.overshoot_s, 1)),
-        Column("uncharged", lambda approach: number(approach.account.uncharged_s, 1)),
-        Column("lost", lambda approach: number(approach.account.lost_s, 1)),
-        Column("trials", lambda approach: str(approach.account.trials)),
-        Column("finished", lambda approach: str(approach.account.finished)),
-        Column("cut", lambda approach: str(approach.account.cut)),
-        Column("diverged", lambda approach: str(approach.account.diverged)),
-        Column("failed", lambda approach: str(approach.account.failed)),
+        Column("charged", lambda approach: number(approach.spending.charged_s, 1)),
+        Column("budget", lambda approach: number(approach.spending.budget_s, 1)),
+        Column("of it features", lambda approach: number(approach.spending.feature_s, 1)),
+        Column("refunded", lambda approach: number(approach.spending.refunded_s, 1)),
+        Column("overshoot", lambda approach: number(approach.spending.overshoot_s, 1)),
+        Column("uncharged", lambda approach: number(approach.spending.uncharged_s, 1)),
+        Column("lost", lambda approach: number(approach.spending.lost_s, 1)),
+        Column("trials", lambda approach: str(approach.spending.trials)),
+        Column("finished", lambda approach: str(approach.spending.finished)),
+        Column("cut", lambda approach: str(approach.spending.cut)),
+        Column("diverged", lambda approach: str(approach.spending.diverged)),
+        Column("failed", lambda approach: str(approach.spending.failed)),
     ]
     rule = study.records.settings.feature_cost
     return table(

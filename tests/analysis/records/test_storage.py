@@ -71,8 +71,8 @@ def remote(folder: Path, clock: Clock, *, until: float, error: OSError = NO_SERV
 
 class TestAnOutage:
     @pytest.mark.parametrize(
-        "request_", [lambda it: it.write_bytes("a/new.json", b"new"), lambda it: it.read_bytes("a/old.json"),
-                     lambda it: it.names("a"), lambda it: it.exists("a/old.json"), lambda it: it.delete("a/old.json")],
+        "request_", [lambda s: s.write_bytes("a/new.json", b"new"), lambda s: s.read_bytes("a/old.json"),
+                     lambda s: s.names("a"), lambda s: s.exists("a/old.json"), lambda s: s.delete("a/old.json")],
     )  # fmt: skip
     def test_that_passes_is_waited_for_whatever_is_asked(self, tmp_path, clock, request_):
         request_(remote(tmp_path, clock, until=30.0))
@@ -84,8 +84,8 @@ class TestAnOutage:
 
     def test_is_said_once(self, tmp_path, clock, caplog):
         remote(tmp_path, clock, until=30.0).read_bytes("a/old.json")
-        (said,) = caplog.messages
-        assert said == (
+        (message,) = caplog.messages
+        assert message == (
             f"{tmp_path}/a/old.json: cannot be read (NETWORK_CONNECTION during PutObject operation: curlCode: 7, no "
             "server); trying again for 120 s"
         )

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import check_predictions
-from analysis.records.schema import ENDINGS, EventName, FeatureCost, PhaseEvent, TrialEvent
+from analysis.records.schema import (
+    ENDINGS,
+    SCHEMA_VERSION,
+    BudgetSettings,
+    DataInfo,
+    EventName,
+    FeatureCost,
+    PhaseEvent,
+    Record,
+    TrialEvent,
+)
 from analysis.records.store import Store, read_study
 from analysis.records.trials import SCORES, TRIAL_COLUMNS, costs_by_approach, feature_charges, trial_table
 from tests.support.synthetic_study import predictions
@@ -104,6 +115,90 @@ def test_a_file_gets_its_name_only_when_its_content_is_on_the_disk(tmp_path, mon
     monkeypatch.setattr(os, "replace", lambda old, new: done.append(("rename", Path(new).name)) or rename(old, new))
     Store(str(tmp_path)).write_bytes("records/t/0000-started.json", b"twelve bytes")
     assert done == [("sync", 12), ("rename", "0000-started.json")]
+
+
+# As they were written before records had a schema version.
+OLD_RECORDS = {
+    "records/svm-r0-seed0/0003-evaluated.json": (
+        TrialEvent,
+        b'{"trial":"svm-r0-seed0","order":3,"event":"evaluated","time":1163.0,"approach":"svm","phase":"final",'
+        b'"replicate":0,"index":0,"seed":900,"allowance_s":0.0,"charged_s":15.0,"overshoot_s":0.0,"uncharged_s":0.0,'
+        b'"lost_s":0.0,"epoch":0.0,"steps":0,"test_accuracy":0.85,"probabilities":"calibrated_on_validation"}',
+    ),
+    "phases/0001-search-exhausted.json": (
+        PhaseEvent,
+        b'{"phase":"search","event":"exhausted","time":1050.0,"approach":"svm","replicate":0,"reason":"no more"}',
+    ),
+    "features/k.json": (
+        FeatureCost,
+        b'{"key":"k","backbone":"resnet","image_size":[32,32],"cost_s":10.0,"cached":true,"approaches":["svm"]}',
+    ),
+    "data.json": (
+        DataInfo,
+        b'{"source":"folder boats","fingerprint":"f0","classes":["ferry","tug"],"train":2,"valid":1,"test":1,'
+        b'"counts":{"train":[1,1],"valid":[1,0],"test":[0,1]},"grouped":false,"skipped":[],"duplicates":0}',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OLD_RECORDS)
+def test_a_record_of_before_there_were_versions_is_of_version_1_and_says_the_same(tmp_path, name):
+    kind, content = OLD_RECORDS[name]
+    store = Store(str(tmp_path))
+    store.write_bytes(name, content)
+    found = store.read_record(name, kind)
+    assert found.schema_version == 1
+    store.write_record(name, found)
+    assert json.loads(store.read_bytes(name)) == {"schema_version": 1, **json.loads(content)}
+
+
+def test_a_study_of_before_there_were_versions_reads_as_one_of_today(study_dir):
+    today = read_study(study_dir)
+    for path in Path(study_dir).rglob("*.json"):
+        content = json.loads(path.read_text())
+        content.pop("schema_version", None)
+        path.write_text(json.dumps(content))
+    before = read_study(study_dir)
+    pd.testing.assert_frame_equal(before.events, today.events)
+    assert (before.data, before.phases, before.features) == (today.data, today.phases, today.features)
+
+
+@pytest.mark.parametrize("kind", Record.__subclasses__())
+def test_every_kind_of_record_is_written_in_the_version_of_this_program(study_dir, kind):
+    store = Store(study_dir)
+    (name, *_) = {
+        TrialEvent: store.names("records", ".json"),
+        PhaseEvent: store.names("phases", ".json"),
+        FeatureCost: store.names("features", ".json"),
+        DataInfo: ["data.json"],
+    }[kind]
+    assert json.loads(store.read_bytes(name))["schema_version"] == SCHEMA_VERSION
+
+
+def test_a_section_of_the_study_file_is_no_record_and_has_no_version():
+    assert "schema_version" not in BudgetSettings(search_seconds=60, trial_seconds=20).model_dump()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data.json", "features/k.json", "phases/0000-search-started.json", "records/fine_tune-r0-0000/0002-cut.json"],
+)
+def test_a_record_of_a_later_version_is_refused_whatever_else_is_in_it(study_dir, name):
+    path = Path(study_dir, name)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 7, "carbon_g": 3}))
+    with pytest.raises(RecordsError) as error:
+        read_study(study_dir)
+    assert str(error.value) == (
+        f"{path}: written in schema version 7, and this program reads versions up to 1; install a newer transfer-study"
+    )
+
+
+@pytest.mark.parametrize("version", [0, "one", None])
+def test_what_is_no_version_is_a_damaged_record(study_dir, version):
+    path = Path(study_dir, "data.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": version}))
+    with pytest.raises(RecordsError, match=r"data\.json: not a DataInfo \(schema_version: .*; restore it"):
+        read_study(study_dir)
 
 
 def test_a_wrong_value_in_the_study_file_is_named(study_dir):
@@ -261,7 +356,7 @@ def test_the_table_is_what_the_events_say_one_after_another(given_events):
     events = [event(order, e.pop("event"), **e) for order, e in enumerate(dict(e) for e in given_events)]
     found = [row[row.notna()].to_dict() for _, row in table(*events).iterrows()]
     expected = row_by_row(events)
-    assert [{name: row[name] for name in of} for row, of in zip(found, expected, strict=True)] == expected
+    assert [{name: row[name] for name in wanted} for row, wanted in zip(found, expected, strict=True)] == expected
     unsaid = {"reason", "ended", *SCORES}
     assert [unsaid & row.keys() for row in found] == [unsaid & row.keys() for row in expected]
 

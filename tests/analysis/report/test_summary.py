@@ -14,7 +14,7 @@ from analysis.records.store import Store, read_study
 from analysis.records.trials import trial_table
 from analysis.report.search_wording import slots_used
 from analysis.report.summary import StudySummary, summarise
-from analysis.search.accounts import best_trial, incumbent_curve, incumbents
+from analysis.search.incumbents import best_trial, incumbent_curve, incumbents
 from tests.support.synthetic_study import IMAGES, StudyWriter, predictions
 
 
@@ -55,22 +55,22 @@ def search_event(
 
 
 def test_the_ledger_counts_seconds_and_endings(study_dir):
-    account = approach(summary(study_dir), "fine_tune").account
-    assert (account.trials, account.finished, account.cut, account.failed) == (4, 2, 1, 1)
-    assert (account.charged_s, account.budget_s) == (59.0, 60.0)
-    assert account.refunded_s == 0 + 16 + 0 + 5
-    assert account.overshoot_s == pytest.approx(0.4)
-    assert account.exhausted is None
+    spent = approach(summary(study_dir), "fine_tune").spending
+    assert (spent.trials, spent.finished, spent.cut, spent.failed) == (4, 2, 1, 1)
+    assert (spent.charged_s, spent.budget_s) == (59.0, 60.0)
+    assert spent.refunded_s == 0 + 16 + 0 + 5
+    assert spent.overshoot_s == pytest.approx(0.4)
+    assert spent.exhausted is None
 
 
 def test_frozen_features_are_charged_once_to_whoever_uses_them(study_dir):
     study = summary(study_dir)
-    assert approach(study, "feature_svm").account.charged_s == 5 + 5 + 10
-    assert approach(study, "fine_tune").account.feature_s == 0
+    assert approach(study, "feature_svm").spending.charged_s == 5 + 5 + 10
+    assert approach(study, "fine_tune").spending.feature_s == 0
 
 
 def test_who_ran_out_of_configurations_is_named_with_the_reason(study_dir):
-    assert approach(summary(study_dir), "feature_svm").account.exhausted == "all 2 grid points were tried"
+    assert approach(summary(study_dir), "feature_svm").spending.exhausted == "all 2 grid points were tried"
 
 
 def test_the_charged_times_of_those_who_did_not_run_out_are_compared(study_dir):
@@ -98,7 +98,7 @@ def test_features_charged_to_every_trial_are_in_its_charge_and_no_work_of_the_se
     writer.trial("b", 0, "finished", 9.0, 0.5)
     writer.phase("search", "finished")
     study = summary(str(tmp_path))
-    a, b = approach(study, "a").account, approach(study, "b").account
+    a, b = approach(study, "a").spending, approach(study, "b").spending
     assert (a.charged_s, a.feature_s) == (20.0, 12.0)
     assert (b.charged_s, b.feature_s) == (9.0, 0.0)
     assert study.search.utilisation == pytest.approx((4 + 4 + 9) / study.search.wall_seconds)
@@ -320,7 +320,7 @@ def test_a_repeated_search_makes_the_replicate_the_unit(tmp_path):
     test = approach(study, "a").test
     assert test is not None
     assert len(test.accuracy.per_seed) == 2
-    assert approach(study, "a").account.budget_s == 200
+    assert approach(study, "a").spending.budget_s == 200
     runs = [run.test_accuracy for run in approach(study, "a").final_runs]
     assert test.accuracy.per_seed == pytest.approx((np.mean(runs[:3]), np.mean(runs[3:])))
 

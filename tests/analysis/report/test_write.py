@@ -69,6 +69,7 @@ def drawn(location: str) -> tuple[Drawing, ...]:
 
 def test_the_json_has_the_names_that_others_rely_on(study_dir):
     report = json.loads(Path(write_report(study_dir).json).read_text())
+    assert next(iter(report.items())) == ("schema_version", 1)
     svm = report["approaches"]["feature_svm"]
     assert set(svm["accuracy"]) >= {"estimate", "low", "high"}
     assert set(svm) >= {"charged_seconds", "budget_seconds", "trials", "cut", "failed", "incumbent", "final_runs"}

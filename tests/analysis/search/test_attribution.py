@@ -16,7 +16,8 @@ from statsmodels.formula.api import ols
 
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
-from analysis.search.attribution import Attribution, WithinApproach, attribute
+from analysis.search.attribution import Attribution, attribute
+from analysis.search.importance import WithinApproach
 from tests.support.synthetic_study import write_study
 
 Params = dict[str, object]
@@ -32,7 +33,7 @@ def table(
 
 def plain(samples: dict[str, list[float]]) -> pd.DataFrame:
     """Trials without any hyperparameter."""
-    return pd.concat([table(name, [{}] * len(of), of) for name, of in samples.items()], ignore_index=True)
+    return pd.concat([table(name, [{}] * len(sample), sample) for name, sample in samples.items()], ignore_index=True)
 
 
 def searched(
@@ -163,7 +164,7 @@ def test_the_effect_of_two_together_is_called_an_interaction():
 def test_the_scale_of_a_hyperparameter_does_not_matter(transform):
     trials = searched("a", 60, by_rate)
     scaled = trials.assign(params=[given | {"lr": float(transform(given["lr"]))} for given in trials.params])
-    one, other = (run(of).approaches[0] for of in (trials, scaled))
+    one, other = (run(tried).approaches[0] for tried in (trials, scaled))
     assert (one.predicted, importances(one)) == (other.predicted, importances(other))
 
 
@@ -258,7 +259,7 @@ def test_approaches_without_any_spread_of_their_own_explain_everything():
 @settings(max_examples=30)
 @given(st.lists(ACCURACIES, min_size=1, max_size=4))
 def test_the_parts_make_the_whole_and_nothing_is_missing(samples):
-    found = run(plain({f"a{i}": of for i, of in enumerate(samples)}))
+    found = run(plain({f"a{i}": sample for i, sample in enumerate(samples)}))
     if found.parts:
         assert sum(part.share for part in found.parts) == pytest.approx(1)
         assert found.parts[0].share + sum(one.share for one in found.approaches) == pytest.approx(1)
@@ -272,8 +273,8 @@ def test_the_parts_make_the_whole_and_nothing_is_missing(samples):
 @settings(max_examples=30)
 @given(st.lists(ACCURACIES, min_size=2, max_size=4), st.sampled_from([0.125, -0.25]), st.sampled_from([0.5, 2.0]))
 def test_adding_to_all_accuracies_or_stretching_them_changes_no_share(samples, added, factor):
-    one = run(plain({f"a{i}": of for i, of in enumerate(samples)}))
-    other = run(plain({f"a{i}": [factor * a + added for a in of] for i, of in enumerate(samples)}))
+    one = run(plain({f"a{i}": sample for i, sample in enumerate(samples)}))
+    other = run(plain({f"a{i}": [factor * a + added for a in sample] for i, sample in enumerate(samples)}))
     assert (other.omega2 is None) == (one.omega2 is None)
     if one.omega2 is not None:
         assert (other.eta2, other.omega2, other.low, other.high) == pytest.approx(
@@ -284,7 +285,7 @@ def test_adding_to_all_accuracies_or_stretching_them_changes_no_share(samples, a
 def test_new_names_for_the_approaches_change_nothing_else():
     trials = pd.concat([searched("a", 30, by_rate), searched("b", 30, by_schedule, seed=1)])
     one, other = run(trials), run(trials.assign(approach=trials.approach.map({"a": "z", "b": "y"})))
-    named = [replace(of, approach=name) for of, name in zip(one.approaches, ("z", "y"), strict=True)]
+    named = [replace(within, approach=name) for within, name in zip(one.approaches, ("z", "y"), strict=True)]
     assert replace(one, approaches=tuple(named)) == other
 
 

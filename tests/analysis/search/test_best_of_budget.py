@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from analysis.records.store import read_study
 from analysis.records.trials import feature_charges, trial_table
-from analysis.search.best_of_budget import BestOfBudget, TrialSet, best_of_budget, trial_sets
+from analysis.search.best_of_budget import BestOfBudget, best_of_budget
+from analysis.search.redraws import TrialSet, trial_sets
 from tests.support.synthetic_study import StudyWriter, write_study
 
 # Whole seconds, so that with a budget of 1000 s every trial ends on a point of the grid.
@@ -24,7 +25,7 @@ TRIALS = st.lists(
 
 def compute(sets: dict[str, object], budget: float = 1000, *, seed: int = 0, **more: object) -> BestOfBudget:
     """`sets`: by approach one TrialSet or several."""
-    several = {name: [of] if isinstance(of, TrialSet) else list(of) for name, of in sets.items()}
+    several = {name: [one] if isinstance(one, TrialSet) else list(one) for name, one in sets.items()}
     return best_of_budget(several, budget, rng=np.random.default_rng(seed), **more)
 
 
@@ -48,10 +49,10 @@ def by_hand(trials: list[tuple[float, float | None]], start: float, at: float) -
     return [step(order, start, at) for order in itertools.permutations(trials)]
 
 
-def value_at(found: BestOfBudget, at: float, of: str = "expected") -> float | None:
+def value_at(found: BestOfBudget, at: float, line: str = "expected") -> float | None:
     curve = found.curves[0]
     point = [i for i, second in enumerate(curve.seconds) if abs(second - at) < 1e-6]
-    return getattr(curve, of)[point[0]] if point else None
+    return getattr(curve, line)[point[0]] if point else None
 
 
 def test_two_trials_follow_a_worked_example():

@@ -5,8 +5,8 @@ from scipy import stats
 
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
-from analysis.search import accounts as ledger
 from analysis.search.delivery import Delivery, choices, delivery, final_costs
+from analysis.search.incumbents import curves, incumbents
 from tests.support.synthetic_study import write_study
 
 
@@ -34,7 +34,16 @@ def test_one_final_run_has_no_interval_and_none_is_no_delivery():
 
 
 def delivered(name: str, from_s: float, accuracy: float) -> Delivery:
-    return Delivery(name, from_s, from_s - 1, from_s + 1, accuracy, accuracy - 0.1, accuracy + 0.1, None)
+    return Delivery(
+        approach=name,
+        from_s=from_s,
+        low_s=from_s - 1,
+        high_s=from_s + 1,
+        accuracy=accuracy,
+        accuracy_low=accuracy - 0.1,
+        accuracy_high=accuracy + 0.1,
+        note=None,
+    )
 
 
 def test_until_the_better_one_can_be_delivered_the_other_is_all_there_is():
@@ -54,6 +63,6 @@ def test_the_deliveries_of_a_study_follow_its_ledger(tmp_path):
     trials = trial_table(records.events)
     paid = final_costs(trials, "fine_tune")
     assert paid == {0: (15.0, 15.0, 15.0)}
-    incumbents = ledger.incumbents(trials, "fine_tune", ledger.curves(records, "fine_tune"))
-    found = delivery("fine_tune", {one.replicate: one.at_s for one in incumbents}, paid, 0.85, (0.8, 0.9))
-    assert found.from_s == found.low_s == found.high_s == incumbents[0].at_s + 15.0
+    best = incumbents(trials, "fine_tune", curves(records, "fine_tune"))
+    found = delivery("fine_tune", {one.replicate: one.at_s for one in best}, paid, 0.85, (0.8, 0.9))
+    assert found.from_s == found.low_s == found.high_s == best[0].at_s + 15.0

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
-from analysis.search.accounts import curves, incumbents
+from analysis.search.incumbents import curves, incumbents
 from study.export import optuna_studies
 from study.export.optuna_studies import widened
 from tests.study.export.conftest import written

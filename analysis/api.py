@@ -1,0 +1,213 @@
+"""The interface for Python: a study that is there, or a table of predictions, as data frames and frozen dataclasses.
+
+Light to import: what rests on SciPy and scikit-learn is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.predictions.table import as_table
+from analysis.records.errors import RecordsError
+from analysis.records.schema import DataInfo, StudySettings
+from analysis.records.store import StudyRecords, read_study
+from analysis.records.trials import trial_table
+
+if TYPE_CHECKING:
+    from analysis.report.comparison import Comparison
+    from analysis.report.summary import StudySummary
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedStudy:
+    """A study as it was when it was loaded, finished or not. What is costly is computed once, when first asked for.
+
+    Attributes:
+        location: its directory, or its URI.
+        records: everything it left, as it was read.
+    """
+
+    location: str
+    records: StudyRecords = field(repr=False)
+
+    @property
+    def settings(self) -> StudySettings:
+        """What its study file says of name, approaches, budget, replicates, level and margin."""
+        return self.records.settings
+
+    @property
+    def data(self) -> DataInfo | None:
+        """The data set: classes, sizes of the splits, fingerprint. None before it was read."""
+        return self.records.data
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """One row an event of a trial or final run, in the order of `time`; columns as in docs/records.md."""
+        return self.records.events
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row a final run and test image; columns as in docs/records.md, labels being indices of `data.classes`."""
+        return self.records.predictions
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial or final run, in the order in which they started.
+
+        `phase` is search or final; `status` finished, cut, diverged, failed, lost or running; `params` the
+        hyperparameters; `best_accuracy` on the validation split, `test_accuracy` on the test split.
+        """
+        return trial_table(self.records.events)
+
+    @cached_property
+    def report(self) -> StudySummary:
+        """All that the report is written from, as frozen dataclasses: a StudySummary, in it the Comparison.
+
+        Raises:
+            RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
+        """
+        from analysis.report.summary import summarise
+
+        return summarise(self.records)
+
+    @cached_property
+    def approaches(self) -> pd.DataFrame:
+        """One row an approach, in the order of the study file.
+
+        `accuracy` on the test split with its interval `low` to `high` and standard error `se` over `runs` independent
+        runs (seeds; replicates where the search was repeated) and images; `balanced_accuracy` with its interval;
+        `log_loss` and `brier` of its probabilities and where these come from; `valid_accuracy` and `gap`, its excess
+        over `accuracy`; the search's `charged_s` of `budget_s` slot-seconds and its `trials` by ending; `incumbent`,
+        the best validated trial; why it was `exhausted`; and the `problem` where there is no test result.
+        """
+        from analysis.frames import searched_approaches
+
+        return searched_approaches(self.report)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair of approaches; no row before two of them have test results.
+
+        `difference` is the accuracy of `a` minus that of `b`, with its interval `low` to `high`, standard error `se`,
+        degrees of freedom `df` and `p`; `p_holm`, corrected for the number of pairs; `p_equivalence`, of the difference
+        being as large as the margin; `verdict`: a_better, b_better, equivalent or undecided; `detectable`, the smallest
+        true difference that the design had an 80 % chance to find; `note`, what the test leaves out.
+        """
+        from analysis.frames import compared_pairs
+
+        return compared_pairs(self.report.pairs)
+
+    @property
+    def verdict(self) -> str:
+        """The paragraph that the report opens with, to be quoted."""
+        from analysis.report.wording import verdict_sentence
+
+        return verdict_sentence(self.report.comparison, self.report)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedTable:
+    """The comparison of a table of predictions: of each approach its runs, on the same test images.
+
+    Attributes:
+        report: all that the report is written from, as a frozen dataclass.
+    """
+
+    report: Comparison = field(repr=False)
+
+    @cached_property
+    def approaches(self) -> pd.DataFrame:
+        """One row an approach: the columns of `LoadedStudy.approaches` that speak of the test split."""
+        from analysis.frames import tested_approaches
+
+        return tested_approaches(self.report)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair of approaches, with the columns of `LoadedStudy.pairs`."""
+        from analysis.frames import compared_pairs
+
+        return compared_pairs(self.report.pairs)
+
+    @property
+    def verdict(self) -> str:
+        """The paragraph that the report opens with, to be quoted."""
+        from analysis.report.wording import verdict_sentence
+
+        return verdict_sentence(self.report)
+
+
+def load(location: str | os.PathLike[str]) -> LoadedStudy:
+    """Load a study, finished or not.
+
+    >>> import analysis
+    >>> s = analysis.load("results/three-boats")
+    >>> s.pairs[["a", "b", "difference", "p_holm", "verdict"]].round(3)
+                 a            b  difference  p_holm   verdict
+    0   better_cnn  feature_svm      -0.294   0.000  b_better
+    1   better_cnn    fine_tune      -0.236   0.000  b_better
+    2  feature_svm    fine_tune       0.058   0.001  a_better
+    >>> print(s.verdict.split(":")[0])
+    Given 60.0 s of charged search time for each approach, feature_svm won
+    >>> s.trials[s.trials.phase == "search"].groupby("approach").charged_s.sum().to_dict()
+    {'better_cnn': 55.0, 'feature_svm': 10.0, 'fine_tune': 59.0}
+
+    Args:
+        location: its directory, or its URI, such as `s3://bucket/prefix/name`.
+
+    Raises:
+        RecordsError: there is no study, or one of its files is damaged; the message is one line and names the file.
+    """
+    where = os.fspath(location)
+    return LoadedStudy(where, read_study(where))
+
+
+def compare(
+    frame: pd.DataFrame,
+    *,
+    alpha: float = 0.05,
+    margin: float = 0.01,
+    matched: bool = False,
+    names: Sequence[str] | None = None,
+) -> ComparedTable:
+    """Compare approaches on a table of predictions, made here or elsewhere: the numbers of `python -m analysis`.
+
+    >>> import analysis
+    >>> import pandas as pd
+    >>> c = analysis.compare(pd.read_csv("predictions.csv"), margin=0.02)
+    >>> c.approaches[["approach", "accuracy", "low", "high"]].round(3)
+          approach  accuracy    low   high
+    0  feature_svm     0.831  0.767  0.879
+    1    fine_tune     0.772  0.700  0.831
+    >>> c.pairs[["difference", "p_equivalence", "verdict"]].round(3)
+       difference  p_equivalence   verdict
+    0       0.058          0.987  a_better
+
+    Args:
+        frame: one row a run and test image, with the columns approach, seed, image, label and prediction; `group` where
+            images come in groups (all of them or none); `p_<class>` of every class, or of none. Labels and predictions
+            are class indices, or names of classes. Every seed counts as an independent run: predictions of a study
+            that repeated its search are compared by `load` instead, whose runs are the replicates.
+        alpha: level of the tests; intervals have the level 1 - alpha.
+        margin: accuracies closer than this count as equivalent.
+        matched: whether seed s of every approach shares what it decides, say a split of the training data.
+        names: the approaches to compare, in order. Default: all, in the order of the frame.
+
+    Raises:
+        RecordsError: the frame is no such table, the runs do not share their images, a name has no predictions, or
+            alpha or margin is not between 0 and 1. The message is one line.
+    """
+    from analysis.report.design import Design
+    from analysis.report.table_comparison import compare_table
+
+    for name, value in (("alpha", alpha), ("margin", margin)):
+        if not 0 < value < 1:
+            raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
+    table = as_table(frame, source="predictions")
+    return ComparedTable(compare_table(table, Design(alpha=alpha, margin=margin, matched=matched), names=names))
