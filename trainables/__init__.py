@@ -2,6 +2,7 @@
 
 approach.py       the contract that every approach keeps
 approaches/       the approaches, one a file
+training.py       training by Adam, for all networks
 data/             data sets as arrays of images, one source a file, and their splits
 backbones/        networks to transfer from, their weights and frozen features; weights/ holds the bundled ones
 clock.py          metered time: what is charged and what is not

@@ -14,9 +14,9 @@ from pydantic import Field
 from torch import nn
 
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.approaches.training import GradientApproach, Training
 from trainables.batches import augmentation, in_bfloat16, to_float
 from trainables.errors import HyperparameterError
+from trainables.training import GradientApproach, Training
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
 

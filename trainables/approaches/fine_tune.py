@@ -14,11 +14,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.approaches.training import GradientApproach, Training
 from trainables.backbones import networks as backbones
 from trainables.backbones.networks import Backbone
 from trainables.batches import augmentation, in_bfloat16, normalised
 from trainables.errors import HyperparameterError
+from trainables.training import GradientApproach, Training
 
 
 class FineTuneSettings(Settings):

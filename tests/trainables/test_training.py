@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from tests.support.stand_ins import features, images
+from trainables import training as training
 from trainables.approach import Epochs, Examples, Settings
-from trainables.approaches import training as sgd
-from trainables.approaches.training import Training
 from trainables.batches import augmentation, in_bfloat16, normalised, shifted, to_float
+from trainables.training import Training
 
 CPU = torch.device("cpu")
 
@@ -146,15 +146,15 @@ class TestPredictions:
         trained = training()
         inputs = features(50).inputs
         whole = trained.predict(inputs).probabilities
-        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", 7 * inputs.shape[1])  # batches of seven and a rest of one
+        monkeypatch.setitem(training.PREDICT_VALUES, "cpu", 7 * inputs.shape[1])  # batches of seven and a rest of one
         np.testing.assert_allclose(trained.predict(inputs).probabilities, whole, rtol=1e-6)
 
     @given(count=st.integers(0, 40), side=st.integers(1, 9), values=st.integers(1, 999))
     def test_are_made_in_batches_that_hold_everything_once_and_no_more_than_fits(self, count, side, values):
         inputs = np.empty((count, side, side, 3), dtype=np.uint8)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(sgd.PREDICT_VALUES, "cpu", values)
-            batches = list(sgd.prediction_batches(inputs, CPU))
+            patch.setitem(training.PREDICT_VALUES, "cpu", values)
+            batches = list(training.prediction_batches(inputs, CPU))
         assert [row for start, stop in batches for row in range(start, stop)] == list(range(count))
         assert all(stop - start == 1 or inputs[start:stop].size <= values for start, stop in batches)
 
