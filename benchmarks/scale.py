@@ -60,7 +60,7 @@ class Moment:
     memory: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """What one study cost.
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 Probabilities = Literal["softmax", "calibrated_on_validation", "none"]
 
@@ -36,26 +36,6 @@ class Hyperparameters(BaseModel):
     """What the search varies. Every approach extends it; ranges are checked here, whoever gave the value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Epochs(Hyperparameters):
-    """Hyperparameters of whatever is trained by gradient descent.
-
-    Attributes:
-        lr: the learning rate at the start of the schedule.
-        epochs: length of the learning-rate schedule; training ends with it.
-        batch_size: images per step.
-        weight_decay: of Adam (added to the gradient) or AdamW (decoupled).
-        optimizer: `adam` (Kingma & Ba 2015) or `adamw` (Loshchilov & Hutter 2019).
-        schedule: `constant`, or `cosine` down to zero over `epochs` (Loshchilov & Hutter 2017).
-    """
-
-    lr: float = Field(1e-3, gt=0, le=10)
-    epochs: int = Field(10, ge=1)
-    batch_size: int = Field(128, ge=1)
-    weight_decay: float = Field(0.0, ge=0)
-    optimizer: Literal["adam", "adamw"] = "adam"
-    schedule: Literal["constant", "cosine"] = "constant"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ HOLD = "hold"  # while a file of this name lies in that folder, no trial gets re
 STEP_S = 0.02  # a step takes at least so long, as on a slow device: trials last, and the machine has little to do
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """One entry of a diary.
 

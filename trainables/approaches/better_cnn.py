@@ -13,10 +13,11 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.batches import augmentation, in_bfloat16, to_float
+from trainables.approach import Hyperparameters, Settings, Task
+from trainables.batches import augmentation, to_float
 from trainables.errors import HyperparameterError
-from trainables.training import GradientApproach, Training
+from trainables.precision import in_bfloat16
+from trainables.training import GradientApproach, Training, TrainingHyperparameters
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
 
@@ -27,7 +28,7 @@ class BetterCNNSettings(Settings):
     image_size: tuple[int, int] = (30, 100)
 
 
-class BetterCNNHyperparameters(Epochs):
+class BetterCNNHyperparameters(TrainingHyperparameters):
     """Beside the training's: `flip` mirrors at random, `crop` shifts by up to so many pixels, `dropout`."""
 
     dropout: float = Field(0.2, ge=0, lt=1)

@@ -13,12 +13,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainables.approach import Epochs, Hyperparameters, Settings, Task
+from trainables.approach import Hyperparameters, Settings, Task
 from trainables.backbones import networks as backbones
 from trainables.backbones.networks import Backbone
-from trainables.batches import augmentation, in_bfloat16, normalised
+from trainables.batches import augmentation, normalised
 from trainables.errors import HyperparameterError
-from trainables.training import GradientApproach, Training
+from trainables.precision import in_bfloat16
+from trainables.training import GradientApproach, Training, TrainingHyperparameters
 
 
 class FineTuneSettings(Settings):
@@ -28,7 +29,7 @@ class FineTuneSettings(Settings):
     frozen: Literal["head", "backbone", "none"] = "none"
 
 
-class FineTuneHyperparameters(Epochs):
+class FineTuneHyperparameters(TrainingHyperparameters):
     """Beside the training's: `flip` mirrors at random, `crop` shifts by up to so many pixels."""
 
     batch_size: int = Field(32, ge=1)
