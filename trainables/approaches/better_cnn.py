@@ -7,13 +7,13 @@ published configuration is Adam at a learning rate of 0.001, batches of 128, 10 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from trainables.approach import Hyperparameters, Settings, Task
+from trainables.approach import Example, Hyperparameters, Settings, Task
 from trainables.batches import augmentation, to_float
 from trainables.errors import HyperparameterError
 from trainables.precision import in_bfloat16
@@ -36,12 +36,19 @@ class BetterCNNHyperparameters(TrainingHyperparameters):
     crop: int = Field(0, ge=0)
 
 
+SHORT = BetterCNNHyperparameters(epochs=3, batch_size=7, schedule="cosine", flip=True, crop=2)
+
+
 class BetterCNN(GradientApproach):
     """A small convolutional network from scratch."""
 
-    name = "better_cnn"
+    summary = "the seed study's small convolutional network, from scratch"
     settings_type = BetterCNNSettings
     hyperparameters_type = BetterCNNHyperparameters
+    examples: ClassVar = {
+        "float32": Example(BetterCNNSettings(image_size=(16, 16), precision="float32"), SHORT),
+        "bfloat16": Example(BetterCNNSettings(image_size=(16, 16), precision="bfloat16"), SHORT),
+    }
 
     def __init__(
         self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device
