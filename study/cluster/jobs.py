@@ -1,8 +1,8 @@
 """A Ray cluster's job server: hands it this program and a command, and follows what becomes of that.
 
-What travels is the code of the three packages and of approaches from outside, and the study file; no data, no weights but the bundled ones, no
-credentials. The command runs on the cluster's head, with the Python that Ray was started with there. Knows nothing of
-studies beyond their directories, and prints nothing.
+What travels is the code of the three packages, that of approaches from outside, and the study file; no data, no weights
+but the bundled ones, no credentials. The command runs on the cluster's head, with the Python that Ray was started with
+there. Knows nothing of studies beyond their directories, and prints nothing.
 """
 
 from __future__ import annotations
