@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.outside import declare
 from trainables import approaches, finding
 from trainables.errors import ApproachError
 from trainables.finding import built_in, find, search_in, written_out
@@ -31,14 +32,6 @@ def folder(tmp_path, monkeypatch) -> Path:
         monkeypatch.delitem(sys.modules, name, raising=False)
     search_in(tmp_path)
     return tmp_path
-
-
-def declare(folder: Path, project: str, name: str, value: str) -> None:
-    """As if a package that declares an entry point were installed in this folder."""
-    about = folder / f"{project}-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[transfer_study.approaches]\n{name} = {value}\n")
 
 
 def refusal(name: str) -> str:

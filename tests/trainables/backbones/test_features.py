@@ -10,11 +10,11 @@ import torch
 from safetensors.numpy import save_file
 
 from tests.support.stand_ins import images
-from trainables.approaches import training as sgd
 from trainables.backbones import features as module
 from trainables.backbones import networks as backbones
 from trainables.backbones.features import Features, content_key, extract, frozen_features
 from trainables.backbones.networks import GLYPHS, Backbone
+from trainables.batches import PREDICT_VALUES
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
@@ -64,7 +64,7 @@ class TestExtraction:
 
     @pytest.mark.parametrize("batch", [2, 5])
     def test_is_the_networks_output_before_its_last_layer(self, monkeypatch, batch):
-        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
+        monkeypatch.setitem(PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
         made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
         assert (made.values.dtype, made.values.shape) == (np.float32, (5, 1024))
         np.testing.assert_allclose(made.values, self.reference(), rtol=1e-3, atol=1e-4)
