@@ -1,8 +1,8 @@
 """The code of approaches and data sources from outside: what of it travels to the nodes, and a study's copy of it.
 
 Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file knn.py. Folders without an
-`__init__.py` on the way are no packages of their own, and of these only the way itself is taken. What the program, or
-Ray, brings anyway stays where it is.
+`__init__.py` on the way are no packages of their own, and of these only the way itself is taken. What comes with the
+program stays where it is.
 """
 
 from __future__ import annotations
