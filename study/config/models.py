@@ -26,18 +26,19 @@ from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterV
 from study.config.messages import hint, problem
 from study.config.space import Distribution, Section, Space, parse_hyperparameter
 from trainables.approach import Approach, Settings
-from trainables.approaches.registry import APPROACHES
 from trainables.backbones.networks import Backbone
 from trainables.data.config import DataSource
 from trainables.data.sources import find_source
-from trainables.errors import DataError
+from trainables.errors import ApproachError, DataError
+from trainables.finding import find, written_out
 
 
 class ApproachConfig(BaseModel):
     """One approach of the study. Keys beside these are the approach's own settings (image_size, backbone, frozen).
 
     Attributes:
-        approach: which one, as named under trainables/.
+        approach: which one: the name of one that is built in, or `module:Class`. The name of an entry point becomes
+            what it stands for, as the machine where the study goes on may not know the name.
         space: what the search varies, each a distribution, and constants.
         published: values of the varied hyperparameters for the first trial. They may lie outside the space (a weight
             decay of 0 beside a log-uniform one); the sampler then learns nothing from that trial.
@@ -51,6 +52,15 @@ class ApproachConfig(BaseModel):
     published: dict[str, HyperparameterValue] | None = None
     max_trials: int = Field(1000, ge=1)
 
+    @field_validator("approach")
+    @classmethod
+    def _find(cls, name: str) -> str:
+        try:
+            find(name)
+            return written_out(name)
+        except ApproachError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("space", mode="before")
     @classmethod
     def _parse_space(cls, space: object) -> object:
@@ -60,8 +70,6 @@ class ApproachConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> ApproachConfig:
-        if self.approach not in APPROACHES:
-            raise ValueError(f"approach: {self.approach!r} is not one of {', '.join(APPROACHES)}")
         for name, given in self.space.items():
             for value in given.examples if isinstance(given, Distribution) else (given,):
                 self._check_value(f"space.{name}", name, value)
@@ -85,10 +93,10 @@ class ApproachConfig(BaseModel):
             raise ValueError(f"published.{name}: not varied in the space; take it out or vary it")
         self._check_value(f"published.{name}", name, value)
 
-    @property
+    @cached_property
     def kind(self) -> type[Approach]:
         """The approach's class."""
-        return APPROACHES[self.approach]
+        return find(self.approach)
 
     @cached_property
     def varied(self) -> dict[str, Distribution]:
@@ -218,6 +226,11 @@ class StudyConfig(Section):
             return config.kind.settings_type.model_validate(given)
         except ValidationError as error:
             raise ValueError(f"approaches.{name}.{problem(error, config.kind.settings_type)}") from None
+
+    @property
+    def classes(self) -> list[type]:
+        """The classes of the data source and the approaches, which others may have written."""
+        return [type(self.data), *(approach.kind for approach in self.approaches.values())]
 
     @property
     def final_seconds(self) -> float:
