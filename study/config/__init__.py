@@ -2,6 +2,7 @@
 
 study_file.py   reading one: YAML in, one frozen model out
 models.py       that model, and its sections
-space.py        where the search draws a hyperparameter from
+space.py        where the search draws a hyperparameter from: a range or a choice
+known.py        the approaches and sources of data that one may name
 messages.py     what is wrong with a study file, in one line
 """

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from trainables.data.dataset import DataConfig
+from study.config.known import sources
 from trainables.errors import InputError
 
 
@@ -21,43 +21,47 @@ def problem(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem in one line: the key, what is wrong, and what would be accepted."""
     first = error.errors()[0]
     place, message = first["loc"], first["msg"].removeprefix("Value error, ")
-    where = ".".join(str(part) for index, part in enumerate(place) if (index, place[0]) != (1, "data"))
+    where = ".".join(_keys_to(place))
     if first["type"] == "value_error":
         names_a_key = re.match(r"[\w.-]+: ", message)
         return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
-        known = _keys(model, place[:-1])
-        return f"{where}: unknown key{hint(str(place[-1]), known)}"
+        return f"{where}: unknown key{hint(str(place[-1]), _accepted(model, place[:-1]))}"
     if first["type"].startswith("union_tag"):
-        given = first["input"].get("source")
-        return f"{where}.source: {given!r} is not one of {', '.join(_data_kinds())}"
+        return f"{where}.source: {first['input'].get('source')!r} is not one of {', '.join(sources())}"
     if first["type"] == "missing":
         return f"{where}: missing; this key is needed"
     return f"{where}: {message[0].lower()}{message[1:]}, but got {first['input']!r}"
 
 
-def _keys(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:
-    """The keys that a section of a model may have."""
+def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None) -> str:
+    """The known name that was probably meant, if one is close, and all that would be accepted."""
+    known = list(known)
+    names = ", ".join(known if accepted is None else accepted)
+    meant = did_you_mean(name, known)
+    return f"{meant} (accepted: {names})" if meant else f"; accepted: {names}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ends a message with the known name that is close to the one given; empty where none is."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _keys_to(place: Sequence[int | str]) -> list[str]:
+    """The keys that lead to a place in the study file: pydantic's, without the source that it puts after `data`."""
+    return [str(part) for index, part in enumerate(place) if (place[0], index) != ("data", 1)]
+
+
+def _accepted(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:
+    """The keys that the section at a place of a model may have."""
     section: Any = model
     for part in map(str, place):
         if isinstance(section, type) and issubclass(section, BaseModel):
             section = section.model_fields[part].annotation
-        elif part in _data_kinds():
-            section = _data_kinds()[part]
+        elif part in sources():
+            section = sources()[part]
         else:  # sections by a name of the user's choice
             _, section = get_args(section)
     fields: Mapping[str, object] = section.model_fields
     return fields
-
-
-def _data_kinds() -> dict[str, type[BaseModel]]:
-    kinds = get_args(get_args(DataConfig)[0])
-    return {kind.model_fields["source"].default: kind for kind in kinds}
-
-
-def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None) -> str:
-    """The known name that was probably meant, if one is close, and all that would be accepted."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    names = ", ".join(known if accepted is None else accepted)
-    return f"; did you mean {close[0]!r}? (accepted: {names})" if close else f"; accepted: {names}"
