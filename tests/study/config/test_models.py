@@ -1,11 +1,11 @@
-"""The study file: presets, overrides, and errors that name the key and what would be accepted."""
+"""The study file: its keys, overrides, and errors that name the key and what would be accepted."""
 
 import pytest
 import yaml
 
 from study.config.messages import ConfigError
 from study.config.models import StudyConfig
-from study.config.study_file import parse_config, presets, read_config
+from study.config.study_file import parse_config, read_config
 from tests.support.study_files import small_config, small_study
 
 CNN = "approaches__better_cnn"
@@ -22,26 +22,6 @@ def refusal(**changes: object) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-@pytest.mark.parametrize("preset", presets())
-def test_a_preset_survives_being_written_and_read_back(preset):
-    config = read_config(preset)
-    assert parse_config(config.to_yaml(), name=preset) == config
-
-
-def test_digits_is_a_preset_with_one_approach_of_each_kind():
-    assert {approach.approach for approach in read_config("digits").approaches.values()} == {
-        "better_cnn",
-        "fine_tune",
-        "feature_svm",
-    }
-
-
-def test_the_published_configuration_of_every_preset_gives_each_varied_hyperparameter_a_value():
-    for preset in presets():
-        for approach in read_config(preset).approaches.values():
-            assert approach.published is None or approach.published.keys() == approach.varied.keys()
 
 
 def test_a_study_file_is_read_from_its_path(tmp_path):
