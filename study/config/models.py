@@ -26,7 +26,7 @@ class ApproachConfig(BaseModel):
     """One approach of the study. Keys beside these are the approach's own settings (image_size, backbone, frozen).
 
     Attributes:
-        approach: which one, as named under trainables/.
+        approach: which one.
         space: what the search varies, each a distribution, and constants.
         published: values of the varied hyperparameters for the first trial. They may lie outside the space (a weight
             decay of 0 beside a log-uniform one); the sampler then learns nothing from that trial.
@@ -112,9 +112,12 @@ class FinalConfig(Section):
 
 
 class SlotConfig(Section):
-    """What one trial holds, the same for all approaches: CPUs, and at most one GPU or a part of one.
+    """What one trial holds, the same for all approaches.
 
-    `gpus: auto` is one GPU where the cluster has any; the study directory records what it came to.
+    Attributes:
+        cpus: how many CPUs.
+        gpus: one GPU at most, or a part of one; `auto` is one where the cluster has any, and the study's directory
+            records what it came to.
     """
 
     cpus: int = Field(1, ge=1)
@@ -139,7 +142,7 @@ class StudyConfig(Section):
     Attributes:
         name: names the study's directory under `storage`.
         seed: everything random in the study derives from it.
-        data: the data set; see trainables/data/config.py.
+        data: the data set: where the images are, and how they are divided.
         backbones: pretrained networks that approaches refer to by name.
         approaches: what is compared, by a name of the user's choice.
         budget: charged seconds of each approach's search, and of one trial.
