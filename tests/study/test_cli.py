@@ -280,11 +280,11 @@ def test_data_are_described(transfer_study, study_file, photos):
 
 
 @pytest.mark.parametrize(
-    ("begun", "said"),
+    ("begun", "words"),
     [(True, "interrupted; `transfer-study resume study` goes on where it stopped\n"),
      (False, "interrupted; nothing is on record yet\n")],
 )  # fmt: skip
-def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, said, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if begun:
         Storage("study").write_bytes("study.yaml", b"")
@@ -294,4 +294,4 @@ def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, 
 
     with pytest.raises(typer.Exit) as ended:
         cli._finish(interrupted, "study")
-    assert (ended.value.exit_code, capsys.readouterr().err) == (130, said)
+    assert (ended.value.exit_code, capsys.readouterr().err) == (130, words)
