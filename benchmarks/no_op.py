@@ -25,7 +25,7 @@ class Choice(Hyperparameters):
 class NoOp(Approach):
     """Says the same class of every image, which one by `guess`."""
 
-    name = "no_op"
+    summary = "the same class for every image, by chance"
     settings_type = Settings
     hyperparameters_type = Choice
 

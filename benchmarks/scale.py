@@ -29,7 +29,6 @@ from pathlib import Path
 import numpy as np
 import ray
 import yaml
-from no_op import NoOp
 from rich.console import Console
 
 from analysis.records.schema import ENDINGS, TrialEvent
@@ -37,10 +36,9 @@ from study.config.models import StudyConfig
 from study.config.study_file import parse_config
 from study.runner import run
 from study.show.progress import Progress
-from trainables.approaches.registry import APPROACHES
 
 TRIALS, SLOTS = (1000, 10_000), (2, 8, 32)
-APPROACHES_COMPARED = 3
+APPROACHES = 3
 TENTHS = 10
 MB = 1e6
 
@@ -60,7 +58,7 @@ class Moment:
     memory: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """What one study cost.
 
@@ -110,7 +108,6 @@ def in_its_own_process(trials: int, slots: int, reports: int) -> Cost:
 
 def measure(trials: int, slots: int, reports: int = 1) -> Cost:
     """Run one study of so many trials, each with so many reports, on so many slots of this machine."""
-    APPROACHES[NoOp.name] = NoOp
     with tempfile.TemporaryDirectory() as folder:
         ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         meter = Meter()
@@ -129,12 +126,12 @@ def study_of(trials: int, reports: int) -> StudyConfig:
         "batch_size": {"categorical": [16, 32, 64]},
         "steps": reports,
     }
-    shares = [len(share) for share in np.array_split(range(trials), APPROACHES_COMPARED)]
+    shares = [len(share) for share in np.array_split(range(trials), APPROACHES)]
     study = {
         "name": "scale",
         "data": {"source": "digits", "train_per_class": 2, "valid_per_class": 2},
         "approaches": {
-            f"no_op_{number}": {"approach": NoOp.name, "image_size": [8, 8], "max_trials": share, "space": space}
+            f"no_op_{number}": {"approach": "no_op:NoOp", "image_size": [8, 8], "max_trials": share, "space": space}
             for number, share in enumerate(shares)
         },
         "budget": {"search_seconds": 1e6, "trial_seconds": 60},

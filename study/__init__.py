@@ -2,6 +2,7 @@
 
 cli.py          the command line
 config/         the study file; presets/ are those that come with the program
+new_approach.py writes an approach to begin with; template/ is that approach
 plan.py         what a study would do
 runner.py       the phases of a study, and resuming one
 prepare.py      data, frozen features and a rehearsal, before the search

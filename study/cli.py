@@ -1,4 +1,4 @@
-"""The command line: transfer-study run | resume | plan | schema | status | report | board | published | data.
+"""The command line of transfer-study: a function for each command.
 
 Torch, Ray and Matplotlib are imported inside the commands that need them, so that `--help` is instant. What the user
 got wrong ends in one line and exit code 2.
@@ -249,6 +249,18 @@ def published(
         raise InputError("give either --accuracy, once for each approach, or --table FILE")
     rows = read_rows(table, images, split) if table else rows_of_options(accuracy or [], images, split)
     show_published(compared(rows, alpha), console)
+
+
+@app.command()
+def new_approach(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the approach: small letters, digits and _.")],
+    to: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
+) -> None:
+    """Write an approach to begin with: a class that runs, its test, and a study that compares it."""
+    from study.new_approach import write_approach
+    from study.show.screens import show_new_approach
+
+    show_new_approach(*write_approach(name, to), console)
 
 
 @data_app.command()

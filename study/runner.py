@@ -20,6 +20,7 @@ from analysis.records.store import Store, existing_study
 from analysis.records.trials import feature_charges
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
+from study.cluster.code import code_of, keep, search_in_kept
 from study.cluster.nodes import Slots, connected, first_slot, nodes
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
@@ -38,6 +39,7 @@ from study.tune.searcher import Dispatcher, Listener, Turns, run_trials
 from trainables.checkpoints import CheckpointStore
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.errors import InputError
+from trainables.finding import search_in
 from trainables.spec import Deliver, Inputs, Pace
 
 
@@ -68,7 +70,7 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
     store = Store(directory)
     _refuse_another_study(store)
     dataset = open_checked(config)
-    with connected(address):
+    with connected(address, code_of(config.kinds)):
         return _Session(config, store, dataset, progress).run()
 
 
@@ -79,9 +81,11 @@ def resume(directory: str, *, address: str | None, progress: Progress) -> Outcom
         InputError: it is no study directory, or its data has changed since.
     """
     store = existing_study(directory)
+    search_in(Path.cwd())
+    search_in_kept(store)
     config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
     dataset = open_checked(config)
-    with connected(address):
+    with connected(address, code_of(config.kinds)):
         return _Session(config, store, dataset, progress).resume()
 
 
@@ -108,6 +112,7 @@ class _Session:
         """From where the records end."""
         self._prepare()
         with alone(self.store) as lease:
+            keep(self.store, code_of(self.config.kinds))
             self.events = self.store.trial_events()
             return self._to_the_end(lease)
 
@@ -145,6 +150,7 @@ class _Session:
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
             self.store.write_record(f"features/{cost.key}.json", cost)
+        keep(self.store, code_of(self.config.kinds))
         # Last, because it makes the directory a study; with the slot that `auto` came to, so that resuming keeps it.
         slot = SlotConfig(cpus=self.slot.cpus, gpus=self.slot.gpus)
         resolved = self.config.model_copy(update={"slot": slot})

@@ -2,6 +2,10 @@
 
 An approach turns training images into predictions by bounded steps. It never reads the clock, knows neither budget nor
 Ray, and never sees the test split: the driver owns loop and clock, so equal time is measured in one place for all.
+
+To add one, write a file with a subclass of `Approach` and nothing else: in trainables/approaches/, where its name is
+that of the file, or anywhere (`approach: module:Class` in a study file; an entry point of `transfer_study.approaches`).
+`transfer-study new-approach NAME` writes one to begin with, and trainables/contract.py checks that it keeps all this.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 Probabilities = Literal["softmax", "calibrated_on_validation", "none"]
 
@@ -38,24 +42,17 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Epochs(Hyperparameters):
-    """Hyperparameters of whatever is trained by gradient descent.
+@dataclass(frozen=True)
+class Example:
+    """One form of an approach, so small that it trains in a second: what the tests of the contract run.
 
     Attributes:
-        lr: the learning rate at the start of the schedule.
-        epochs: length of the learning-rate schedule; training ends with it.
-        batch_size: images per step.
-        weight_decay: of Adam (added to the gradient) or AdamW (decoupled).
-        optimizer: `adam` (Kingma & Ba 2015) or `adamw` (Loshchilov & Hutter 2019).
-        schedule: `constant`, or `cosine` down to zero over `epochs` (Loshchilov & Hutter 2017).
+        settings: with a few pixels, and a backbone that comes with the program where one is needed.
+        hyperparameters: with two or three epochs, and whatever may go wrong turned on (augmentation, dropout).
     """
 
-    lr: float = Field(1e-3, gt=0, le=10)
-    epochs: int = Field(10, ge=1)
-    batch_size: int = Field(128, ge=1)
-    weight_decay: float = Field(0.0, ge=0)
-    optimizer: Literal["adam", "adamw"] = "adam"
-    schedule: Literal["constant", "cosine"] = "constant"
+    settings: Settings
+    hyperparameters: Hyperparameters
 
 
 @dataclass(frozen=True)
@@ -118,14 +115,18 @@ class Approach(ABC):
     """One way to classify images. The constructor prepares everything; then `step` until `done`.
 
     Class attributes:
-        name: how study files call it.
-        settings_type, hyperparameters_type: what it needs, validated.
+        summary: what it is, in one line of the documentation.
+        settings_type, hyperparameters_type: what it needs, validated; every hyperparameter has a default.
+        examples: its forms, by what is special about each; see `Example`.
+        by_chance: whether another seed makes another model.
         learns_from: `images`, or `features` of a frozen backbone; may depend on the settings.
     """
 
-    name: ClassVar[str]
+    summary: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
     hyperparameters_type: ClassVar[type[Hyperparameters]]
+    examples: ClassVar[Mapping[str, Example]]
+    by_chance: ClassVar[bool] = True
 
     @abstractmethod
     def __init__(

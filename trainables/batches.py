@@ -1,4 +1,4 @@
-"""Batches of images for a network: indexed from one array, augmented, normalised, in the precision of the device.
+"""Batches of images for a network: indexed from one array, augmented, normalised.
 
 The images of a split are one array; a batch is an index into it, and augmentation is done on the whole batch at once,
 so there are no loader processes whose time nobody would be charged for.
@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor
-
-from trainables.approach import Settings
 
 # Values of the input that one batch holds when nothing is trained. Measured with MobileNetV2 on one core of an EPYC: 16
 # images of 120 x 400 at a time are classified 1.4 times as fast as 64, which no longer fit the core's caches.
@@ -32,20 +30,6 @@ class Batches:
         if isinstance(self._inputs, Tensor):
             return self._inputs[rows.to(self.device)]
         return torch.from_numpy(self._inputs[rows.numpy()]).to(self.device)
-
-
-def in_bfloat16(settings: Settings, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: as the settings say, for `auto` where the device does so natively.
-
-    Measured on one core of an EPYC with AVX-512 BF16, training in bfloat16 against float32: MobileNetV2 at 120 x 400 is
-    2.0 times as fast, BetterCNN at 30 x 100 1.9 times, but ShuffleNetV2 x0.5 at 32 x 32 only 0.7 times.
-    """
-    if settings.precision != "auto":
-        return settings.precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
 def prediction_batches(inputs: np.ndarray, device: torch.device) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,7 @@ InputError
  +-- DataError              images, folders, splits, archives
  +-- BackboneError          networks and weights
  +-- HyperparameterError    values that an approach cannot use
+ +-- ApproachError          approaches that are not there, or are none
 """
 
 
@@ -23,11 +24,15 @@ class HyperparameterError(InputError):
     """A value that an approach cannot use, for example an image too small for its layers."""
 
 
+class ApproachError(InputError):
+    """An approach that is not there, cannot be imported, or is none."""
+
+
 class UnreachableError(Exception):
     """Something that a trial needs cannot be had just now. That says nothing about the trial: it is started again."""
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """The kind of an error and the first line of its message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

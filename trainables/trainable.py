@@ -19,12 +19,12 @@ from ray import tune
 
 from trainables.approach import Predictions, Probabilities
 from trainables.backbones.features import frozen_features
-from trainables.batches import in_bfloat16
 from trainables.cache import cache_dir
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, one_line
+from trainables.precision import in_bfloat16
 from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, TrialSpec, pin_threads
 
 

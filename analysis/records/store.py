@@ -6,6 +6,7 @@ are derived from these files alone; this module knows neither torch nor Ray.
 
     study.yaml               the study file, complete and resolved
     data.json                DataInfo
+    code.zip                 code of approaches from outside the program, where there are any
     environment.json         free-form: commit, versions, hardware, seeds
     features/<key>.json      FeatureCost, one for each frozen backbone used
     phases/<n>-....json      PhaseEvent

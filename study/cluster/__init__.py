@@ -2,5 +2,6 @@
 
 nodes.py      Ray on this machine or a cluster, and the slots it has
 sharing.py    how images and features reach the nodes
+code.py       code of approaches from outside: how it travels, and a study's copy of it
 jobs.py       a cluster's job server
 """

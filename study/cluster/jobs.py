@@ -1,8 +1,8 @@
 """A Ray cluster's job server: hands it this program and a command, and follows what becomes of that.
 
-What travels is the code of the three packages and the study file; no data, no weights but the bundled ones, no
-credentials. The command runs on the cluster's head, with the Python that Ray was started with there. Knows nothing of
-studies beyond their directories, and prints nothing.
+What travels is the code of the three packages, that of approaches from outside, and the study file; no data, no weights
+but the bundled ones, no credentials. The command runs on the cluster's head, with the Python that Ray was started with
+there. Knows nothing of studies beyond their directories, and prints nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from study.cluster.code import NO_CODE, OWN, Code
 from study.provenance import COMMIT_VARIABLE, commit
 from trainables.errors import InputError
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 STUDY_FILE = "study.yaml"  # what the study file is called in the job's folder
 DIRECTORY = "transfer_study_directory"  # in a job's metadata: the study that it runs
-PACKAGES = ("study", "trainables", "analysis")
 PATIENCE_S = 10.0  # for a server to answer at all
 RECONNECTS, RECONNECT_EVERY_S = 10, 3.0
 LOOK_EVERY_S = 0.5  # whether a job has ended
@@ -83,12 +83,20 @@ class JobServer:
         with self._errors():
             self._client = _client(self.address)
 
-    def submit(self, command: Sequence[str], *, study: str | None = None, directory: str | None = None) -> str:
+    def submit(
+        self,
+        command: Sequence[str],
+        *,
+        study: str | None = None,
+        code: Code = NO_CODE,
+        directory: str | None = None,
+    ) -> str:
         """Start a `transfer-study` command as a job.
 
         Args:
             command: its arguments.
             study: content of the study file, which the command finds as `STUDY_FILE`.
+            code: of approaches from outside, which the command finds beside the study file.
             directory: of the study that the job runs, by which `running` finds it again.
 
         Returns:
@@ -100,6 +108,7 @@ class JobServer:
         with tempfile.TemporaryDirectory(prefix="transfer-study-job-") as folder, self._errors():
             if study is not None:
                 (Path(folder) / STUDY_FILE).write_text(study)
+            code.unpack(Path(folder))
             identifier: str = self._client.submit_job(
                 entrypoint=shlex.join(["python", "-m", "study", *command]),
                 runtime_env=_runtime_environment(folder),
@@ -229,7 +238,7 @@ def _runtime_environment(folder: str) -> dict[str, object]:
     known = commit()
     return {
         "working_dir": folder,
-        "py_modules": [str(here / package) for package in PACKAGES],
+        "py_modules": [str(here / package) for package in OWN],
         "excludes": ["__pycache__"],
         "env_vars": {COMMIT_VARIABLE: known} if known else {},
     }
@@ -249,11 +258,11 @@ def _ending(job: JobDetails) -> Ending:
         return Ending(0, stopped=False, reason="")
     if job.status == JobStatus.STOPPED:
         return Ending(130, stopped=True, reason="it was stopped")
-    said = [line.strip() for line in (job.message or "").splitlines() if line.strip()]
+    words = [line.strip() for line in (job.message or "").splitlines() if line.strip()]
     if job.driver_exit_code is None:
-        return Ending(1, stopped=False, reason=" ".join(said[:2]) or "Ray does not say why")
+        return Ending(1, stopped=False, reason=" ".join(words[:2]) or "Ray does not say why")
     code = job.driver_exit_code if job.driver_exit_code >= 0 else 128 - job.driver_exit_code
-    return Ending(code, stopped=False, reason=said[-1] if said else "it printed nothing")
+    return Ending(code, stopped=False, reason=words[-1] if words else "it printed nothing")
 
 
 def _first_line(error: Exception) -> str:

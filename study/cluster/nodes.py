@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from study.cluster.code import NO_CODE, Code
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ FIRST_NODE_WITHIN_S = 1200.0  # a GPU node of a cloud is up in 3-10 minutes, spo
 LOOK_EVERY_S = 2.0
 REACHED_WITHIN_S = 10.0
 SLOTS_KNOWN_FOR_S = 1.0
+JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # where Ray tells a job's driver about the job
 
 
 class Terminated(KeyboardInterrupt):
@@ -34,11 +37,13 @@ class ClusterError(InputError):
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None, code: Code = NO_CODE) -> Iterator[None]:
     """Connect to a cluster, or start Ray on this machine, for as long as the context lasts.
 
     Args:
         address: of a Ray cluster, `auto` for the one this machine belongs to, None for this machine alone.
+        code: of approaches from outside, which all processes of all nodes shall be able to import. Where Ray runs in
+            this process already, as in a notebook, it stays as it was started.
 
     Raises:
         ClusterError: there is no cluster at this address, or Ray does not start here.
@@ -54,7 +59,9 @@ def connected(address: str | None) -> Iterator[None]:
     local = {} if address else {"include_dashboard": False}
     _refuse_unreachable(address)
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        with code.unpacked() as modules:
+            carried = _carrying(modules)
+            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local, **carried)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         if address is None:
@@ -65,6 +72,15 @@ def connected(address: str | None) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+
+
+def _carrying(modules: list[str]) -> dict[str, object]:
+    """What Ray needs to be told for these modules to reach its workers; in a job beside what that brought along."""
+    if not modules:
+        return {}
+    job = json.loads(os.environ.get(JOB_VARIABLE, "{}")).get("runtime_env", {})
+    os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] = "1"
+    return {"runtime_env": {"py_modules": [*job.get("py_modules", []), *modules]}}
 
 
 def _refuse_unreachable(address: str | None) -> None:

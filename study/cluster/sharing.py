@@ -35,7 +35,8 @@ class Sharing:
 
     def inputs(self, inputs: Mapping[str, Inputs]) -> Mapping[str, Inputs]:
         """The inputs of all approaches, in the form in which they travel best."""
-        if sum({id(array): array.nbytes for it in inputs.values() for array in _arrays(it)}.values()) <= self.room:
+        arrays = {id(array): array for one in inputs.values() for array in _arrays(one)}
+        if sum(array.nbytes for array in arrays.values()) <= self.room:
             return inputs
         stored: dict[int, Examples] = {}  # by the array's id: approaches share arrays
 
@@ -45,7 +46,7 @@ class Sharing:
                 stored[key] = store(self.storage, examples)
             return stored[key]
 
-        return {name: _changed(it, share) for name, it in inputs.items()}
+        return {name: _changed(one, share) for name, one in inputs.items()}
 
     def examples(self, inputs: np.ndarray, labels: np.ndarray) -> Examples:
         """Examples for a single task, in the form in which they travel best."""

@@ -14,19 +14,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
-from study.config.known import approaches
 from study.config.messages import hint, problem
 from study.config.space import Distribution, Space, parse_hyperparameter
 from trainables.approach import Approach, Settings
 from trainables.backbones.networks import Backbone
 from trainables.data.config import DataConfig
+from trainables.errors import ApproachError
+from trainables.finding import find, written_out
 
 
 class ApproachConfig(BaseModel):
     """One approach of the study. Keys beside these are the approach's own settings (image_size, backbone, frozen).
 
     Attributes:
-        approach: which one.
+        approach: which one: the name of one that is built in, or `module:Class`. The name of an entry point becomes
+            what it stands for, as the machine where the study goes on may not know the name.
         space: what the search varies, each a distribution, and constants.
         published: values of the varied hyperparameters for the first trial. They may lie outside the space (a weight
             decay of 0 beside a log-uniform one); the sampler then learns nothing from that trial.
@@ -40,10 +42,10 @@ class ApproachConfig(BaseModel):
     published: dict[str, HyperparameterValue] | None = None
     max_trials: int = Field(1000, ge=1)
 
-    @property
+    @cached_property
     def kind(self) -> type[Approach]:
         """The approach's class."""
-        return approaches()[self.approach]
+        return find(self.approach)
 
     @cached_property
     def varied(self) -> dict[str, Distribution]:
@@ -54,6 +56,15 @@ class ApproachConfig(BaseModel):
     def constants(self) -> dict[str, HyperparameterValue]:
         """The hyperparameters that the study file fixes."""
         return {name: given for name, given in self.space.items() if not isinstance(given, Distribution)}
+
+    @field_validator("approach")
+    @classmethod
+    def _find(cls, name: str) -> str:
+        try:
+            find(name)
+            return written_out(name)
+        except ApproachError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("space", mode="before")
     @classmethod
@@ -68,8 +79,6 @@ class ApproachConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> ApproachConfig:
-        if self.approach not in approaches():
-            raise ValueError(f"approach: {self.approach!r} is not one of {', '.join(approaches())}")
         for name, given in self.space.items():
             for value in given.examples if isinstance(given, Distribution) else (given,):
                 self._check_value(f"space.{name}", name, value)
@@ -168,6 +177,11 @@ class StudyConfig(Section):
     pace: PaceConfig = PaceConfig()
     significance: SignificanceSettings = SignificanceSettings()
     storage: str = "results"
+
+    @property
+    def kinds(self) -> list[type[Approach]]:
+        """The classes of all approaches."""
+        return [approach.kind for approach in self.approaches.values()]
 
     @property
     def final_seconds(self) -> float:

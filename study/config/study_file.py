@@ -13,10 +13,14 @@ from pydantic import ValidationError
 from study.config.messages import ConfigError, did_you_mean, problem
 from study.config.models import StudyConfig
 from study.config.presets import preset_text, presets
+from trainables.finding import search_in
 
 
 def read_config(study: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
     """Read a study file, or a preset by its name.
+
+    A module that it names (`approach: module:Class`) is looked for where Python looks, then beside the study file, then
+    in the current folder.
 
     Args:
         study: path of a YAML file, or the name of a preset.
@@ -25,7 +29,9 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
     Raises:
         ConfigError: no such file or preset, no YAML, or a key that is unknown, missing or wrong.
     """
-    return parse_config(_read_text(study), name=study, overrides=overrides)
+    text = _read_text(study)
+    search_in(*([] if study in presets() else [Path(study).parent]), Path.cwd())
+    return parse_config(text, name=study, overrides=overrides)
 
 
 def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:

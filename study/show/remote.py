@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import typer
 from rich.console import Console
 
+from study.cluster.code import code_of
 from study.cluster.jobs import STUDY_FILE, ConnectionLost, JobServer
 from study.config.models import StudyConfig
 from trainables.errors import InputError
@@ -48,7 +49,7 @@ def run(config: StudyConfig, out: str | None, address: str, terminal: Terminal) 
     directory = _shared(out or f"{config.storage}/{config.name}")
     server = JobServer(address)
     command = ("run", STUDY_FILE, "--out", directory, *ON_THE_CLUSTER)
-    job = server.submit(command, study=config.to_yaml(), directory=directory)
+    job = server.submit(command, study=config.to_yaml(), code=code_of(config.kinds), directory=directory)
     return _follow_study(server, job, directory, terminal)
 
 
@@ -71,9 +72,9 @@ def resume(directory: str, address: str, terminal: Terminal) -> int:
 def plan(config: StudyConfig, address: str, terminal: Terminal) -> int:
     """Say what `run` would do there."""
     server = JobServer(address)
-    return _follow_briefly(
-        server, server.submit(("plan", STUDY_FILE, *ON_THE_CLUSTER), study=config.to_yaml()), terminal
-    )
+    command = ("plan", STUDY_FILE, *ON_THE_CLUSTER)
+    job = server.submit(command, study=config.to_yaml(), code=code_of(config.kinds))
+    return _follow_briefly(server, job, terminal)
 
 
 def status(directory: str, address: str, terminal: Terminal) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -158,6 +159,13 @@ def show_published(table: PublishedTable, console: Console) -> None:
         notes.add_row("-", Text(note))
     console.print()
     console.print(notes)
+
+
+def show_new_approach(module: Path, test: Path, study: Path, console: Console) -> None:
+    """Which files were written, and what to do with each."""
+    console.print(f"{module}: k-nearest neighbours on frozen features, to be changed into your approach")
+    console.print("\nDoes it keep the contract? Is it any better? Say")
+    console.print(f"  python -m pytest {test}\n  transfer-study run {study}", soft_wrap=True)
 
 
 def _spaces(config: StudyConfig) -> Table:

@@ -41,9 +41,9 @@ class Machines:
         return self.folder / machine / "cache"
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start `transfer-study`, knowing the approaches of these tests, on the driver."""
+        """Start `transfer-study` on the driver."""
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster.pretenders", *map(str, arguments)],
+            [sys.executable, "-m", "study", *map(str, arguments)],
             cwd=self.folder / "driver",
             env=self.environment("driver"),
             stdout=subprocess.PIPE,

@@ -77,19 +77,19 @@ class Cluster:
     def lose(self, node: Node) -> None:
         """Cut the power of a node; after the head's, whatever is added makes a new cluster."""
         node.kill()
-        self.nodes = [] if node == self.nodes[0] else [it for it in self.nodes if it != node]
+        self.nodes = [] if node == self.nodes[0] else [other for other in self.nodes if other != node]
 
     @property
     def command(self) -> list[str]:
-        """`transfer-study`, knowing the approaches of these tests."""
-        return [sys.executable, "-m", "tests.cluster.pretenders"]
+        """`transfer-study`."""
+        return [sys.executable, "-m", "study"]
 
-    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
-        """Start `transfer-study` on the cluster, in a process group of its own."""
+    def start(self, *arguments: object, program: str = "study") -> subprocess.Popen[str]:
+        """Start `transfer-study` on the cluster, in a process group of its own; or another module in its place."""
         place = ["--address", self.address] if self.address else []
         return subprocess.Popen(
-            [*self.command, *map(str, arguments), *place],
-            cwd=self.folder, env=self._environment() | environment,
+            [sys.executable, "-m", program, *map(str, arguments), *place],
+            cwd=self.folder, env=self._environment(),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             preexec_fn=_interruptible,
         )  # fmt: skip
@@ -202,7 +202,7 @@ def free_port() -> int:
 def study_file(folder: Path, **changes: object) -> Path:
     """A study of two slow networks, small in all else; sections are replaced by name."""
     network = {
-        "approach": "diarist",
+        "approach": "tests.cluster.pretenders:Diarist",
         "image_size": [12, 12],
         "precision": "float32",
         "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 60, "batch_size": 16},

@@ -1,6 +1,6 @@
 """Approaches made for these tests: one keeps a diary of what its process did, one kills its process.
 
-As a script it is the command line, `transfer-study`, that knows these approaches too.
+As a script it is the command line, `transfer-study`, on GPUs that are there in name only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HOLD = "hold"  # while a file of this name lies in that folder, no trial gets re
 STEP_S = 0.02  # a step takes at least so long, as on a slow device: trials last, and the machine has little to do
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """One entry of a diary.
 
@@ -52,8 +52,6 @@ class Note:
 
 class Diarist(BetterCNN):
     """BetterCNN, slowed down, which notes every step, validation and checkpoint at once."""
-
-    name = "diarist"
 
     def __init__(
         self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device
@@ -104,8 +102,6 @@ class Diarist(BetterCNN):
 class Deadly(BetterCNN):
     """Its first step is the last of its process, as when the memory runs out."""
 
-    name = "deadly"
-
     def step(self) -> Step:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("not reached")
@@ -127,11 +123,8 @@ def read_diaries(folder: Path) -> list[Note]:
 
 if __name__ == "__main__":
     from study import cli
-    from study.tune import searcher as dispatch
+    from study.tune import searcher
     from tests.cluster import pretenders  # not __main__, which the processes of trials could not import
-    from trainables.approaches.registry import APPROACHES
 
-    APPROACHES.update({kind.name: kind for kind in (pretenders.Diarist, pretenders.Deadly)})
-    if "PRETEND_GPUS" in os.environ:
-        dispatch.ApproachTrainable = pretenders.OnPretendedGPUs
+    searcher.ApproachTrainable = pretenders.OnPretendedGPUs
     cli.main()

@@ -7,9 +7,11 @@ import os
 import pty
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,12 @@ import yaml
 
 from analysis.records.schema import ENDINGS
 from analysis.records.store import Store
+from study.new_approach import write_approach
 from study.provenance import commit
 from tests.cluster.nodes import until
 from tests.cluster.soundness import assert_sound
 from tests.support.commands import Machine, free_port, machine, wait_for_port
+from tests.support.outside import declare
 from tests.support.study_files import small_study
 
 pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
@@ -70,10 +74,10 @@ def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, a
     with here.started("run", study, "--address", address, "--out", out) as running:
         _read_until(running, "Searching")
         running.send_signal(signal.SIGINT)
-        said = running.stdout.read()
+        told = running.stdout.read()
     assert running.returncode == 130
-    job = re.search(r"job (\w+) goes on", said)[1]
-    assert f"`transfer-study resume {out} --address {address}` follows it again" in said
+    job = re.search(r"job (\w+) goes on", told)[1]
+    assert f"`transfer-study resume {out} --address {address}` follows it again" in told
 
     followed = here.transfer_study("resume", out, "--address", address)
     assert followed.code == 0, followed
@@ -98,11 +102,11 @@ def test_a_job_is_stopped_where_somebody_answers_yes_and_its_study_goes_on_in_an
         running.send_signal(signal.SIGINT)
         _read_until(running, "Stop the job?", whole_lines=False)
         os.write(screen, b"y\n")
-        said = running.stdout.read()
+        told = running.stdout.read()
     os.close(screen)
     os.close(keyboard)
     assert running.returncode == 130
-    assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in said
+    assert f"stopped; `transfer-study resume {out} --address {address}` goes on where it stopped" in told
     before = Store(str(out)).trial_events()
     assert not (out / "report").exists()
 
@@ -112,6 +116,38 @@ def test_a_job_is_stopped_where_somebody_answers_yes_and_its_study_goes_on_in_an
     assert "Test accuracy" in resumed.out
     assert [event for event in Store(str(out)).trial_events() if event in before] == before
     assert_sound(out, None)
+
+
+@pytest.mark.cluster
+def test_approaches_from_outside_go_along_with_their_code_and_are_resumed_from_the_copy_of_it(here, address):
+    """One lies beside the study file, one is an entry point of a package that is installed on the driver's side alone.
+
+    The head stands in another folder, and knows neither.
+    """
+    lab, site, out = here.folder / "lab", here.folder / "site", here.folder / "outside"
+    _, _, study = write_approach("outsider", lab)
+    write_approach("installed", site / "somebodys")
+    (site / "somebodys" / "__init__.py").touch()
+    declare(site, "somebodys", "theirs", "somebodys.installed:Installed")
+    content = yaml.safe_load(study.read_text())
+    content["approaches"]["feature_svm"] = content["approaches"]["outsider"] | {"approach": "theirs"}
+    study.write_text(yaml.safe_dump(content))
+
+    told = replace(here, libraries=(site,)).transfer_study("run", study, "--address", address, "--out", out)
+    assert told.code == 0, told
+    report = json.loads((out / "report" / "report.json").read_text())
+    assert {name: found["accuracy"]["estimate"] > 0.5 for name, found in report["approaches"].items()} == {
+        "outsider": True,
+        "feature_svm": True,
+    }
+
+    shutil.rmtree(lab)
+    shutil.rmtree(site)
+    final = Store(str(out)).names("predictions", ".parquet")[-1]
+    Store(str(out)).delete(final)  # so that there is something left to do
+    told = here.transfer_study("resume", out, "--address", address)
+    assert told.code == 0, told
+    assert final in Store(str(out)).names("predictions", ".parquet")
 
 
 @pytest.mark.cluster

@@ -26,9 +26,7 @@ from study.runner import StudyError, run
 from study.show.progress import Progress
 from tests.cluster.machines import Machines, Told, machines, until
 from tests.cluster.object_store import BUCKET, Gate, client, environment, free_port, object_store
-from tests.cluster.pretenders import Diarist
 from tests.cluster.soundness import assert_sound
-from trainables.approaches.registry import APPROACHES
 
 pytestmark = pytest.mark.cluster
 OUTAGE_S = 30
@@ -39,7 +37,7 @@ STUDY = {
     "backbones": {"glyphs": {"model": "shufflenet_v2_x0_5", "weights": "bundled"}},
     "approaches": {
         "cnn": {
-            "approach": "diarist",
+            "approach": "tests.cluster.pretenders:Diarist",
             "image_size": [16, 16],
             "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": {"int": [1, 30]}, "batch_size": 16},
         },
@@ -170,8 +168,7 @@ def test_a_finished_study_is_resumed_from_its_uri_and_runs_nothing_again(events,
     assert Store(URI).trial_events() == events
 
 
-def test_a_new_run_takes_a_place_of_its_own_and_never_that_of_another(events, monkeypatch):
-    monkeypatch.setitem(APPROACHES, Diarist.name, Diarist)
+def test_a_new_run_takes_a_place_of_its_own_and_never_that_of_another(events):
     config = StudyConfig.model_validate(STUDY)
     assert cli._new_directory(config) == f"{URI}-2"
     with pytest.raises(StudyError, match=f"{URI}: holds a study already; resume it"):

@@ -20,14 +20,16 @@ def test_an_approach_whose_every_trial_kills_its_process_is_marked_and_the_other
         "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 5, "batch_size": 16},
         "max_trials": 1,
     }
-    approaches = {name: network | {"approach": name} for name in ("diarist", "deadly")}
+    approaches = {
+        name.lower(): network | {"approach": f"tests.cluster.pretenders:{name}"} for name in ("Diarist", "Deadly")
+    }
     study_file(tmp_path, approaches=approaches, final={"seeds": 1, "trial_seconds": 1})
     with cluster(tmp_path) as here:
         here.add(cpus=1)
         told, complaints = (driver := here.start("run", "study.yaml", "--out", "study")).communicate()
     assert (driver.returncode, complaints) == (0, ""), told
 
-    (failed,) = [it for it in Store(str(tmp_path / "study")).trial_events() if it.event == "failed"]
+    (failed,) = [event for event in Store(str(tmp_path / "study")).trial_events() if event.event == "failed"]
     assert failed.reason == (
         "it was started 3 times and failed each time; the last time: "
         "its process was killed or crashed (memory ran out, a signal, or a fault in native code)"

@@ -18,7 +18,13 @@ GPUS = {"4", "5", "6", "7"}  # those of the host that its owner gave to Ray
 def test_every_gpu_has_one_trial_at_a_time_which_sees_no_other(tmp_path):
     """The GPUs are there in name only, so the trials hold them, but compute on the CPU."""
     one = {"epochs": 60, "batch_size": 16, "lr": {"loguniform": [1e-4, 1e-2]}}
-    network = {"approach": "diarist", "image_size": [12, 12], "precision": "float32", "space": one, "max_trials": 8}
+    network = {
+        "approach": "tests.cluster.pretenders:Diarist",
+        "image_size": [12, 12],
+        "precision": "float32",
+        "space": one,
+        "max_trials": 8,
+    }
     study_file(
         tmp_path,
         approaches={"one": network},
@@ -29,7 +35,7 @@ def test_every_gpu_has_one_trial_at_a_time_which_sees_no_other(tmp_path):
     with cluster(tmp_path) as host:
         host.add(cpus=8, gpus=4, CUDA_VISIBLE_DEVICES=",".join(sorted(GPUS)))
         with host.held():
-            driver = host.start("run", "study.yaml", "--out", "study", PRETEND_GPUS="1")
+            driver = host.start("run", "study.yaml", "--out", "study", program="tests.cluster.pretenders")
             until(lambda: len(host.nodes[0].processes(TRIALS)) == len(GPUS), driver)
         told, complaints = driver.communicate()
         assert (driver.returncode, complaints) == (0, ""), told

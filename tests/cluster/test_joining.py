@@ -16,7 +16,7 @@ def test_a_late_node_gets_trials_though_each_is_over_before_a_process_is_up(tmp_
     """Its process is not given up whenever a trial ends on the other node (see study/tune/scheduler.py)."""
     with cluster(tmp_path, 1) as nodes:
         network = {
-            "approach": "diarist",
+            "approach": "tests.cluster.pretenders:Diarist",
             "image_size": [12, 12],
             "precision": "float32",
             "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 2, "batch_size": 16},  # of 0.2 s

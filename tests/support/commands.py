@@ -40,18 +40,20 @@ class Machine:
 
     Args:
         cpus: how many CPUs Ray shall see; all of them where none is given.
+        libraries: folders from which commands given here can import too; Ray's nodes started here cannot.
     """
 
     folder: Path
     ray: Path
     cpus: int | None = None
+    libraries: tuple[Path, ...] = ()
 
     def transfer_study(self, *arguments: object) -> Finished:
         """Run a command to its end."""
         done = subprocess.run(
             self._command(*arguments),
             cwd=self.folder,
-            env=self._environment(),
+            env=self._environment(*self.libraries),
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -64,7 +66,7 @@ class Machine:
         return subprocess.Popen(
             self._command(*arguments),
             cwd=self.folder,
-            env=self._environment(),
+            env=self._environment(*self.libraries),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -91,11 +93,11 @@ class Machine:
             start = ["-c", f"{ray}; from study.cli import main; main()"]
         return [sys.executable, *start, *map(str, arguments)]
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, *libraries: Path) -> dict[str, str]:
         own = {
             "TRANSFER_STUDY_CACHE": str(self.folder / "cache"),
             "RAY_TMPDIR": str(self.ray),
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "PYTHONPATH": os.pathsep.join(map(str, (Path(__file__).resolve().parents[2], *libraries))),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "120",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # a job's command is `python`

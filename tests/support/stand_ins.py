@@ -9,13 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from trainables.approach import Approach, Examples, Hyperparameters, Predictions, Settings, Step, Task
-from trainables.backbones.networks import Backbone
 from trainables.clock import Clock
 from trainables.driver import Driver, Report
 
 CLASSES = 3
 SIDE = 16  # pixels
-BUNDLED = Backbone(model="shufflenet_v2_x0_5", weights="bundled")
 VALID = Examples(np.zeros((100, 1), dtype=np.float32), np.zeros(100, dtype=np.int64))  # for a FakeApproach
 
 
@@ -40,7 +38,6 @@ class FakeApproach(Approach):
         losses: of single steps, by number from 0.
     """
 
-    name = "fake"
     settings_type = Settings
     hyperparameters_type = Hyperparameters
 

@@ -12,13 +12,14 @@ import ray
 import torch
 from threadpoolctl import threadpool_info
 
-from tests.support.stand_ins import BUNDLED, CLASSES, feature_task, images
+from tests.support.stand_ins import CLASSES, feature_task, images
 from tests.support.workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
 from trainables.approach import Examples, Predictions, Step
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.approaches.fine_tune import FineTune, FineTuneSettings
 from trainables.backbones.features import extract
+from trainables.backbones.networks import GLYPHS
 from trainables.checkpoints import CheckpointStore
 from trainables.errors import one_line
 from trainables.spec import DeliveryError, Inputs, pin_threads
@@ -121,7 +122,7 @@ class TestASearchTrial:
 
 class TestReuse:
     def test_one_worker_goes_from_any_approach_to_any_other(self, places):
-        svm = Inputs(FeatureSVM, FeatureSVMSettings(image_size=SIZE, backbone=BUNDLED), feature_task())
+        svm = Inputs(FeatureSVM, FeatureSVMSettings(image_size=SIZE, backbone=GLYPHS), feature_task())
         inputs = {"cnn": CNN, "svm": svm}
         first, second = config_of(), config_of("svm", trial="svm-r0-0000", params={"C": 2.0})
         worker = start(first, inputs, places)
@@ -148,7 +149,7 @@ class TestAFailure:
         assert result["charged_s"] == 12  # two steps that worked, and the one that did not
 
     def test_in_the_constructor_is_a_result_too_and_charges_nothing(self, places):
-        settings = FineTuneSettings(image_size=SIZE, backbone=BUNDLED, frozen="backbone")
+        settings = FineTuneSettings(image_size=SIZE, backbone=GLYPHS, frozen="backbone")
         inputs = {"tune": Inputs(FineTune, settings, feature_task())}
         (result,) = run(start(config_of("tune", params={"flip": True}), inputs, places))
         assert result["event"] == "failed"
@@ -235,12 +236,12 @@ class TestAFinalRun:
 
     def test_that_learns_from_features_turns_the_test_images_into_features_and_calibrates(self, places):
         task = feature_task(width=1024)
-        settings = FeatureSVMSettings(image_size=SIZE, backbone=BUNDLED, precision="float32")
+        settings = FeatureSVMSettings(image_size=SIZE, backbone=GLYPHS, precision="float32")
         delivered = Delivered()
-        inputs = {"svm": Inputs(FeatureSVM, settings, task, test=TEST, backbone=BUNDLED)}
+        inputs = {"svm": Inputs(FeatureSVM, settings, task, test=TEST, backbone=GLYPHS)}
         worker = start(config_of("svm", phase="final", params={}), inputs, places, delivered)
         assert run(worker)[-1]["probabilities"] == "calibrated_on_validation"
-        made = extract(BUNDLED, TEST.inputs, device=torch.device("cpu"), bfloat16=False)
+        made = extract(GLYPHS, TEST.inputs, device=torch.device("cpu"), bfloat16=False)
         alone = FeatureSVM(task, settings, FeatureSVM.hyperparameters_type(), seed=1, device=torch.device("cpu"))
         alone.step()
         ((_, predictions, probabilities),) = delivered

@@ -7,16 +7,17 @@ published configuration is Adam at a learning rate of 0.001, batches of 128, 10 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.approaches.training import GradientApproach, Training
-from trainables.batches import augmentation, in_bfloat16, to_float
+from trainables.approach import Example, Hyperparameters, Settings, Task
+from trainables.batches import augmentation, to_float
 from trainables.errors import HyperparameterError
+from trainables.precision import in_bfloat16
+from trainables.training import GradientApproach, Training, TrainingHyperparameters
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
 
@@ -27,7 +28,7 @@ class BetterCNNSettings(Settings):
     image_size: tuple[int, int] = (30, 100)
 
 
-class BetterCNNHyperparameters(Epochs):
+class BetterCNNHyperparameters(TrainingHyperparameters):
     """Beside the training's, two that change the images, and one that changes the network.
 
     Attributes:
@@ -41,12 +42,19 @@ class BetterCNNHyperparameters(Epochs):
     crop: int = Field(0, ge=0)
 
 
+SHORT = BetterCNNHyperparameters(epochs=3, batch_size=7, schedule="cosine", flip=True, crop=2)
+
+
 class BetterCNN(GradientApproach):
     """A small convolutional network from scratch."""
 
-    name = "better_cnn"
+    summary = "the seed study's small convolutional network, from scratch"
     settings_type = BetterCNNSettings
     hyperparameters_type = BetterCNNHyperparameters
+    examples: ClassVar = {
+        "float32": Example(BetterCNNSettings(image_size=(16, 16), precision="float32"), SHORT),
+        "bfloat16": Example(BetterCNNSettings(image_size=(16, 16), precision="bfloat16"), SHORT),
+    }
 
     def __init__(
         self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device

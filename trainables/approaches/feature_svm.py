@@ -9,7 +9,7 @@ come from a sigmoid fitted on the validation split (Platt 1999), only when a fin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from sklearn.svm import SVC
 
 from trainables.approach import (
     Approach,
+    Example,
     Examples,
     Hyperparameters,
     Predictions,
@@ -30,7 +31,7 @@ from trainables.approach import (
     Step,
     Task,
 )
-from trainables.backbones.networks import Backbone
+from trainables.backbones.networks import GLYPHS, Backbone
 
 WHOLE_AT_ONCE = 1024  # examples; a fit of so many takes a second or so
 
@@ -60,9 +61,13 @@ class FeatureSVMHyperparameters(Hyperparameters):
 class FeatureSVM(Approach):
     """SVC on the features of a frozen network. An epoch is one fit; the last one uses all examples."""
 
-    name = "feature_svm"
+    summary = "scikit-learn's SVC on a frozen network's features"
     settings_type = FeatureSVMSettings
     hyperparameters_type = FeatureSVMHyperparameters
+    examples: ClassVar = {
+        "rbf": Example(FeatureSVMSettings(image_size=(16, 16), backbone=GLYPHS), FeatureSVMHyperparameters())
+    }
+    by_chance = False  # the whole set is fitted in the end, in whatever order
 
     def __init__(
         self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device

@@ -7,18 +7,19 @@ stay in eval mode, so that their batch-norm statistics do not move either.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainables.approach import Epochs, Hyperparameters, Settings, Task
-from trainables.approaches.training import GradientApproach, Training
+from trainables.approach import Example, Hyperparameters, Settings, Task
 from trainables.backbones import networks as backbones
 from trainables.backbones.networks import Backbone
-from trainables.batches import augmentation, in_bfloat16, normalised
+from trainables.batches import augmentation, normalised
 from trainables.errors import HyperparameterError
+from trainables.precision import in_bfloat16
+from trainables.training import GradientApproach, Training, TrainingHyperparameters
 
 
 class FineTuneSettings(Settings):
@@ -34,7 +35,7 @@ class FineTuneSettings(Settings):
     frozen: Literal["head", "backbone", "none"] = "none"
 
 
-class FineTuneHyperparameters(Epochs):
+class FineTuneHyperparameters(TrainingHyperparameters):
     """Beside the training's, two that change the images.
 
     Attributes:
@@ -47,12 +48,26 @@ class FineTuneHyperparameters(Epochs):
     crop: int = Field(0, ge=0)
 
 
+SMALL = FineTuneSettings(image_size=(16, 16), backbone=backbones.GLYPHS)
+SHORT = FineTuneHyperparameters(epochs=3, batch_size=7, schedule="cosine")
+SHORT_AND_VARIED = SHORT.model_copy(update={"flip": True, "crop": 2})
+
+
 class FineTune(GradientApproach):
     """A pretrained network trained further."""
 
-    name = "fine_tune"
+    summary = (
+        "any torchvision classification network with a new last layer; `frozen: none`, `backbone` (the layer alone is "
+        "trained, on cached features) or `head` (everything but the layer, as the published run did)"
+    )
     settings_type = FineTuneSettings
     hyperparameters_type = FineTuneHyperparameters
+    examples: ClassVar = {
+        "float32": Example(SMALL.model_copy(update={"precision": "float32"}), SHORT_AND_VARIED),
+        "bfloat16": Example(SMALL.model_copy(update={"precision": "bfloat16"}), SHORT),
+        "head frozen": Example(SMALL.model_copy(update={"frozen": "head"}), SHORT),
+        "backbone frozen": Example(SMALL.model_copy(update={"frozen": "backbone"}), SHORT),
+    }
 
     def __init__(
         self, task: Task, settings: Settings, hyperparameters: Hyperparameters, *, seed: int, device: torch.device

@@ -49,6 +49,9 @@ class Backbone(BaseModel):
     weights: str | None = None
 
 
+GLYPHS = Backbone(model="shufflenet_v2_x0_5", weights=BUNDLED)  # the one that comes with the program
+
+
 def load(backbone: Backbone, *, seed: int = 0) -> nn.Module:
     """The network as it was trained, last layer included, without auxiliary heads; in training mode, on the CPU.
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from tests.support.stand_ins import BUNDLED, CLASSES, feature_task, features
+from tests.support.stand_ins import CLASSES, feature_task, features
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import (
     WHOLE_AT_ONCE,
@@ -22,12 +22,13 @@ from trainables.approaches.feature_svm import (
     class_leading_order,
     stages,
 )
+from trainables.backbones.networks import GLYPHS
 
 
 def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: object) -> FeatureSVM:
     return FeatureSVM(
         task,
-        FeatureSVMSettings(image_size=(32, 32), backbone=BUNDLED),
+        FeatureSVMSettings(image_size=(32, 32), backbone=GLYPHS),
         FeatureSVMHyperparameters(**hyperparameters),
         seed=seed,
         device=torch.device("cpu"),

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.support.stand_ins import BUNDLED, feature_task, image_task
+from tests.support.stand_ins import feature_task, image_task
 from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
 from trainables.backbones import networks as backbones
+from trainables.backbones.networks import GLYPHS
 from trainables.errors import HyperparameterError
 
 CPU = torch.device("cpu")
@@ -17,7 +18,7 @@ Frozen = Literal["head", "backbone", "none"]
 
 def fine_tune(frozen: Frozen, *, seed: int = 0, images: int = 12, **hyperparameters: object) -> FineTune:
     task = feature_task() if frozen == "backbone" else image_task(count=images)
-    settings = FineTuneSettings(image_size=(16, 16), backbone=BUNDLED, frozen=frozen)
+    settings = FineTuneSettings(image_size=(16, 16), backbone=GLYPHS, frozen=frozen)
     given = FineTuneHyperparameters(**({"batch_size": 8, "epochs": 2} | hyperparameters))
     return FineTune(task, settings, given, seed=seed, device=CPU)
 
@@ -48,7 +49,7 @@ class TestNothingFrozen:
 
     def test_starts_from_the_weights_of_the_backbone_with_a_layer_for_the_classes(self):
         network = fine_tune("none").training.network
-        torch.testing.assert_close(network.conv1[0].weight, backbones.load(BUNDLED).conv1[0].weight)
+        torch.testing.assert_close(network.conv1[0].weight, backbones.load(GLYPHS).conv1[0].weight)
         assert network.fc.out_features == 3
 
     def test_sees_images_normalised_as_the_weights_expect(self):
@@ -56,7 +57,7 @@ class TestNothingFrozen:
         seen: list[Tensor] = []
         approach.training.network.conv1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         approach.predict(image_task().valid.inputs)
-        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(BUNDLED))
+        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(GLYPHS))
         raw = torch.tensor(image_task().valid.inputs).permute(0, 3, 1, 2) / 255
         torch.testing.assert_close(seen[0], (raw - mean) / std)
 
@@ -83,7 +84,7 @@ class TestFrozenBackbone:
 
 @pytest.mark.parametrize(("frozen", "inputs"), [("backbone", "features"), ("head", "images"), ("none", "images")])
 def test_only_a_frozen_backbone_learns_from_features(frozen, inputs):
-    settings = FineTuneSettings(image_size=(16, 16), backbone=BUNDLED, frozen=frozen)
+    settings = FineTuneSettings(image_size=(16, 16), backbone=GLYPHS, frozen=frozen)
     assert FineTune.learns_from(settings) == inputs
 
 

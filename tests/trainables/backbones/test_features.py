@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from tests.support.stand_ins import BUNDLED, images
-from trainables.approaches import training as sgd
+from tests.support.stand_ins import images
 from trainables.backbones import features as module
 from trainables.backbones import networks as backbones
 from trainables.backbones.features import Features, content_key, extract, frozen_features
-from trainables.backbones.networks import Backbone
+from trainables.backbones.networks import GLYPHS, Backbone
+from trainables.batches import PREDICT_VALUES
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
@@ -22,13 +22,13 @@ PICTURES = images(5).inputs
 
 
 def cached(cache: Path, pictures: np.ndarray = PICTURES, *, bfloat16: bool = False) -> Features:
-    return frozen_features(BUNDLED, pictures, device=CPU, bfloat16=bfloat16, cache=cache)
+    return frozen_features(GLYPHS, pictures, device=CPU, bfloat16=bfloat16, cache=cache)
 
 
 def key(
     pictures: np.ndarray = PICTURES,
     *,
-    backbone: Backbone = BUNDLED,
+    backbone: Backbone = GLYPHS,
     device: torch.device = CPU,
     bfloat16: bool = False,
 ) -> str:
@@ -56,26 +56,26 @@ def extractions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 class TestExtraction:
     def reference(self) -> np.ndarray:
         """The network as torchvision wrote it, image by image."""
-        network, _ = backbones.as_feature_extractor(BUNDLED)
-        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(BUNDLED))
+        network, _ = backbones.as_feature_extractor(GLYPHS)
+        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(GLYPHS))
         with torch.no_grad():
             rows = [network(((torch.tensor(one).permute(2, 0, 1) / 255 - mean) / std)[None]) for one in PICTURES]
         return torch.cat(rows).numpy()
 
     @pytest.mark.parametrize("batch", [2, 5])
     def test_is_the_networks_output_before_its_last_layer(self, monkeypatch, batch):
-        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
-        made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=False)
+        monkeypatch.setitem(PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
+        made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
         assert (made.values.dtype, made.values.shape) == (np.float32, (5, 1024))
         np.testing.assert_allclose(made.values, self.reference(), rtol=1e-3, atol=1e-4)
 
     def test_in_bfloat16_is_nearly_the_same(self):
-        made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=True)
+        made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=True)
         assert made.values.dtype == np.float32
         assert np.corrcoef(made.values.ravel(), self.reference().ravel())[0, 1] > 0.99
 
     def test_is_charged(self):
-        made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=False)
+        made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
         assert made.cost_s > 0
         assert not made.cached
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from tests.support.stand_ins import features, images
-from trainables.approach import Epochs, Examples, Settings
-from trainables.approaches import training as sgd
-from trainables.approaches.training import Training
-from trainables.batches import augmentation, in_bfloat16, normalised, shifted, to_float
+from trainables.approach import Examples, Settings
+from trainables.batches import PREDICT_VALUES, augmentation, normalised, prediction_batches, shifted, to_float
+from trainables.precision import in_bfloat16
+from trainables.training import Training, TrainingHyperparameters
 
 CPU = torch.device("cpu")
 
@@ -25,7 +25,7 @@ def training(
     return Training(
         network or nn.Linear(8, 3),
         train or features(20),
-        Epochs(**({"batch_size": 6, "lr": 0.1, "epochs": 3} | hyperparameters)),
+        TrainingHyperparameters(**({"batch_size": 6, "lr": 0.1, "epochs": 3} | hyperparameters)),
         prepare=Tensor.float,
         seed=seed,
         device=CPU,
@@ -76,7 +76,7 @@ class TestSteps:
             return batch
 
         numbered = Examples(np.arange(count, dtype=np.float32)[:, None], np.zeros(count, dtype=np.int64))
-        given_ = Epochs(batch_size=batch_size, epochs=2)
+        given_ = TrainingHyperparameters(batch_size=batch_size, epochs=2)
         trained = Training(nn.Linear(1, 2), numbered, given_, prepare=note, seed=seed, device=CPU, bfloat16=False)
         while trained.epoch < 2:
             trained.step()
@@ -146,15 +146,15 @@ class TestPredictions:
         trained = training()
         inputs = features(50).inputs
         whole = trained.predict(inputs).probabilities
-        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", 7 * inputs.shape[1])  # batches of seven and a rest of one
+        monkeypatch.setitem(PREDICT_VALUES, "cpu", 7 * inputs.shape[1])  # batches of seven and a rest of one
         np.testing.assert_allclose(trained.predict(inputs).probabilities, whole, rtol=1e-6)
 
     @given(count=st.integers(0, 40), side=st.integers(1, 9), values=st.integers(1, 999))
     def test_are_made_in_batches_that_hold_everything_once_and_no_more_than_fits(self, count, side, values):
         inputs = np.empty((count, side, side, 3), dtype=np.uint8)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(sgd.PREDICT_VALUES, "cpu", values)
-            batches = list(sgd.prediction_batches(inputs, CPU))
+            patch.setitem(PREDICT_VALUES, "cpu", values)
+            batches = list(prediction_batches(inputs, CPU))
         assert [row for start, stop in batches for row in range(start, stop)] == list(range(count))
         assert all(stop - start == 1 or inputs[start:stop].size <= values for start, stop in batches)
 

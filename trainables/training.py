@@ -1,4 +1,4 @@
-"""One training step for all networks that learn by gradient descent: schedule, mixed precision, exact continuation."""
+"""Training by Adam, one step for all networks: schedule, mixed precision, exact continuation."""
 
 from __future__ import annotations
 
@@ -6,15 +6,36 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
-from trainables.approach import Approach, Epochs, Examples, Predictions, Step
+from trainables.approach import Approach, Examples, Hyperparameters, Predictions, Step
 from trainables.batches import Batches, prediction_batches
+
+
+class TrainingHyperparameters(Hyperparameters):
+    """Hyperparameters of whatever is trained by Adam.
+
+    Attributes:
+        lr: the learning rate at the start of the schedule.
+        epochs: length of the learning-rate schedule; training ends with it.
+        batch_size: images per step.
+        weight_decay: of Adam (added to the gradient) or AdamW (decoupled).
+        optimizer: `adam` (Kingma & Ba 2015) or `adamw` (Loshchilov & Hutter 2019).
+        schedule: `constant`, or `cosine` down to zero over `epochs` (Loshchilov & Hutter 2017).
+    """
+
+    lr: float = Field(1e-3, gt=0, le=10)
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(128, ge=1)
+    weight_decay: float = Field(0.0, ge=0)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    schedule: Literal["constant", "cosine"] = "constant"
 
 
 class Training:
@@ -34,7 +55,7 @@ class Training:
         self,
         network: nn.Module,
         train: Examples,
-        hyperparameters: Epochs,
+        hyperparameters: TrainingHyperparameters,
         *,
         prepare: Callable[[Tensor], Tensor],
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,

@@ -1,0 +1,121 @@
+"""What of an approach's code travels, and the copy of it that a study keeps."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from analysis.records.store import Store
+from study.cluster import code as module
+from study.cluster.code import Code, code_of, keep, search_in_kept
+from study.cluster.nodes import JOB_VARIABLE, _carrying
+from trainables import finding
+from trainables.approaches.better_cnn import BetterCNN
+from trainables.errors import ApproachError
+from trainables.finding import search_in
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(finding, "_added", [])
+    search_in(tmp_path)
+    return tmp_path
+
+
+def imported(folder: Path, name: str, *also: str) -> type:
+    """A class from a new module of this dotted name; `also` are files beside it."""
+    path = folder.joinpath(*name.split(".")).with_suffix(".py")
+    for each in (path, *(folder / other for other in also)):
+        each.parent.mkdir(parents=True, exist_ok=True)
+        each.write_text("class Mine:\n    pass\n")
+    importlib.invalidate_caches()
+    made: type = importlib.import_module(name).Mine
+    return made
+
+
+def test_what_comes_with_the_program_does_not_travel():
+    assert code_of([BetterCNN]) == Code()
+
+
+def test_of_a_single_file_that_file_travels_and_nothing_beside_it(folder):
+    code = code_of([imported(folder, "code_single", "code_beside.py")])
+    assert code.files == {"code_single.py": (folder / "code_single.py").read_bytes()}
+
+
+def test_of_a_package_all_of_it_travels_but_what_python_makes_itself(folder):
+    kind = imported(folder, "code_package.deep.one", "code_package/__init__.py", "code_package/deep/table.csv")
+    (folder / "code_package" / "__pycache__").mkdir(exist_ok=True)
+    (folder / "code_package" / "__pycache__" / "x.pyc").write_bytes(b"")
+    files = code_of([kind]).files
+    assert set(files) == {f"code_package/{name}" for name in ("__init__.py", "deep/one.py", "deep/table.csv")}
+
+
+def test_of_folders_that_are_no_packages_the_way_to_the_module_travels(folder):
+    code = code_of([imported(folder, "code_folders.deep.two", "code_folders/other.py", "code_folders/deep/other.py")])
+    assert set(code.files) == {"code_folders/deep/two.py"}
+
+
+def test_a_package_that_is_too_large_is_refused_in_one_line(folder, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 10)
+    with pytest.raises(
+        ApproachError, match=r"^code_large:Mine: its package holds more than 0 MB .*move data out of it$"
+    ):
+        code_of([imported(folder, "code_large")])
+
+
+def test_the_same_code_makes_the_same_archive_whenever_it_is_packed(monkeypatch):
+    code = Code({"b.py": b"2", "a/c.py": b"1"})
+    before = code.zipped()
+    monkeypatch.setattr(zipfile.time, "localtime", lambda *_: (2031, 1, 1, 0, 0, 0))
+    assert Code(dict(reversed(code.files.items()))).zipped() == before
+
+
+def test_the_copy_that_a_study_keeps_is_found_where_the_module_has_gone(tmp_path):
+    keep(Store(str(tmp_path / "study")), Code({"code_gone/__init__.py": b"", "code_gone/one.py": b"word = 'kept'"}))
+    script = (
+        "import sys; from analysis.records.store import Store; from study.cluster.code import search_in_kept\n"
+        "search_in_kept(Store(sys.argv[1]))\nfrom code_gone.one import word; print(word)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "study")], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "kept\n"
+
+
+def test_a_study_without_code_from_outside_keeps_none(tmp_path):
+    store = Store(str(tmp_path))
+    keep(store, Code())
+    search_in_kept(store)
+    assert store.names("") == []
+
+
+def test_the_copy_is_written_again_only_where_the_code_has_changed(tmp_path):
+    store = Store(str(tmp_path))
+    keep(store, Code({"a.py": b"1"}))
+    first = (tmp_path / "code.zip").stat().st_ino
+    keep(store, Code({"a.py": b"1"}))
+    assert (tmp_path / "code.zip").stat().st_ino == first
+    keep(store, Code({"a.py": b"2"}))
+    assert store.read_bytes("code.zip") == Code({"a.py": b"2"}).zipped()
+
+
+def test_unpacked_the_modules_at_the_top_are_named_and_gone_afterwards():
+    with Code({"one.py": b"1", "two/__init__.py": b"", "two/deep/three.py": b"3"}).unpacked() as paths:
+        assert [Path(path).name for path in paths] == ["one.py", "two"]
+        assert Path(paths[1], "deep", "three.py").read_bytes() == b"3"
+    assert not any(map(os.path.exists, paths))
+
+
+def test_in_a_job_the_code_travels_beside_what_the_job_brought_along(monkeypatch):
+    monkeypatch.setenv(JOB_VARIABLE, '{"runtime_env": {"working_dir": "gcs://w.zip", "py_modules": ["gcs://m.zip"]}}')
+    monkeypatch.setenv("RAY_OVERRIDE_JOB_RUNTIME_ENV", "0")
+    assert _carrying(["one.py"]) == {"runtime_env": {"py_modules": ["gcs://m.zip", "one.py"]}}
+    assert os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] == "1"
+    assert _carrying([]) == {}

@@ -1,0 +1,72 @@
+"""Approaches from outside the program in whole studies: run, interrupted, resumed where their files are gone."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis.records.schema import ENDINGS
+from analysis.records.store import Store
+from study.new_approach import write_approach
+from tests.cluster.nodes import until
+from tests.support.commands import Machine, machine
+from tests.support.outside import declare
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Machine]:
+    with machine(tmp_path) as here:
+        yield here
+
+
+def interrupted(here: Machine, *arguments: object) -> None:
+    """Run a study until its first trial has ended, and press Ctrl-C."""
+    with here.started("run", *arguments, "--out", "study") as running:
+        study = here.folder / "study"
+        until(lambda: any(path.stem.partition("-")[2] in ENDINGS for path in study.glob("records/*/*")), running)
+        running.send_signal(signal.SIGINT)
+        told = running.stdout.read()
+    assert running.returncode == 130, told
+
+
+def resumed(here: Machine) -> dict:
+    """Resume that study; its report."""
+    before = Store(str(here.folder / "study")).trial_events()
+    told = here.transfer_study("resume", "study")
+    assert (told.code, told.err) == (0, ""), told
+    assert [event for event in Store(str(here.folder / "study")).trial_events() if event in before] == before
+    report: dict = json.loads((here.folder / "study" / "report" / "report.json").read_text())
+    return report
+
+
+def test_a_new_approach_passes_its_test_and_runs_by_module_and_class_and_is_resumed_where_its_file_is_gone(here):
+    module, test, study = write_approach("outsider", here.folder / "lab")
+    checked = subprocess.run([sys.executable, "-m", "pytest", "-q", test], cwd=here.folder, check=False)
+    assert checked.returncode == 0
+
+    interrupted(here, study.relative_to(here.folder))
+    module.unlink()
+    report = resumed(here)
+    assert report["approaches"]["outsider"]["accuracy"]["estimate"] > 0.5
+
+
+def test_an_approach_of_an_installed_package_runs_by_its_entry_point_and_is_resumed_where_that_is_unknown(here):
+    site = here.folder / "site"
+    _, _, study = write_approach("installed", site / "somebodys")
+    (site / "somebodys" / "__init__.py").touch()
+    declare(site, "somebodys", "theirs", "somebodys.installed:Installed")
+    elsewhere = study.rename(here.folder / "mine.yaml")
+
+    interrupted(replace(here, libraries=(site,)), elsewhere, "--set", "approaches.installed.approach=theirs")
+    site.rename(here.folder / "away")
+    report = resumed(here)
+    assert report["approaches"]["installed"]["accuracy"]["estimate"] > 0.5

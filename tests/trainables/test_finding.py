@@ -1,0 +1,149 @@
+"""Finding the class that a study file means, and saying in one line why there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.outside import declare
+from trainables import approaches, finding
+from trainables.errors import ApproachError
+from trainables.finding import built_in, find, search_in, written_out
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIMAL = '''
+from benchmarks.no_op import NoOp
+
+
+class {name}(NoOp):
+    """One that is written outside."""
+'''
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder in which modules are looked for, and which is forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(finding, "_added", [])
+    for name in ("outside_one", "outside_two"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    search_in(tmp_path)
+    return tmp_path
+
+
+def refusal(name: str) -> str:
+    with pytest.raises(ApproachError) as refused:
+        find(name)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_every_file_of_the_folder_is_an_approach_by_the_name_of_the_file():
+    files = [path.stem for path in (ROOT / "trainables" / "approaches").glob("[!_]*.py")]
+    assert built_in() == sorted(files) == ["better_cnn", "feature_svm", "fine_tune"]
+    assert {find(name).__module__ for name in files} == {f"trainables.approaches.{name}" for name in files}
+
+
+def test_a_new_file_with_a_class_is_enough(tmp_path, monkeypatch):
+    (tmp_path / "outside_new.py").write_text(MINIMAL.format(name="Outside"))
+    monkeypatch.setattr(approaches, "__path__", [*approaches.__path__, str(tmp_path)])
+    assert "outside_new" in built_in()
+    assert find("outside_new").__name__ == "Outside"
+
+
+def test_a_file_with_two_approaches_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "outside_pair.py").write_text(MINIMAL.format(name="One") + MINIMAL.format(name="Two"))
+    monkeypatch.setattr(approaches, "__path__", [*approaches.__path__, str(tmp_path)])
+    assert refusal("outside_pair").endswith("a file of this folder holds one approach, but this one One, Two")
+
+
+def test_a_class_is_found_by_module_and_name_wherever_it_lies(folder):
+    (folder / "outside_one.py").write_text(MINIMAL.format(name="Outside"))
+    kind = find("outside_one:Outside")
+    assert (kind.__module__, kind.__name__) == ("outside_one", "Outside")
+    assert written_out("outside_one:Outside") == "outside_one:Outside"
+
+
+def test_an_entry_point_is_found_by_its_name_and_written_out_as_what_it_stands_for(folder):
+    (folder / "outside_two.py").write_text(MINIMAL.format(name="Outside"))
+    declare(folder, "somebodys", "theirs", "outside_two:Outside")
+    assert find("theirs").__module__ == "outside_two"
+    assert written_out("theirs") == "outside_two:Outside"
+
+
+def test_two_entry_points_of_one_name_are_refused_by_their_owners(folder):
+    declare(folder, "somebodys", "theirs", "outside_one:Outside")
+    declare(folder, "anothers", "theirs", "outside_two:Outside")
+    assert refusal("theirs") == (
+        "'theirs' is declared twice: outside_one:Outside of somebodys and outside_two:Outside of anothers; "
+        "write module:Class instead"
+    )
+
+
+def test_a_name_that_is_not_there_is_refused_with_all_places_and_the_near_name(folder):
+    declare(folder, "somebodys", "theirs", "outside_one:Outside")
+    assert refusal("beter_cnn") == (
+        "'beter_cnn' is no approach; did you mean 'better_cnn'? (built in: better_cnn, feature_svm, fine_tune; entry "
+        "points transfer_study.approaches: theirs); a class of your own is written module:Class"
+    )
+    assert "did you mean 'theirs'?" in refusal("their")
+
+
+def test_a_module_that_is_not_there_is_refused_with_where_it_was_looked_for(folder):
+    assert refusal("nowhere.at_all:X") == f"'nowhere.at_all:X': no module nowhere; looked in {folder}, sys.path; " + (
+        "set PYTHONPATH"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ("import nowhere_either", "ModuleNotFoundError: No module named 'nowhere_either'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("class :", "SyntaxError: invalid syntax (outside_one.py, line 1)"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_refused_with_the_cause(folder, content, cause):
+    (folder / "outside_one.py").write_text(content)
+    assert f"'outside_one:X': outside_one cannot be imported ({cause})" in refusal("outside_one:X")
+
+
+def test_a_class_that_is_not_in_the_module_is_refused_with_the_near_one(folder):
+    (folder / "outside_one.py").write_text(MINIMAL.format(name="Outside"))
+    where = f"({folder}/outside_one.py)"
+    assert refusal("outside_one:Outsid") == (
+        f"'outside_one:Outsid' {where}: no class Outsid in it; did you mean 'Outside'?"
+    )
+    assert refusal("outside_one:X").endswith("no class X in it; its approaches: Outside")
+    assert refusal("outside_one:").endswith("no class  in it; its approaches: Outside")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("X = 3", "no subclass of trainables.approach.Approach"),
+        ("class X: pass", "no subclass of trainables.approach.Approach"),
+        (
+            "from trainables.training import GradientApproach\nclass X(GradientApproach): pass",
+            "lacks __init__, learns_from, settings_type, hyperparameters_type",
+        ),
+    ],
+)
+def test_what_is_no_approach_is_refused(folder, content, problem):
+    (folder / "outside_one.py").write_text(content)
+    assert problem in refusal("outside_one:X")
+
+
+def test_folders_are_searched_after_all_that_python_finds_by_itself(folder):
+    (folder / "json.py").write_text("1 / 0")
+    assert "no class X in it" in refusal("json:X")
+
+
+def test_names_are_listed_without_importing_any_approach():
+    code = "import sys; from trainables.finding import built_in; built_in(); print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
