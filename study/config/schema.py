@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,10 +16,11 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from study.config.docstrings import attributes, summary
-from study.config.known import approaches, sources
 from study.config.models import ApproachConfig, StudyConfig
 from study.config.space import CATEGORICAL, RANGES
 from trainables.approach import Approach
+from trainables.data.sources import sources
+from trainables.finding import GROUP, built_in, find
 
 Schema = dict[str, Any]
 
@@ -42,7 +44,7 @@ def schema_text() -> str:
 
 def study_schema() -> Schema:
     """The schema of a study file: every registered approach and source of data, and room for classes of one's own."""
-    kinds = approaches()
+    kinds = _approaches()
     types = [model for kind in kinds.values() for model in (kind.settings_type, kind.hyperparameters_type)]
     models, definitions = _generated([StudyConfig, ApproachConfig, *sources().values(), *types])
     study = models[StudyConfig]
@@ -54,6 +56,11 @@ def study_schema() -> Schema:
         "approach", {name: _approach(kind, models) for name, kind in kinds.items()}, summary(ApproachConfig)
     )
     return {"$schema": DRAFT, "title": "Study file", **study, "definitions": _used(study, definitions)}
+
+
+def _approaches() -> dict[str, type[Approach]]:
+    """The approaches that have a name: those that are built in, then those of entry points."""
+    return {name: find(name) for name in [*built_in(), *(entry.name for entry in entry_points(group=GROUP))]}
 
 
 def _told_apart_by(key: str, sections: Mapping[str, Schema], description: str) -> Schema:
