@@ -70,7 +70,7 @@ def run(config: StudyConfig, directory: str, *, address: str | None, progress: P
     store = Store(directory)
     _refuse_another_study(store)
     dataset = open_checked(config)
-    with connected(address, code_of(config.kinds)):
+    with connected(address, code_of(config.classes)):
         return _Session(config, store, dataset, progress).run()
 
 
@@ -85,7 +85,7 @@ def resume(directory: str, *, address: str | None, progress: Progress) -> Outcom
     search_in_kept(store)
     config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
     dataset = open_checked(config)
-    with connected(address, code_of(config.kinds)):
+    with connected(address, code_of(config.classes)):
         return _Session(config, store, dataset, progress).resume()
 
 
@@ -112,7 +112,7 @@ class _Session:
         """From where the records end."""
         self._prepare()
         with alone(self.store) as lease:
-            keep(self.store, code_of(self.config.kinds))
+            keep(self.store, code_of(self.config.classes))
             self.events = self.store.trial_events()
             return self._to_the_end(lease)
 
@@ -150,7 +150,7 @@ class _Session:
         self.store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
         for cost in costs:
             self.store.write_record(f"features/{cost.key}.json", cost)
-        keep(self.store, code_of(self.config.kinds))
+        keep(self.store, code_of(self.config.classes))
         # Last, because it makes the directory a study; with the slot that `auto` came to, so that resuming keeps it.
         slot = SlotConfig(cpus=self.slot.cpus, gpus=self.slot.gpus)
         resolved = self.config.model_copy(update={"slot": slot})

@@ -1,4 +1,4 @@
-"""The code of approaches from outside this program: what of it travels to the nodes, and the copy that a study keeps.
+"""The code of approaches and data sources from outside: what of it travels to the nodes, and a study's copy of it.
 
 Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file knn.py. Folders without an
 `__init__.py` on the way are no packages of their own, and of these only the way itself is taken. What the program, or
@@ -62,14 +62,14 @@ class Code:
 NO_CODE = Code()
 
 
-def code_of(kinds: Iterable[type]) -> Code:
+def code_of(classes: Iterable[type]) -> Code:
     """What of the code of these classes does not come with the program.
 
     Raises:
         ApproachError: it is too much to travel.
     """
     files: dict[str, bytes] = {}
-    for kind in kinds:
+    for kind in classes:
         for name, path in _files(kind):
             files[name] = path.read_bytes()
             if sum(map(len, files.values())) > MOST_BYTES:

@@ -204,9 +204,9 @@ class StudyConfig(Section):
     storage: str = "results"
 
     @property
-    def kinds(self) -> list[type[Approach]]:
-        """The classes of all approaches."""
-        return [approach.kind for approach in self.approaches.values()]
+    def classes(self) -> list[type]:
+        """The classes of the data source and the approaches, which others may have written."""
+        return [type(self.data), *(approach.kind for approach in self.approaches.values())]
 
     @property
     def final_seconds(self) -> float:

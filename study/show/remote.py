@@ -49,7 +49,7 @@ def run(config: StudyConfig, out: str | None, address: str, terminal: Terminal) 
     directory = _shared(out or f"{config.storage}/{config.name}")
     server = JobServer(address)
     command = ("run", STUDY_FILE, "--out", directory, *ON_THE_CLUSTER)
-    job = server.submit(command, study=config.to_yaml(), code=code_of(config.kinds), directory=directory)
+    job = server.submit(command, study=config.to_yaml(), code=code_of(config.classes), directory=directory)
     return _follow_study(server, job, directory, terminal)
 
 
@@ -73,7 +73,7 @@ def plan(config: StudyConfig, address: str, terminal: Terminal) -> int:
     """Say what `run` would do there."""
     server = JobServer(address)
     command = ("plan", STUDY_FILE, *ON_THE_CLUSTER)
-    job = server.submit(command, study=config.to_yaml(), code=code_of(config.kinds))
+    job = server.submit(command, study=config.to_yaml(), code=code_of(config.classes))
     return _follow_briefly(server, job, terminal)
 
 

@@ -130,7 +130,9 @@ def test_approaches_from_outside_go_along_with_their_code_and_are_resumed_from_t
     (site / "somebodys" / "__init__.py").touch()
     declare(site, "somebodys", "theirs", "somebodys.installed:Installed")
     content = yaml.safe_load(study.read_text())
+    content["approaches"]["outsider"]["max_trials"] = 3
     content["approaches"]["feature_svm"] = content["approaches"]["outsider"] | {"approach": "theirs"}
+    content["final"] = {"seeds": 2}
     study.write_text(yaml.safe_dump(content))
 
     told = replace(here, libraries=(site,)).transfer_study("run", study, "--address", address, "--out", out)
@@ -143,11 +145,13 @@ def test_approaches_from_outside_go_along_with_their_code_and_are_resumed_from_t
 
     shutil.rmtree(lab)
     shutil.rmtree(site)
-    final = Store(str(out)).names("predictions", ".parquet")[-1]
-    Store(str(out)).delete(final)  # so that there is something left to do
+    last = "outsider-r0-seed1"
+    store = Store(str(out))
+    for name in [f"predictions/{last}.parquet", *store.names(f"records/{last}")]:
+        store.delete(name)  # as if the driver had died before this run
     told = here.transfer_study("resume", out, "--address", address)
     assert told.code == 0, told
-    assert final in Store(str(out)).names("predictions", ".parquet")
+    assert f"predictions/{last}.parquet" in store.names("predictions")
 
 
 @pytest.mark.cluster

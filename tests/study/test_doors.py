@@ -15,9 +15,9 @@ import pytest
 from analysis.records.schema import ENDINGS
 from analysis.records.store import Store
 from study.new_approach import write_approach
-from tests.cluster.nodes import until
 from tests.support.commands import Machine, machine
 from tests.support.outside import declare
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
