@@ -4,7 +4,7 @@ study_file.py   reading one: YAML in, one frozen model out
 presets.py      the studies that are there by name
 models.py       that model, and its sections
 space.py        where the search draws a hyperparameter from: a range or a choice
-known.py        the approaches and sources of data that one may name
+known.py        the approaches that one may name
 schema.py       the JSON Schema of the study file, for editors; study-file.schema.json is what it gives
 docstrings.py   what the docstrings say, for that schema
 messages.py     what is wrong with a study file, in one line

@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from study.config.known import sources
 from trainables.errors import InputError
 
 
@@ -21,14 +20,12 @@ def problem(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem in one line: the key, what is wrong, and what would be accepted."""
     first = error.errors()[0]
     place, message = first["loc"], first["msg"].removeprefix("Value error, ")
-    where = ".".join(_keys_to(place))
+    where = ".".join(map(str, place))
     if first["type"] == "value_error":
         names_a_key = re.match(r"[\w.-]+: ", message)
         return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key{hint(str(place[-1]), _accepted(model, place[:-1]))}"
-    if first["type"].startswith("union_tag"):
-        return f"{where}.source: {first['input'].get('source')!r} is not one of {', '.join(sources())}"
     if first["type"] == "missing":
         return f"{where}: missing; this key is needed"
     return f"{where}: {message[0].lower()}{message[1:]}, but got {first['input']!r}"
@@ -48,19 +45,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _keys_to(place: Sequence[int | str]) -> list[str]:
-    """The keys that lead to a place in the study file: pydantic's, without the source that it puts after `data`."""
-    return [str(part) for index, part in enumerate(place) if (place[0], index) != ("data", 1)]
-
-
 def _accepted(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:
     """The keys that the section at a place of a model may have."""
     section: Any = model
     for part in map(str, place):
         if isinstance(section, type) and issubclass(section, BaseModel):
             section = section.model_fields[part].annotation
-        elif part in sources():
-            section = sources()[part]
         else:  # sections by a name of the user's choice
             _, section = get_args(section)
     fields: Mapping[str, object] = section.model_fields

@@ -15,10 +15,11 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from study.config.docstrings import attributes, summary
-from study.config.known import approaches, sources
+from study.config.known import approaches
 from study.config.models import ApproachConfig, StudyConfig
 from study.config.space import CATEGORICAL, RANGES
 from trainables.approach import Approach
+from trainables.data.sources import sources
 
 Schema = dict[str, Any]
 
