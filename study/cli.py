@@ -1,5 +1,4 @@
-"""The command line: transfer-study run | resume | status | report | export | board | plan | data | published |
-new-approach.
+"""The command line of transfer-study: a function for each command.
 
 Torch, Ray and Matplotlib are imported inside the commands that need them, so that `--help` is instant. What the user
 got wrong ends in one line and exit code 2.
@@ -12,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="transfer-study",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Compare image-classification approaches at equal compute, and test whether the difference is real.",
 )
 data_app = typer.Typer(no_args_is_help=True, help="Describe a data set, or fetch one.")
 app.add_typer(data_app, name="data")
@@ -63,6 +61,21 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the file: `--set data.path=photos`."),
 ]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        console.print(f"transfer-study {metadata.version('transfer-study')}")
+        raise typer.Exit
+
+
+@app.callback()
+def transfer_study(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Compare image-classification approaches at equal compute, and test whether the difference is real."""
 
 
 @app.command()
@@ -128,6 +141,24 @@ def plan(
             cluster = nodes()
     slot = slot_for(config, cluster)
     show_plan(planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus), console)
+
+
+@app.command()
+def schema(
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it to a file instead.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the study file, with which editors complete and check one."""
+    from study.config.schema import schema_text
+
+    if out is None:
+        typer.echo(schema_text(), nl=False)
+        return
+    try:
+        out.write_text(schema_text())
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another with --out") from error
 
 
 @app.command()

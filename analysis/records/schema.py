@@ -166,14 +166,24 @@ class DataInfo(Record):
 
 
 class SignificanceSettings(Section):
-    """`alpha`: level of the tests, in (0, 1). `margin`: accuracies closer than this count as equivalent."""
+    """How differences are judged.
+
+    Attributes:
+        alpha: level of the tests, in (0, 1).
+        margin: accuracies closer than this count as equivalent.
+    """
 
     alpha: float = Field(0.05, gt=0, lt=1)
     margin: float = Field(0.01, gt=0, lt=1)
 
 
 class BudgetSettings(Section):
-    """`search_seconds`: charged for each approach and replicate. `trial_seconds`: the most one trial may charge."""
+    """What a search, and one trial of it, may charge.
+
+    Attributes:
+        search_seconds: charged for each approach and replicate.
+        trial_seconds: the most that one trial may charge.
+    """
 
     search_seconds: float = Field(gt=0, allow_inf_nan=False)
     trial_seconds: float = Field(gt=0, allow_inf_nan=False)

@@ -1,7 +1,10 @@
 """The study file.
 
 study_file.py   reading one: YAML in, one frozen model out
+presets.py      the studies that are there by name
 models.py       that model, and its sections
-space.py        where the search draws a hyperparameter from
+space.py        where the search draws a hyperparameter from: a range or a choice
+schema.py       the JSON Schema of the study file, for editors; study-file.schema.json is what it gives
+docstrings.py   what the docstrings say, for that schema
 messages.py     what is wrong with a study file, in one line
 """

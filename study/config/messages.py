@@ -25,15 +25,28 @@ def problem(error: ValidationError, model: type[BaseModel]) -> str:
         names_a_key = re.match(r"[\w.-]+: ", message)
         return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
-        known = _keys(model, place[:-1])
-        return f"{where}: unknown key{hint(str(place[-1]), known)}"
+        return f"{where}: unknown key{hint(str(place[-1]), _accepted(model, place[:-1]))}"
     if first["type"] == "missing":
         return f"{where}: missing; this key is needed"
     return f"{where}: {message[0].lower()}{message[1:]}, but got {first['input']!r}"
 
 
-def _keys(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:
-    """The keys that a section of a model may have."""
+def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None) -> str:
+    """The known name that was probably meant, if one is close, and all that would be accepted."""
+    known = list(known)
+    names = ", ".join(known if accepted is None else accepted)
+    meant = did_you_mean(name, known)
+    return f"{meant} (accepted: {names})" if meant else f"; accepted: {names}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ends a message with the known name that is close to the one given; empty where none is."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _accepted(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:
+    """The keys that the section at a place of a model may have."""
     section: Any = model
     for part in map(str, place):
         if isinstance(section, type) and issubclass(section, BaseModel):
@@ -42,11 +55,3 @@ def _keys(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, ob
             _, section = get_args(section)
     fields: Mapping[str, object] = section.model_fields
     return fields
-
-
-def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None) -> str:
-    """The known name that was probably meant, if one is close, and all that would be accepted."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    names = ", ".join(known if accepted is None else accepted)
-    return f"; did you mean {close[0]!r}? (accepted: {names})" if close else f"; accepted: {names}"

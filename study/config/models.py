@@ -18,13 +18,14 @@ from pydantic import (
     Field,
     SerializeAsAny,
     ValidationError,
+    field_serializer,
     field_validator,
     model_validator,
 )
 
 from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
 from study.config.messages import hint, problem
-from study.config.space import Distribution, Section, Space, parse_hyperparameter
+from study.config.space import Distribution, Space, parse_hyperparameter
 from trainables.approach import Approach, Settings
 from trainables.backbones.networks import Backbone
 from trainables.data.config import DataSource
@@ -52,6 +53,21 @@ class ApproachConfig(BaseModel):
     published: dict[str, HyperparameterValue] | None = None
     max_trials: int = Field(1000, ge=1)
 
+    @cached_property
+    def kind(self) -> type[Approach]:
+        """The approach's class."""
+        return find(self.approach)
+
+    @cached_property
+    def varied(self) -> dict[str, Distribution]:
+        """The hyperparameters that the search varies."""
+        return {name: given for name, given in self.space.items() if isinstance(given, Distribution)}
+
+    @cached_property
+    def constants(self) -> dict[str, HyperparameterValue]:
+        """The hyperparameters that the study file fixes."""
+        return {name: given for name, given in self.space.items() if not isinstance(given, Distribution)}
+
     @field_validator("approach")
     @classmethod
     def _find(cls, name: str) -> str:
@@ -68,45 +84,37 @@ class ApproachConfig(BaseModel):
             return space
         return {name: parse_hyperparameter(name, written) for name, written in space.items()}
 
+    @field_serializer("space")
+    def _written_space(self, space: Space) -> dict[str, object]:
+        return {name: given.written() if isinstance(given, Distribution) else given for name, given in space.items()}
+
     @model_validator(mode="after")
     def _check(self) -> ApproachConfig:
         for name, given in self.space.items():
             for value in given.examples if isinstance(given, Distribution) else (given,):
                 self._check_value(f"space.{name}", name, value)
         for name, value in (self.published or {}).items():
-            self._check_published(name, value)
-        if self.published is not None and (left_out := set(self.varied) - set(self.published)):
+            if name not in self.varied:
+                raise ValueError(f"published.{name}: not varied in the space; take it out or vary it")
+            self._check_value(f"published.{name}", name, value)
+        if self.published is not None and (left_out := self.varied.keys() - self.published.keys()):
             raise ValueError(f"published: {min(left_out)} is missing; give a value for every varied hyperparameter")
         return self
 
     def _check_value(self, where: str, name: str, value: HyperparameterValue) -> None:
-        known = self.kind.hyperparameters_type.model_fields
-        if name not in known:
-            raise ValueError(f"{where}: no hyperparameter{hint(name, known)}")
+        accepting = self.kind.hyperparameters_type
+        if name not in accepting.model_fields:
+            raise ValueError(f"{where}: no hyperparameter{hint(name, accepting.model_fields)}")
         try:
-            self.kind.hyperparameters_type.model_validate({name: value})
+            accepting.model_validate({name: value})
         except ValidationError as error:
-            raise ValueError(f"{where}: {problem(error, self.kind.hyperparameters_type)}") from None
+            raise ValueError(f"{where}: {problem(error, accepting)}") from None
 
-    def _check_published(self, name: str, value: HyperparameterValue) -> None:
-        if not isinstance(self.space.get(name), Distribution):
-            raise ValueError(f"published.{name}: not varied in the space; take it out or vary it")
-        self._check_value(f"published.{name}", name, value)
 
-    @cached_property
-    def kind(self) -> type[Approach]:
-        """The approach's class."""
-        return find(self.approach)
+class Section(BaseModel):
+    """A part of the study file: frozen, and nothing in it that is not known."""
 
-    @cached_property
-    def varied(self) -> dict[str, Distribution]:
-        """The hyperparameters that the search varies."""
-        return {name: given for name, given in self.space.items() if isinstance(given, Distribution)}
-
-    @cached_property
-    def constants(self) -> dict[str, HyperparameterValue]:
-        """The hyperparameters that the study file fixes."""
-        return {name: given for name, given in self.space.items() if not isinstance(given, Distribution)}
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class FinalConfig(Section):
@@ -124,9 +132,12 @@ class FinalConfig(Section):
 
 
 class SlotConfig(Section):
-    """What one trial holds, the same for all approaches: CPUs, and at most one GPU or a part of one.
+    """What one trial holds, the same for all approaches.
 
-    `gpus: auto` is one GPU where the cluster has any; the study directory records what it came to.
+    Attributes:
+        cpus: how many CPUs.
+        gpus: one GPU at most, or a part of one; `auto` is one where the cluster has any, and the study's directory
+            records what it came to.
     """
 
     cpus: int = Field(1, ge=1)
@@ -165,7 +176,7 @@ class StudyConfig(Section):
     Attributes:
         name: names the study's directory under `storage`.
         seed: everything random in the study derives from it.
-        data: the data set, by the keys of its source; see trainables/data/config.py.
+        data: the data set: where the images are, and how they are divided.
         backbones: pretrained networks that approaches refer to by name.
         approaches: what is compared, by a name of the user's choice.
         budget: charged seconds of each approach's search, and of one trial.
@@ -192,6 +203,44 @@ class StudyConfig(Section):
     significance: SignificanceSettings = SignificanceSettings()
     storage: str = "results"
 
+    @property
+    def classes(self) -> list[type]:
+        """The classes of the data source and the approaches, which others may have written."""
+        return [type(self.data), *(approach.kind for approach in self.approaches.values())]
+
+    @property
+    def final_seconds(self) -> float:
+        """Allowance of one final run."""
+        return self.final.trial_seconds or self.budget.trial_seconds
+
+    def settings(self, name: str) -> Settings:
+        """The settings of one approach, its backbone looked up.
+
+        Raises:
+            ValueError: a setting is unknown, missing or of the wrong kind.
+        """
+        accepting = self.approaches[name].kind.settings_type
+        given = dict(self.approaches[name].model_extra or {})
+        for key in given.keys() - accepting.model_fields.keys():
+            accepted = [*ApproachConfig.model_fields, *accepting.model_fields]
+            raise ValueError(f"approaches.{name}.{key}: unknown key{hint(key, accepting.model_fields, accepted)}")
+        if "backbone" in given:
+            given["backbone"] = self._backbone(name, given["backbone"])
+        try:
+            return accepting.model_validate(given)
+        except ValidationError as error:
+            raise ValueError(f"approaches.{name}.{problem(error, accepting)}") from None
+
+    def to_yaml(self) -> str:
+        """The complete study file; reading it back gives an equal configuration."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=120)
+
+    def _backbone(self, approach: str, name: object) -> Backbone:
+        if not isinstance(name, str) or name not in self.backbones:
+            names = ", ".join(self.backbones) or "none given"
+            raise ValueError(f"approaches.{approach}.backbone: {name!r} is not under backbones ({names})")
+        return self.backbones[name]
+
     @model_validator(mode="after")
     def _check(self) -> StudyConfig:
         for name in self.approaches:
@@ -204,43 +253,3 @@ class StudyConfig(Section):
                 f"{self.budget.trial_seconds:g} s (budget.trial_seconds); raise the one or lower the other"
             )
         return self
-
-    def settings(self, name: str) -> Settings:
-        """The settings of one approach, its backbone looked up.
-
-        Raises:
-            ValueError: a setting is unknown, missing or of the wrong kind.
-        """
-        config = self.approaches[name]
-        given = dict(config.model_extra or {})
-        known = config.kind.settings_type.model_fields
-        for key in given.keys() - known.keys():
-            accepted = [*ApproachConfig.model_fields, *known]
-            raise ValueError(f"approaches.{name}.{key}: unknown key{hint(key, known, accepted)}")
-        if "backbone" in given:
-            if given["backbone"] not in self.backbones:
-                names = ", ".join(self.backbones) or "none given"
-                raise ValueError(f"approaches.{name}.backbone: {given['backbone']!r} is not under backbones ({names})")
-            given["backbone"] = self.backbones[given["backbone"]]
-        try:
-            return config.kind.settings_type.model_validate(given)
-        except ValidationError as error:
-            raise ValueError(f"approaches.{name}.{problem(error, config.kind.settings_type)}") from None
-
-    @property
-    def classes(self) -> list[type]:
-        """The classes of the data source and the approaches, which others may have written."""
-        return [type(self.data), *(approach.kind for approach in self.approaches.values())]
-
-    @property
-    def final_seconds(self) -> float:
-        """Allowance of one final run."""
-        return self.final.trial_seconds or self.budget.trial_seconds
-
-    def to_yaml(self) -> str:
-        """The complete study file; reading it back gives an equal configuration."""
-        content = self.model_dump(mode="json")
-        for name, approach in self.approaches.items():
-            space = {key: it.written() if isinstance(it, Distribution) else it for key, it in approach.space.items()}
-            content["approaches"][name]["space"] = space
-        return yaml.safe_dump(content, sort_keys=False, width=120)

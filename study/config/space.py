@@ -1,131 +1,178 @@
-"""Where the search draws a hyperparameter from."""
+"""Where the search draws a hyperparameter from: a range of numbers, or a choice.
+
+A study file says `{loguniform: [low, high]}`, `{uniform: [low, high]}`, `{int: [low, high]}` or `{logint: [low, high]}`
+for the one, bounds included, and `{categorical: [a, b, ...]}` for the other. Knows no sampler.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from analysis.records.schema import HyperparameterValue
 
-DISTRIBUTIONS = ("loguniform", "uniform", "int", "logint", "categorical")
+RANGES = {"loguniform": (True, False), "uniform": (False, False), "int": (False, True), "logint": (True, True)}
+"""The ranges by their names in a study file: whether they are logarithmic, and of whole numbers."""
+CATEGORICAL = "categorical"
 
 
-class Section(BaseModel):
-    """A part of the study file: frozen, and nothing in it that is not known."""
+@dataclass(frozen=True)
+class Range:
+    """All numbers from low to high, both included.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        low, high: the bounds.
+        log: equal ratios are equally likely, not equal differences.
+        whole: whole numbers only.
 
-
-class Distribution(Section):
-    """Where the search draws a hyperparameter from.
-
-    Written in the study file as one of `{loguniform: [low, high]}`, `{uniform: [low, high]}`, `{int: [low, high]}`,
-    `{logint: [low, high]}` (bounds included) and `{categorical: [a, b, ...]}`.
+    Raises:
+        ValueError: the bounds are in the wrong order, not finite, not above 0 (`log`) or not whole (`whole`).
     """
 
-    kind: Literal["loguniform", "uniform", "int", "logint", "categorical"]
-    low: float = 0.0
-    high: float = 0.0
-    choices: tuple[HyperparameterValue, ...] = ()
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
 
-    @property
-    def size(self) -> float:
-        """Number of values; infinite for a continuous range."""
-        if self.kind == "categorical":
-            return len(self.choices)
-        if self.kind in ("int", "logint"):
-            return len(self.whole_numbers)
-        return math.inf
-
-    @property
-    def whole_numbers(self) -> range:
-        """All values of a range of whole numbers."""
-        return range(int(self.low), int(self.high) + 1)
-
-    @property
-    def bounds(self) -> tuple[HyperparameterValue, ...]:
-        """The extreme values, or all choices."""
-        if self.kind == "categorical":
-            return self.choices
-        whole = self.kind in ("int", "logint")
-        return (int(self.low), int(self.high)) if whole else (self.low, self.high)
-
-    @property
-    def examples(self) -> tuple[HyperparameterValue, ...]:
-        """Values of every kind it holds: if an approach accepts these, it accepts all.
-
-        A continuous range adds one from inside it, which is no whole number even where the bounds are.
-        """
-        continuous = self.kind in ("uniform", "loguniform")
-        return (*self.bounds, self.low + (self.high - self.low) / math.pi) if continuous else self.bounds
-
-    def holds(self, value: HyperparameterValue) -> bool:
-        """Whether the search could draw this value."""
-        if self.kind == "categorical":
-            return value in self.choices
-        return isinstance(value, int | float) and self.low <= value <= self.high
+    def __post_init__(self) -> None:
+        kind, given = self._kind, [self.low, self.high]
+        if not (self.low <= self.high and all(map(math.isfinite, given))):
+            raise ValueError(f"`low <= high` must hold for two finite numbers, but got {kind}: {given}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"{kind} needs low > 0, but got {given}")
+        if self.whole and not all(float(bound).is_integer() for bound in given):
+            raise ValueError(f"{kind} needs whole numbers, but got {given}")
 
     @classmethod
-    def parse(cls, written: object) -> Distribution | HyperparameterValue:
-        """A distribution from the way it is written, or the constant itself.
-
-        Raises:
-            ValueError: it is neither; the message says what would be accepted.
-        """
-        if isinstance(written, bool | int | float | str):
-            return written
-        if not isinstance(written, Mapping) or len(written) != 1 or next(iter(written)) not in DISTRIBUTIONS:
-            raise ValueError(f"{written!r} is neither a constant nor one of {', '.join(DISTRIBUTIONS)}: [...]")
-        kind, values = next(iter(written.items()))
-        if not isinstance(values, list | tuple) or not values:
-            raise ValueError(f"{kind} needs a list, but got {values!r}")
-        if kind == "categorical":
-            return cls._choice(values)
-        return cls._range(kind, values)
-
-    @classmethod
-    def _choice(cls, values: Sequence[Any]) -> Distribution:
-        for value in values:
-            if not isinstance(value, bool | int | float | str):
-                raise ValueError(f"categorical needs numbers, text, true or false, but got {value!r} in {values!r}")
-        # Equal choices, such as True and 1, are one configuration: the search would wait for `size` of them in vain.
-        for one, other in combinations(values, 2):
-            if one == other:
-                raise ValueError(
-                    f"categorical needs choices that differ, but got {values!r}, of which {one!r} and {other!r} are"
-                    " equal; take one of them out"
-                )
-        return cls(kind="categorical", choices=tuple(values))
-
-    @classmethod
-    def _range(cls, kind: Any, values: Sequence[Any]) -> Distribution:
+    def parse(cls, kind: str, values: Sequence[Any]) -> Range:
+        """A range as it is written: its name, and its bounds."""
         try:
             low, high = (float(value) for value in values)
         except (TypeError, ValueError):
             raise ValueError(f"{kind} needs [low, high], two numbers, but got {values!r}") from None
-        if not low <= high or not math.isfinite(high):
-            raise ValueError(f"`low <= high` must hold, but got {kind}: {values!r}")
-        if kind.startswith("log") and low <= 0:
-            raise ValueError(f"{kind} needs low > 0, but got {values!r}")
-        if kind.endswith("int") and (low != int(low) or high != int(high)):
-            raise ValueError(f"{kind} needs whole numbers, but got {values!r}")
-        return cls(kind=kind, low=low, high=high)
+        log, whole = RANGES[kind]
+        return cls(low, high, log, whole)
 
-    def written(self) -> dict[str, list[Any]]:
+    def written(self) -> dict[str, list[HyperparameterValue]]:
         """As it stands in a study file."""
-        return {self.kind: list(self.bounds)}
+        return {self._kind: list(self.bounds)}
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The extreme values; integers where only whole numbers are drawn."""
+        return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
+
+    @property
+    def values(self) -> Sequence[int]:
+        """All values of a range of whole numbers, in order."""
+        assert self.whole, "a continuous range has too many values to list"
+        return range(int(self.low), int(self.high) + 1)
+
+    @property
+    def size(self) -> float:
+        """Number of values; infinite for a continuous range."""
+        return len(self.values) if self.whole else math.inf
+
+    @property
+    def examples(self) -> tuple[float, ...]:
+        """Values of every kind it holds: if an approach accepts these, it accepts all.
+
+        A continuous range adds one from inside it, which is no whole number even where the bounds are.
+        """
+        return self.bounds if self.whole else (*self.bounds, self.low + (self.high - self.low) / math.pi)
+
+    def holds(self, value: HyperparameterValue) -> bool:
+        """Whether the search could draw this value."""
+        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        return not self.whole or float(value).is_integer()
+
+    @property
+    def _kind(self) -> str:
+        return next(name for name, shape in RANGES.items() if shape == (self.log, self.whole))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One of several values.
+
+    Attributes:
+        choices: numbers, text, true or false, no two of them equal.
+
+    Raises:
+        ValueError: a choice is none of these, or equals another.
+    """
+
+    choices: tuple[HyperparameterValue, ...]
+
+    def __post_init__(self) -> None:
+        given = list(self.choices)
+        for value in given:
+            if not isinstance(value, bool | int | float | str):
+                raise ValueError(f"{CATEGORICAL} needs numbers, text, true or false, but got {value!r} in {given}")
+        # Equal choices, such as True and 1, are one configuration: the search would wait for `size` of them in vain.
+        for one, other in combinations(given, 2):
+            if one == other:
+                raise ValueError(
+                    f"{CATEGORICAL} needs choices that differ, but got {given}, of which {one!r} and {other!r} are"
+                    " equal; take one of them out"
+                )
+
+    def written(self) -> dict[str, list[HyperparameterValue]]:
+        """As it stands in a study file."""
+        return {CATEGORICAL: list(self.choices)}
+
+    @property
+    def bounds(self) -> tuple[HyperparameterValue, ...]:
+        """All choices, since they have no order."""
+        return self.choices
+
+    @property
+    def values(self) -> Sequence[HyperparameterValue]:
+        """All values, in the order of the study file."""
+        return self.choices
+
+    @property
+    def size(self) -> float:
+        """Number of values."""
+        return len(self.choices)
+
+    @property
+    def examples(self) -> tuple[HyperparameterValue, ...]:
+        """Values of every kind it holds: if an approach accepts these, it accepts all."""
+        return self.choices
+
+    def holds(self, value: HyperparameterValue) -> bool:
+        """Whether the search could draw this value."""
+        return value in self.choices
+
+
+Distribution = Range | Choice
 Space = dict[str, Distribution | HyperparameterValue]
+DISTRIBUTIONS = (*RANGES, CATEGORICAL)
 
 
 def parse_hyperparameter(name: str, written: object) -> Distribution | HyperparameterValue:
-    """A distribution or constant, its name before whatever is wrong with it."""
+    """A distribution from the way it is written, or the constant itself.
+
+    Raises:
+        ValueError: it is neither; the message names the hyperparameter and says what would be accepted.
+    """
+    if isinstance(written, bool | int | float | str):
+        return written
     try:
-        return Distribution.parse(written)
+        return _parsed(written)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def _parsed(written: object) -> Distribution:
+    if not isinstance(written, Mapping) or len(written) != 1 or next(iter(written)) not in DISTRIBUTIONS:
+        raise ValueError(f"{written!r} is neither a constant nor one of {', '.join(DISTRIBUTIONS)}: [...]")
+    ((kind, values),) = written.items()
+    if not isinstance(values, list | tuple) or not values:
+        raise ValueError(f"{kind} needs a list, but got {values!r}")
+    return Choice(tuple(values)) if kind == CATEGORICAL else Range.parse(kind, values)

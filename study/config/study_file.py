@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from study.config.messages import ConfigError, problem
+from study.config.messages import ConfigError, did_you_mean, problem
 from study.config.models import StudyConfig
+from study.config.presets import preset_text, presets
 from trainables.finding import search_in
 
 
@@ -47,13 +47,6 @@ def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None
         raise ConfigError(f"{name}: {problem(error, StudyConfig)}") from error
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number; YAML 1.1 takes it for text, as it has no dot."""
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
-
-
 def read_yaml(text: str, *, name: str) -> object:
     """The content of a study file, or of a value for one of its keys; `name` is what errors call it.
 
@@ -66,18 +59,21 @@ def read_yaml(text: str, *, name: str) -> object:
         raise ConfigError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
 
 
-def presets() -> list[str]:
-    """Names of the studies that come with the program."""
-    files = resources.files("study").joinpath("presets").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number; YAML 1.1 takes it for text, as it has no dot."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def _read_text(study: str) -> str:
-    if study in presets():
-        return resources.files("study").joinpath(f"presets/{study}.yaml").read_text()
+    known = presets()
+    if study in known:
+        return preset_text(study)
     path = Path(study)
     if not path.is_file():
-        raise ConfigError(f"{study}: neither a file nor a preset; presets are {', '.join(presets())}")
+        names = ", ".join(known)
+        raise ConfigError(f"{study}: neither a file nor a preset; presets are {names}{did_you_mean(study, known)}")
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -22,7 +22,7 @@ from optuna.distributions import (
 
 from analysis.records.schema import HyperparameterValue
 from study.config.models import ApproachConfig
-from study.config.space import Distribution
+from study.config.space import Choice, Distribution
 from study.search.seeds import derived_seed
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -183,12 +183,10 @@ def _configuration(params: Params) -> Configuration:
 
 def to_optuna(given: Distribution) -> BaseDistribution:
     """The Optuna distribution that draws what the study file says."""
-    if given.kind == "categorical":
+    if isinstance(given, Choice):
         return CategoricalDistribution(given.choices)
-    log = given.kind.startswith("log")
-    if given.kind.endswith("int"):
-        return IntDistribution(int(given.low), int(given.high), log=log)
-    return FloatDistribution(given.low, given.high, log=log)
+    kind = IntDistribution if given.whole else FloatDistribution
+    return kind(*given.bounds, log=given.log)
 
 
 def space_size(varied: Mapping[str, Distribution]) -> float:
@@ -200,5 +198,5 @@ def grid(varied: Mapping[str, Distribution]) -> list[Params]:
     """All configurations of a space that has so few that trying one twice would be a waste; else nothing."""
     if space_size(varied) > SMALL_SPACE:
         return []
-    values = [given.examples if given.kind == "categorical" else given.whole_numbers for given in varied.values()]
+    values = [given.values for given in varied.values()]
     return [dict(zip(varied, chosen, strict=True)) for chosen in itertools.product(*values)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.support.commands import machine
 from tests.support.pictures import COLOURS, photo, photo_folder, save
 from tests.support.study_files import small_study
 
-COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "published")
+COMMANDS = ("run", "resume", "plan", "schema", "status", "report", "board", "data", "published")
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_help_names_every_command_with_what_it_does(transfer_study):
         (("run",), ("--budget", "--seeds", "--out", "--address", "--set", "search at equal time")),
         (("resume",), ("nothing finished runs again", "--address")),
         (("plan",), ("run nothing", "--budget", "--seeds")),
+        (("schema",), ("JSON Schema", "editors", "--out")),
         (("status",), ("how far", "DIR")),
         (("report",), ("from the records", "DIR")),
         (("board",), ("TensorBoard", "--port", "--host")),
@@ -66,6 +68,36 @@ def test_every_command_explains_itself(transfer_study, command, words):
     assert told.code == 0
     for word in words:
         assert word in " ".join(told.out.split()), f"{word} is not in the help of {command}"
+
+
+def test_the_version_is_that_of_the_installed_package(transfer_study):
+    told = transfer_study("--version")
+    assert (told.code, told.out) == (0, f"transfer-study {metadata.version('transfer-study')}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "completed"),
+    [("transfer-study re", 1, ["resume", "report"]), ("transfer-study run --bud", 2, ["--budget"])],
+)
+def test_the_shell_completes_commands_and_options(words, position, completed, transfer_study, monkeypatch):
+    """As bash asks for it."""
+    monkeypatch.setenv("_TRANSFER_STUDY_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(position))
+    assert transfer_study().out.split() == completed
+
+
+def test_the_schema_is_printed_and_written_as_it_is_shipped(transfer_study, tmp_path):
+    shipped = (resources.files("study") / "config" / "study-file.schema.json").read_text()
+    assert transfer_study("schema").out == shipped
+    told = transfer_study("schema", "--out", "mine.json")
+    assert (told.code, told.out) == (0, "")
+    assert (tmp_path / "mine.json").read_text() == shipped
+
+
+def test_a_schema_that_cannot_be_written_is_refused(transfer_study):
+    complaint = transfer_study("schema", "--out", "nowhere/mine.json").complaint
+    assert complaint == "nowhere/mine.json: cannot be written (No such file or directory); choose another with --out"
 
 
 def test_a_command_that_does_not_exist_is_refused(transfer_study):
@@ -229,7 +261,7 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study
     assert "4 s charged to each of 3 approaches, at most 2 s to a trial" in text
     assert "3 seeds of each incumbent" in text
     assert "Smallest accuracy difference" in text
-    assert {it.name for it in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
 
 
 def test_a_plan_follows_the_options(transfer_study):
@@ -248,11 +280,11 @@ def test_data_are_described(transfer_study, study_file, photos):
 
 
 @pytest.mark.parametrize(
-    ("begun", "said"),
+    ("begun", "words"),
     [(True, "interrupted; `transfer-study resume study` goes on where it stopped\n"),
      (False, "interrupted; nothing is on record yet\n")],
 )  # fmt: skip
-def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, said, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if begun:
         Storage("study").write_bytes("study.yaml", b"")
@@ -262,4 +294,4 @@ def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, 
 
     with pytest.raises(typer.Exit) as ended:
         cli._finish(interrupted, "study")
-    assert (ended.value.exit_code, capsys.readouterr().err) == (130, said)
+    assert (ended.value.exit_code, capsys.readouterr().err) == (130, words)

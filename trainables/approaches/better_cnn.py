@@ -29,7 +29,13 @@ class BetterCNNSettings(Settings):
 
 
 class BetterCNNHyperparameters(TrainingHyperparameters):
-    """Beside the training's: `flip` mirrors at random, `crop` shifts by up to so many pixels, `dropout`."""
+    """Beside the training's, two that change the images, and one that changes the network.
+
+    Attributes:
+        dropout: share of the values that are set to zero behind the second max-pooling.
+        flip: mirror the images at random.
+        crop: shift the images at random by up to so many pixels.
+    """
 
     dropout: float = Field(0.2, ge=0, lt=1)
     flip: bool = False

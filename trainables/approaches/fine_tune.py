@@ -23,14 +23,25 @@ from trainables.training import GradientApproach, Training, TrainingHyperparamet
 
 
 class FineTuneSettings(Settings):
-    """What is fixed: the pretrained network, and which part of it is frozen."""
+    """What is fixed.
+
+    Attributes:
+        backbone: the pretrained network.
+        frozen: what keeps its weights: `none`; `backbone`, all but the new last layer, which is then trained on cached
+            features; or `head`, the new last layer alone.
+    """
 
     backbone: Backbone
     frozen: Literal["head", "backbone", "none"] = "none"
 
 
 class FineTuneHyperparameters(TrainingHyperparameters):
-    """Beside the training's: `flip` mirrors at random, `crop` shifts by up to so many pixels."""
+    """Beside the training's, two that change the images.
+
+    Attributes:
+        flip: mirror the images at random; not with `frozen: backbone`.
+        crop: shift the images at random by up to so many pixels; not with `frozen: backbone`.
+    """
 
     batch_size: int = Field(32, ge=1)
     flip: bool = False
