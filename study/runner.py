@@ -34,7 +34,7 @@ from study.search.turns import EqualTimeTurns, ListedTurns
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.progress import Progress
-from study.tune.searcher import Dispatcher, Listener, Turns, run_trials
+from study.tune.searcher import Listener, Turns, TurnSearcher, run_trials
 from trainables.checkpoints import CheckpointStore
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.errors import InputError
@@ -244,7 +244,7 @@ class _Session:
         listeners: tuple[Listener, ...] = (self._record, self.boards, self.progress)
         checkpoints = Storage(f"{self.store.absolute}/checkpoints")
         in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
-        dispatcher = Dispatcher(
+        searcher = TurnSearcher(
             turns,
             slots=self.phases.slots,
             listeners=listeners,
@@ -253,7 +253,7 @@ class _Session:
         )
         try:
             run_trials(
-                dispatcher,
+                searcher,
                 self.sharing.inputs(inputs),
                 self.slot,
                 checkpoints=checkpoints,

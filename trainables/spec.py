@@ -14,7 +14,7 @@ from trainables.approach import Approach, Examples, Predictions, Probabilities, 
 from trainables.backbones.networks import Backbone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialSpec:
     """One trial or final run: which approach, with what, for how long. Attributes as in a TrialEvent."""
 

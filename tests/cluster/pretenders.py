@@ -127,11 +127,11 @@ def read_diaries(folder: Path) -> list[Note]:
 
 if __name__ == "__main__":
     from study import cli
-    from study.tune import searcher as dispatch
+    from study.tune import searcher
     from tests.cluster import pretenders  # not __main__, which the processes of trials could not import
     from trainables.approaches.registry import APPROACHES
 
     APPROACHES.update({kind.name: kind for kind in (pretenders.Diarist, pretenders.Deadly)})
     if "PRETEND_GPUS" in os.environ:
-        dispatch.ApproachTrainable = pretenders.OnPretendedGPUs
+        searcher.ApproachTrainable = pretenders.OnPretendedGPUs
     cli.main()

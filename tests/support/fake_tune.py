@@ -15,7 +15,7 @@ from analysis.records.schema import TrialEvent
 from study.config.models import ApproachConfig
 from study.search.ledger import Account, Ledger
 from study.search.turns import EqualTimeTurns
-from study.tune.searcher import Dispatcher
+from study.tune.searcher import TurnSearcher
 
 Params = Mapping[str, Any]
 Config = Mapping[str, Any]
@@ -91,13 +91,13 @@ def search(
     turns = EqualTimeTurns(approaches, ledger, seed, slots)
     events = list(earlier or [])
     turns.resume(list(events))
-    dispatcher = Dispatcher(turns, slots=lambda: slots, listeners=[events.append], earlier=list(events))
-    _run(dispatcher, slots, duration or pace(0), accuracy_of, stop_after)
+    searcher = TurnSearcher(turns, slots=lambda: slots, listeners=[events.append], earlier=list(events))
+    _run(searcher, slots, duration or pace(0), accuracy_of, stop_after)
     return Search(events, ledger, turns)
 
 
 def _run(
-    dispatcher: Dispatcher,
+    searcher: TurnSearcher,
     slots: int,
     duration: Callable[[Config], float],
     accuracy_of: Callable[[Params], float | None],
@@ -107,7 +107,7 @@ def _run(
     running: list[tuple[float, str, Config]] = []
     now, asked, ended, finished = 0.0, 0, 0, False
     while ended != stop_after:
-        while not finished and (config := dispatcher.suggest(f"{asked:05d}")) is not None:
+        while not finished and (config := searcher.suggest(f"{asked:05d}")) is not None:
             finished = config == Searcher.FINISHED
             if not finished:
                 waiting.append((f"{asked:05d}", config))
@@ -119,7 +119,7 @@ def _run(
             assert finished, "nothing runs, and the search has not ended"
             return
         now, name, config = heapq.heappop(running)
-        dispatcher.on_trial_complete(name, _result(config, duration(config), accuracy_of(config["params"])))
+        searcher.on_trial_complete(name, _result(config, duration(config), accuracy_of(config["params"])))
         ended += 1
 
 
