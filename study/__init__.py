@@ -10,6 +10,8 @@ tune/           between those turns and Ray Tune: all that bends it
 cluster/        where a study runs: Ray's nodes, what they share, a job server
 show/           what people see: screens, progress, curves
 phases.py       when each phase began and ended, and its slots meanwhile
+listeners.py    who is told of all that happens: the records, and what is remembered of them
+place.py        where a study lies
 lease.py        one study, one driver
 provenance.py   what the results depend on
 """

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from rich.console import Console
 
 from analysis.records.errors import StorageError
 from analysis.records.schema import PhaseEvent
 from study.phases import Phases
-from study.show.progress import Progress
 
 
 class Cluster:
@@ -20,7 +16,7 @@ class Cluster:
         self.slots = slots
         self.events: list[PhaseEvent] = []
         self.disk_is_full = False
-        self.phases = Phases(self._write, lambda: self.slots, Progress(Console(file=io.StringIO())))
+        self.phases = Phases([self._write], lambda: self.slots)
 
     def _write(self, event: PhaseEvent) -> None:
         if self.disk_is_full:
