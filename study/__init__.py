@@ -13,5 +13,37 @@ phases.py       when each phase began and ended, and its slots meanwhile
 listeners.py    who is told of all that happens: the records, and what is remembered of them
 place.py        where a study lies
 lease.py        one study, one driver
+predictions.py  what final runs predict, into the records
 provenance.py   what the results depend on
+published_table.py  what published accuracies are read from
+
+`from study import read_config` and the like are the interface for Python. What stands behind a name is imported when it
+is first used, since torch and Ray take seconds.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+HOMES = {
+    "read_config": "study.config.study_file",
+    "run": "study.runner",
+    "resume": "study.runner",
+}
+__all__ = list(HOMES)
+
+if TYPE_CHECKING:  # what type checkers and editors see: a line here for each of HOMES
+    from study.config.study_file import read_config as read_config
+    from study.runner import resume as resume
+    from study.runner import run as run
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(HOMES)}")
+        return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

@@ -71,3 +71,13 @@ def test_a_change_that_could_not_be_written_is_written_at_the_next_look():
         cluster.disk_is_full = False
         cluster.phases.slots()
     assert ("search", "resized", 2) in cluster.written
+
+
+def test_every_listener_is_told_in_turn():
+    told: list[tuple[str, str]] = []
+    phases = Phases(
+        [lambda event: told.append(("first", event.event)), lambda event: told.append(("second", event.event))], int
+    )
+    with phases.during("report"):
+        pass
+    assert told == [("first", "started"), ("second", "started"), ("first", "finished"), ("second", "finished")]
