@@ -2,11 +2,14 @@
 
 approach.py       the contract that every approach keeps
 approaches/       the approaches, one a file
+batches.py        batches of images, augmented and normalised
 data/             data sets as arrays of images, one source a file, and their splits
 backbones/        networks to transfer from, their weights and frozen features; weights/ holds the bundled ones
 clock.py          metered time: what is charged and what is not
 driver.py         the only loop: step, validate, report, stop at the allowance
 checkpoints.py    checkpoints of running trials
+spec.py           what a trial is given; knows no Ray
+cache.py          where what is kept between studies lies
 trainable.py      the adapter to Ray Tune
 errors.py         what can be wrong with what the user gave
 """
