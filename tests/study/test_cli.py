@@ -229,7 +229,7 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study
     assert "4 s charged to each of 3 approaches, at most 2 s to a trial" in text
     assert "3 seeds of each incumbent" in text
     assert "Smallest accuracy difference" in text
-    assert {it.name for it in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
 
 
 def test_a_plan_follows_the_options(transfer_study):
@@ -248,11 +248,11 @@ def test_data_are_described(transfer_study, study_file, photos):
 
 
 @pytest.mark.parametrize(
-    ("begun", "said"),
+    ("begun", "words"),
     [(True, "interrupted; `transfer-study resume study` goes on where it stopped\n"),
      (False, "interrupted; nothing is on record yet\n")],
 )  # fmt: skip
-def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, said, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if begun:
         Storage("study").write_bytes("study.yaml", b"")
@@ -262,4 +262,4 @@ def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, 
 
     with pytest.raises(typer.Exit) as ended:
         cli._finish(interrupted, "study")
-    assert (ended.value.exit_code, capsys.readouterr().err) == (130, said)
+    assert (ended.value.exit_code, capsys.readouterr().err) == (130, words)

@@ -35,10 +35,10 @@ class Search:
 
     def suggestions(self, approach: str) -> list[Params]:
         """The hyperparameters of one approach's trials, by the number of the trial."""
-        return [it.params or {} for it in self._of(approach)]
+        return [event.params or {} for event in self._of(approach)]
 
     def conditioned_on(self, approach: str) -> list[int | None]:
-        return [it.conditioned_on for it in self._of(approach)]
+        return [event.conditioned_on for event in self._of(approach)]
 
     def charged(self) -> dict[str, float]:
         """Charged seconds per approach, from the events."""
@@ -49,7 +49,7 @@ class Search:
         return dict(charged)
 
     def _of(self, approach: str) -> list[TrialEvent]:
-        return sorted((it for it in self.started if it.approach == approach), key=lambda it: it.index)
+        return sorted((event for event in self.started if event.approach == approach), key=lambda event: event.index)
 
 
 def pace(seed: int, shortest_s: float = 0.5, longest_s: float = 40.0) -> Callable[[Config], float]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainables.approach import Epochs, Hyperparameters, Settings, Task
 from trainables.approaches.training import GradientApproach, Training
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.networks import Backbone
 from trainables.batches import augmentation, in_bfloat16, normalised
 from trainables.errors import HyperparameterError
@@ -58,7 +58,7 @@ class FineTune(GradientApproach):
             _head(task, seed) if on_features else _network(settings, task.classes, seed),
             task.train,
             hyperparameters,
-            prepare=Tensor.float if on_features else normalised(*backbones.normalise(settings.backbone), device=device),
+            prepare=Tensor.float if on_features else normalised(*networks.normalise(settings.backbone), device=device),
             augment=augmentation(flip=hyperparameters.flip, crop=hyperparameters.crop),
             seed=seed,
             device=device,
@@ -78,7 +78,7 @@ def _head(task: Task, seed: int) -> nn.Linear:
 
 
 def _network(settings: FineTuneSettings, classes: int, seed: int) -> nn.Module:
-    network = backbones.with_head(settings.backbone, classes, seed=seed)
+    network = networks.with_head(settings.backbone, classes, seed=seed)
     if settings.frozen == "head":
-        network.get_submodule(backbones.head_name(network)).requires_grad_(False)
+        network.get_submodule(networks.head_name(network)).requires_grad_(False)
     return network

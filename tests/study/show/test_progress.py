@@ -32,8 +32,8 @@ class Screen:
         with self.progress as progress:
             progress.phase("search", 2)
             progress.search(self.ledger, exhausted or {}, list(earlier))
-            for it in events:
-                progress(it)
+            for event in events:
+                progress(event)
         return self.text.getvalue()
 
 

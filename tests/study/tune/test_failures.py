@@ -22,11 +22,11 @@ NODE = "The actor died because its node has died. Node Id: 029a2f0fb1d7 the acto
 class DiedError(ActorDiedError):
     """As Ray raises it, without the protocol buffers that it is made of."""
 
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, words: str) -> None:
+        self.words = words
 
     def __str__(self) -> str:
-        return f"The actor died unexpectedly before finishing this task.\n\tpid: 10845\n{self.said}"
+        return f"The actor died unexpectedly before finishing this task.\n\tpid: 10845\n{self.words}"
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_every_event_says_whose_it_is():
     case = Case(turn(4))
     case.ask()
     case.end(charged_s=1.0)
-    assert {(it.trial, it.approach, it.index, it.seed, it.allowance_s) for it in case.events} == {
+    assert {(event.trial, event.approach, event.index, event.seed, event.allowance_s) for event in case.events} == {
         ("cnn-r0-0004", "cnn", 4, 104, 20.0)
     }
     assert case.events[0].params == {"lr": 1e-3}
@@ -173,7 +173,7 @@ def test_work_lost_when_a_process_dies_is_recorded_and_not_charged():
     assert (lost.charged_s, lost.lost_s) == (4.0, 5.0)
     assert lost.reason == "the study was interrupted; the trial went on from 4.0 charged seconds"
     assert (case.events[-1].charged_s, case.events[-1].lost_s) == (8.0, 5.0)
-    assert [it.order for it in case.events] == list(range(6))
+    assert [event.order for event in case.events] == list(range(6))
 
 
 def test_work_lost_twice_adds_up():
@@ -192,7 +192,7 @@ def test_what_an_attempt_spent_uncharged_stays_spent():
     case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=2.0)
     case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=1.0)
     case.searcher.on_trial_complete("a", None, error=True)
-    assert [it.uncharged_s for it in case.events] == [0.0, 2.0, 2.0, 3.0, 3.0]
+    assert [event.uncharged_s for event in case.events] == [0.0, 2.0, 2.0, 3.0, 3.0]
 
 
 def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
@@ -204,7 +204,7 @@ def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
     assert case.events == [], "it has started already"
     case.end(charged_s=7.0, resumed_at_s=0.0)
     assert case.names == ["lost", "finished"]
-    assert [it.order for it in case.events] == [2, 3]
+    assert [event.order for event in case.events] == [2, 3]
     assert case.events[-1].lost_s == 5.0
 
 
@@ -307,9 +307,9 @@ def test_trials_that_run_side_by_side_do_not_mix():
     case.report("a", charged_s=5.0, resumed_at_s=0.0)
     case.end("b", charged_s=1.0, resumed_at_s=0.0)
     case.end("a", charged_s=6.0)
-    orders = {it.trial: [e.order for e in case.events if e.trial == it.trial] for it in case.events}
+    orders = {event.trial: [e.order for e in case.events if e.trial == event.trial] for event in case.events}
     assert orders == {"cnn-r0-0000": [0, 1, 2], "cnn-r0-0001": [0, 1]}
-    times = [it.time for it in case.events]
+    times = [event.time for event in case.events]
     assert all(a <= b for a, b in pairwise(times))
 
 
