@@ -4,7 +4,6 @@ design.py           what a comparison is to answer, and what a statistic of a pa
 views.py            the secondary views of a pair: one entry each
 comparison.py       all that is compared on test predictions, in frozen dataclasses
 summary.py          all of a study
-numbers.py          how numbers are written
 wording.py          the sentences that may be said of a comparison
 search_wording.py   those of a study and its search
 table.py            what a table is, and the two ways to write it
