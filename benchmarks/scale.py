@@ -34,6 +34,7 @@ from rich.console import Console
 from analysis.records.schema import ENDINGS, TrialEvent
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config
+from study.listeners import Event
 from study.runner import run
 from study.show.progress import Progress
 
@@ -87,9 +88,9 @@ class Meter(Progress):
         super().__init__(Console(file=io.StringIO()))
         self.moments: list[Moment] = []
 
-    def __call__(self, event: TrialEvent) -> None:
+    def __call__(self, event: Event) -> None:
         super().__call__(event)
-        if event.phase == "search" and event.event in ENDINGS:
+        if isinstance(event, TrialEvent) and event.phase == "search" and event.event in ENDINGS:
             self.moments.append(moment())
 
 
@@ -111,7 +112,7 @@ def measure(trials: int, slots: int, reports: int = 1) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         meter = Meter()
-        run(study_of(trials, reports), f"{folder}/study", address=None, progress=meter)
+        run(study_of(trials, reports), f"{folder}/study", progress=meter)
         ended = time.monotonic()
         ray.shutdown()
     return cost(slots, meter.moments, ended)

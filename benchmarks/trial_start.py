@@ -2,7 +2,7 @@
 
     python benchmarks/trial_start.py        (about two minutes)
 
-Real trials through the real dispatcher and Ray Tune: an SVM on random features, which trains for milliseconds. What is
+Real trials through the real searcher and Ray Tune: an SVM on random features, which trains for milliseconds. What is
 printed per trial is the time from the end of the trial before it in the same slot to the moment it begins.
 """
 
@@ -16,13 +16,12 @@ import numpy as np
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.storage import Storage
 from study.cluster.nodes import connected, nodes, slots_of
-from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn
-from study.tune.searcher import Dispatcher, run_trials
+from study.tune.searcher import TurnSearcher, run_trials
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.backbones.networks import Backbone
-from trainables.spec import Inputs, Slot
+from trainables.spec import Inputs, Slot, TrialSpec
 
 SLOT = Slot(cpus=1, gpus=0)
 
@@ -57,9 +56,9 @@ def measure(*, trials: int, reuse_actors: bool) -> Gaps:
             ended.append(event)
 
     slots = slots_of(nodes(), SLOT)
-    dispatcher = Dispatcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen])
+    searcher = TurnSearcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen])
     with tempfile.TemporaryDirectory() as folder:
-        run_trials(dispatcher, {"svm": inputs()}, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
+        run_trials(searcher, {"svm": inputs()}, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
     return gaps(ended, min(started), slots)
 
 
@@ -79,14 +78,16 @@ def turns(trials: int) -> list[Turn]:
     """So many small trials of the SVM."""
     return [
         Turn(
-            trial=f"svm-{index:04d}",
-            account=Account("svm"),
-            phase="search",
-            index=index,
-            seed=index,
-            params={"C": 1.0 + index},
+            spec=TrialSpec(
+                trial=f"svm-{index:04d}",
+                approach="svm",
+                phase="search",
+                index=index,
+                params={"C": 1.0 + index},
+                seed=index,
+                allowance_s=60.0,
+            ),
             origin="suggested",
-            allowance_s=60.0,
         )
         for index in range(trials)
     ]

@@ -2,7 +2,8 @@
 
 cli.py          the command line
 config/         the study file; presets/ are those that come with the program
-new_approach.py writes an approach to begin with; template/ is that approach
+new_approach.py writes an approach to begin with
+template/       that approach
 plan.py         what a study would do
 runner.py       the phases of a study, and resuming one
 prepare.py      data, frozen features and a rehearsal, before the search
@@ -12,7 +13,10 @@ cluster/        where a study runs: Ray's nodes, what they share, a job server
 show/           what people see: screens, progress, curves
 export/         a study for other tools: Optuna, tables, MLflow
 phases.py       when each phase began and ended, and its slots meanwhile
+listeners.py    who is told of all that happens: the records, and what is remembered of them
+place.py        where a study lies
 lease.py        one study, one driver
+predictions.py  what final runs predict, into the records
 provenance.py   what the results depend on
 
 `from study import read_config` and the like are the interface for Python. What stands behind a name is imported when it
@@ -26,11 +30,15 @@ from typing import TYPE_CHECKING
 
 HOMES = {
     "read_config": "study.config.study_file",
+    "run": "study.runner",
+    "resume": "study.runner",
 }
 __all__ = list(HOMES)
 
 if TYPE_CHECKING:  # what type checkers and editors see: a line here for each of HOMES
     from study.config.study_file import read_config as read_config
+    from study.runner import resume as resume
+    from study.runner import run as run
 else:
 
     def __getattr__(name: str) -> object:

@@ -6,22 +6,19 @@ got wrong ends in one line and exit code 2.
 
 from __future__ import annotations
 
-import itertools
 import signal
-import sys
-import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 from rich.console import Console
 
-from analysis.records.errors import RecordsError, StorageError
+from analysis.records.errors import RecordsError
 from analysis.records.storage import Storage
 from study.cluster.jobs import is_job_server
+from study.place import begun, new_directory, refuse_unwritable
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,8 +93,8 @@ def run(
         from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), _terminal()))
-    directory = out or _new_directory(config)
-    _refuse_unwritable(directory)
+    directory = out or new_directory(config)
+    refuse_unwritable(directory)  # before what is slow to import
 
     from study import runner
 
@@ -224,18 +221,13 @@ def board(
     there are usually more, so tick the ones to see.
     """
     from analysis.records.store import existing_study
-    from study.show.event_files import shown
 
     curves = Storage(f"{existing_study(directory).absolute}/tensorboard")
     if not curves.names(""):
         raise RecordsError(f"{curves.location}: no curves there yet; they appear when the search begins")
-    with shown(curves) as folder:
-        parts = ("incumbent", "final", "search") if trials else ("incumbent", "final")
-        spec = ",".join(f"{name}:{folder / name}" for name in parts)
-        sys.argv = ["tensorboard", "--logdir_spec", spec, "--port", str(port), "--host", host]
-        from tensorboard.main import run_main
+    from study.show.board import serve
 
-        run_main()
+    raise typer.Exit(serve(curves, trials=trials, host=host, port=port))
 
 
 @app.command()
@@ -346,60 +338,19 @@ def _config(study: str, budget: float | None, seeds: int | None, assignments: li
     return read_config(study, overrides)
 
 
-def _new_directory(config: StudyConfig) -> str:
-    """The first of storage/name, storage/name-2, ... that holds nothing yet."""
-    storage = config.storage.rstrip("/") if "://" in config.storage else str(Path(config.storage).expanduser())
-    first = f"{storage}/{config.name}"
-    candidates = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
-    return next(path for path in candidates if not _taken(path))
-
-
-def _taken(directory: str) -> bool:
-    """Whether a folder is there, or a study in an object store (which has no folders)."""
-    return Storage(directory, patience_s=0).exists("study.yaml" if "://" in directory else "")
-
-
-def _refuse_unwritable(directory: str) -> None:
-    if "://" in directory:
-        probe = f".probe-{uuid4().hex}"
-        storage = Storage(directory, patience_s=0)
-        storage.write_bytes(probe, b"")
-        storage.delete(probe)
-        return
-    folder = Path(directory)
-    try:
-        known = folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        if not known:
-            folder.rmdir()
-    except OSError as error:
-        raise InputError(f"{directory}: cannot be written ({error.strerror}); choose another with --out") from error
-
-
 def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     from study.cluster.nodes import Terminated
     from study.show.progress import Progress
 
     try:
-        with Progress(console) as progress:
-            outcome = start(progress)
+        outcome = start(Progress(console))
     except KeyboardInterrupt as end:
         goes_on = f"`transfer-study resume {directory}` goes on where it stopped"
-        errors.print(f"interrupted; {goes_on if _begun(directory) else 'nothing is on record yet'}", soft_wrap=True)
+        errors.print(f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}", soft_wrap=True)
         raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.show.screens import show_outcome
 
     show_outcome(outcome.directory, console)
-
-
-def _begun(directory: str) -> bool:
-    """Whether there is something to resume; yes where the storage cannot say."""
-    try:
-        return Storage(directory, patience_s=0).exists("study.yaml")
-    except StorageError:
-        return True
 
 
 def _terminal() -> Terminal:

@@ -9,7 +9,7 @@ from study.config.models import StudyConfig
 from trainables.data.dataset import Dataset, DatasetDescription, describe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A study before it runs.
 

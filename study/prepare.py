@@ -5,7 +5,7 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,14 @@ import ray
 import torch
 
 from analysis.records.schema import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
+from analysis.records.store import Store
+from analysis.records.trials import costs_by_approach, feature_charges
 from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
+from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
-from trainables.backbones import networks as backbones
 from trainables.backbones.features import Features, content_key, frozen_features
-from trainables.backbones.networks import Backbone
+from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
 from trainables.cache import cache_dir
 from trainables.data.dataset import Dataset, duplicates
 from trainables.data.splits import Split
@@ -35,6 +37,46 @@ class Frozen:
 
     values: Mapping[Split, np.ndarray]
     cost: FeatureCost
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a study has before its search.
+
+    Attributes:
+        info: what the records say about the data.
+        frozen: features of the frozen backbones, by approach.
+        costs: what they cost when the study began, which is what is charged, also after resuming.
+        owed_s: seconds that each approach is charged for them once.
+        precharged_s: seconds that every single trial of an approach is charged for them.
+    """
+
+    info: DataInfo
+    frozen: Mapping[str, Frozen]
+    costs: Sequence[FeatureCost]
+    owed_s: Mapping[str, float]
+    precharged_s: Mapping[str, float]
+
+
+def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sharing: Sharing) -> Prepared:
+    """Get everything ready and write nothing, so that a study which is refused leaves no trace.
+
+    But for images that Ray's object store has no room for: they travel through the storage.
+
+    Raises:
+        InputError: an approach cannot be built on this data, the data has changed since the study began, or the budget
+            is too small for what features cost.
+    """
+    rehearse(config, dataset)
+    info = data_info(config, dataset)
+    _refuse_other_data(store, info)
+    frozen = freeze(config, dataset, slot, sharing)
+    costs = store.feature_costs() or feature_costs(frozen)
+    prepared = Prepared(
+        info, frozen, costs, feature_charges(costs, config.feature_cost), precharged(config.feature_cost, costs)
+    )
+    _refuse_too_little(config, prepared)
+    return prepared
 
 
 def data_info(config: StudyConfig, dataset: Dataset) -> DataInfo:
@@ -65,10 +107,10 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         settings = config.settings(name)
         backbone = backbone_of(settings)
         if backbone is not None:
-            backbones.check_image_size(backbone, settings.image_size)
+            check_image_size(backbone, settings.image_size)
         if approach.kind.learns_from(settings) == "features":
             assert backbone is not None
-            _, width = backbones.as_feature_extractor(backbone)
+            _, width = as_feature_extractor(backbone)
             inputs = np.zeros((len(labels), width), dtype=np.float32)
         else:
             inputs = np.zeros((len(labels), *settings.image_size, 3), dtype=np.uint8)
@@ -130,21 +172,47 @@ def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Fro
 def feature_costs(frozen: Mapping[str, Frozen]) -> list[FeatureCost]:
     """What each set of features cost, and all approaches that use it, also where they name it in different ways."""
     merged: dict[str, FeatureCost] = {}
-    for name, it in frozen.items():
-        known = merged.setdefault(it.cost.key, it.cost.model_copy(update={"approaches": ()}))
+    for name, features in frozen.items():
+        known = merged.setdefault(features.cost.key, features.cost.model_copy(update={"approaches": ()}))
         merged[known.key] = known.model_copy(update={"approaches": (*known.approaches, name)})
     return list(merged.values())
 
 
 def precharged(rule: FeatureRule, costs: Iterable[FeatureCost]) -> dict[str, float]:
     """Seconds that every single trial of an approach is charged for its features: only under `every_trial`."""
-    return {name: cost.cost_s for cost in costs for name in cost.approaches} if rule == "every_trial" else {}
+    return costs_by_approach(costs) if rule == "every_trial" else {}
 
 
 def backbone_of(settings: Settings) -> Backbone | None:
     """The backbone that an approach's settings name, if they name one."""
     backbone = getattr(settings, "backbone", None)
     return backbone if isinstance(backbone, Backbone) else None
+
+
+def _refuse_other_data(store: Store, info: DataInfo) -> None:
+    if not store.exists("study.yaml"):  # else what is there was left by a driver that died at the beginning
+        return
+    if store.read_record("data.json", DataInfo).fingerprint != info.fingerprint:
+        raise StudyError(
+            f"{store.location}: the data has changed since the study began (fingerprint {info.fingerprint[:12]}); "
+            "restore it, or start a new study"
+        )
+
+
+def _refuse_too_little(config: StudyConfig, prepared: Prepared) -> None:
+    budget_s, trial_s = config.budget.search_seconds, config.budget.trial_seconds
+    for name, cost_s in prepared.owed_s.items():
+        if cost_s + trial_s > budget_s:
+            raise StudyError(
+                f"budget.search_seconds: {budget_s:g} s is too small for one trial of {name}: its frozen features "
+                f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {cost_s + trial_s:.0f}"
+            )
+    for name, cost_s in prepared.precharged_s.items():
+        if cost_s >= trial_s:
+            raise StudyError(
+                f"budget.trial_seconds: {trial_s:g} s is too small for one trial of {name}: with feature_cost: "
+                f"every_trial its frozen features alone take {cost_s:.1f} s of it; raise it"
+            )
 
 
 def _task(config: StudyConfig, name: str, dataset: Dataset, frozen: Mapping[str, Frozen], *, refit: bool) -> Task:

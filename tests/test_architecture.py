@@ -14,6 +14,49 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("study", "trainables", "analysis")
 MAY_IMPORT = {"study": {"study", "trainables", "analysis"}, "trainables": {"trainables"}, "analysis": {"analysis"}}
+# The rooms of each package from the bottom up: what a line names imports what lines above it name, nothing else.
+FLOORS = {
+    "analysis": (
+        "records numbers",
+        "statistics",
+        "predictions search published",
+        "report",
+        "frames",
+        "api",
+        "__init__ __main__",
+    ),
+    "trainables": (
+        "errors cache clock approach",
+        "batches checkpoints contract driver precision",
+        "data backbones training",
+        "approaches spec",
+        "finding trainable",
+    ),
+    "study": (
+        "config lease provenance template",
+        "search place listeners plan predictions",
+        "tune cluster phases export new_approach",
+        "show prepare",
+        "runner",
+        "cli __init__",
+        "__main__",
+    ),
+}
+# What knows a library, and nothing else of its package does: whole rooms, or files.
+KNOW = {
+    ("trainables", "ray"): {"trainable.py"},
+    ("study", "ray"): {"cluster", "tune", "prepare.py", "runner.py"},
+    ("study", "torch"): {"cluster/nodes.py", "prepare.py", "provenance.py", "show/curves.py", "template"},
+    ("study", "optuna"): {"search/sampler.py", "export"},
+    ("study", "tensorboard"): {"show/board.py"},
+    ("analysis", "torch"): set(),
+    ("analysis", "torchvision"): set(),
+    ("analysis", "ray"): set(),
+    ("analysis", "optuna"): {"search"},
+}
+WIDEST = 15  # Python files in a folder
+MENTIONED = re.compile(r"(?<![\w./-])[\w./-]*\w\.py\b")
+PLACEHOLDER = "NAME"  # of a file that the reader is to name
 HEAVY = ("torch", "torchvision", "ray", "matplotlib", "sklearn", "optuna", "tensorboard")
 # Absolute paths of one machine, and where its packages come from: neither is the business of whoever clones this.
 ELSEWHERE = re.compile(
@@ -26,16 +69,41 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Top-level names of what a file imports, at its top or inside its functions."""
+def modules(path: Path) -> set[str]:
+    """What a file imports, at its top or inside its functions: `study.plan`, also for `from study import plan`."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide which package is meant"
-            names.add(str(node.module).split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of what a file imports."""
+    return {name.split(".")[0] for name in modules(path)}
+
+
+def rooms(package: str, path: Path) -> set[str]:
+    """The other rooms of its package that a file imports: folders, or files at the package's top."""
+    own = [name.split(".") for name in modules(path) if name.startswith(f"{package}.")]
+    return {parts[1] for parts in own if in_package(package, parts[1])} - {room(package, path)}
+
+
+def in_package(package: str, name: str) -> bool:
+    """Whether a name is a room, rather than something that the package itself offers."""
+    return (ROOT / package / name).is_dir() or (ROOT / package / f"{name}.py").exists()
+
+
+def room(package: str, path: Path) -> str:
+    return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+
+
+def folders() -> list[Path]:
+    """All folders with Python files in the three packages."""
+    return sorted({path.parent for package in PACKAGES for path in sources(package)})
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef]:
@@ -57,17 +125,76 @@ def test_a_package_imports_only_the_packages_below_it(package):
         assert imported(path) & {*PACKAGES, "tests", "benchmarks", "scripts"} <= MAY_IMPORT[package], path
 
 
-def test_of_the_trainables_only_the_adapter_knows_ray():
-    assert [path.name for path in sources("trainables") if "ray" in imported(path)] == ["trainable.py"]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_within_a_package_runs_upward_or_sideways(package):
+    floor = {name: height for height, names in enumerate(FLOORS[package]) for name in names.split()}
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {package}/{other}"
+        for path in sources(package)
+        for other in rooms(package, path)
+        if floor[other] >= floor[room(package, path)]
+    }
+    assert wrong == set()
 
 
-def test_the_analysis_knows_neither_torch_nor_ray():
-    for path in sources("analysis"):
-        assert not imported(path) & {"torch", "torchvision", "ray"}, path
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_of_a_package_has_a_floor(package):
+    here = {room(package, path) for path in sources(package)}
+    assert here - {"__init__"} <= set(" ".join(FLOORS[package]).split())
 
 
-def test_of_the_analysis_only_the_importance_of_hyperparameters_knows_optuna():
-    assert [path.name for path in sources("analysis") if "optuna" in imported(path)] == ["importance.py"]
+@pytest.mark.parametrize(("package", "library"), KNOW)
+def test_a_library_is_known_where_the_table_says_and_nowhere_else(package, library):
+    users = {path.relative_to(ROOT / package) for path in sources(package) if library in imported(path)}
+    known = {Path(name) for name in KNOW[package, library]}
+    assert {user for user in users if not known & {user, *user.parents}} == set()
+
+
+@pytest.mark.parametrize("folder", ["study/search", "study/config"])
+def test_turns_and_study_files_work_without_ray(folder):
+    """Not even through what they import."""
+    names = [f"{folder.replace('/', '.')}.{path.stem}" for path in (ROOT / folder).glob("[a-z]*.py")]
+    code = f"import sys, {', '.join(names)}; print('ray' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False"]
+
+
+def test_no_folder_is_too_wide():
+    wide = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) for folder in folders()}
+    assert {folder: files for folder, files in wide.items() if files > WIDEST} == {}
+
+
+def test_the_first_lines_of_a_package_are_its_complete_table_of_contents():
+    missing = []
+    for folder in folders():
+        contents = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+        files = [path.name for path in folder.glob("*.py") if not path.name.startswith("__")]
+        inner = [f"{path.name}/" for path in folder.iterdir() if path in folders()]
+        listed = {line.split()[0] for line in contents.splitlines() if line.strip()}
+        missing += [f"{folder.relative_to(ROOT)}: {name}" for name in files + inner if name not in listed]
+    assert missing == []
+
+
+def test_the_tables_of_contents_name_nothing_that_is_gone():
+    gone = []
+    for folder in folders():
+        contents = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+        listed = [line.split()[0] for line in contents.splitlines() if re.match(r"\w+(\.py|/)\s", line)]
+        gone += [f"{folder.relative_to(ROOT)}: {name}" for name in listed if not (folder / name).exists()]
+    assert gone == []
+
+
+def test_every_python_file_that_a_text_or_a_docstring_names_is_there():
+    """By its path from the top, from the package, or from where it is named; or by its name alone."""
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(path for one in PACKAGES for path in sources(one))]
+    names = {path.name for path in tracked()}
+    gone = []
+    for text in texts:
+        bases = (ROOT, *text.parents[: len(text.relative_to(ROOT).parts)])
+        for name in MENTIONED.findall(text.read_text()):
+            if PLACEHOLDER not in name and name not in names and not any((base / name).exists() for base in bases):
+                gone.append(f"{text.relative_to(ROOT)}: {name}")
+    assert gone == []
 
 
 def test_the_driver_and_the_approaches_never_read_the_clock():

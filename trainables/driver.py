@@ -22,7 +22,7 @@ VALIDATIONS = 10  # at most so many validations on schedule; fixed per trial, so
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Where a trial stands. Names and units as in the records: see TrialEvent in analysis/records/store.py."""
+    """Where a trial stands. Names and units as in the records: see TrialEvent in analysis/records/schema.py."""
 
     event: Event
     charged_s: float

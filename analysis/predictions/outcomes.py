@@ -60,7 +60,7 @@ class Outcomes:
 
 
 def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
-    """Arrange predictions (columns as in records.py, any order of rows) by run and image.
+    """Arrange predictions (columns as in analysis/records/predictions.py, any order of rows) by run and image.
 
     Raises:
         RecordsError: a run lacks an image that another run has, has one twice, they disagree about a label, or there

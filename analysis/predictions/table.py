@@ -23,7 +23,7 @@ FORMS = ".csv or .parquet"
 
 @dataclass(frozen=True)
 class PredictionTable:
-    """Predictions in the form of records.py: labels and predictions are class indices, p_0 ... p_<C-1> in their order.
+    """Predictions as in analysis/records/predictions.py, labels and predictions as indices, p_0 ... p_<C-1> in order.
 
     Attributes:
         source: where it was read.

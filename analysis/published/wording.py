@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import e, log
 
+from analysis.numbers import p_value, points
 from analysis.published.counts import Counts, Paired
 from analysis.published.rows import Accuracy, Split
 from analysis.published.table import PublishedPair, PublishedTable
-from analysis.report.numbers import p_value, points
 from analysis.statistics.losses import CLIP, one_hot_losses
 from analysis.statistics.mcnemar import McNemar
 from analysis.statistics.power import POWER

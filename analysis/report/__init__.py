@@ -5,7 +5,6 @@ views.py            the secondary views of a pair: one entry each
 comparison.py       all that is compared on test predictions, in frozen dataclasses
 table_comparison.py the same of a table of predictions that were made elsewhere
 summary.py          all of a study
-numbers.py          how numbers are written
 wording.py          the sentences that may be said of a comparison
 search_wording.py   those of a study and its search
 table.py            what a table is, and the two ways to write it

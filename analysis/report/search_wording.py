@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.report.numbers import points, seconds
+from analysis.numbers import points, seconds
 from analysis.report.summary import StudySummary
 from analysis.search.accounts import Search
 from analysis.search.delivery import Choice

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from analysis.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.design import SEED, Design, PairData
-from analysis.report.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.table import Column
 from analysis.statistics.bayes import Posterior, posterior
 from analysis.statistics.mcnemar import RunPair, run_by_run

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+from analysis.numbers import level, number, p_clause, p_value, points, seconds
 from analysis.report.comparison import Comparison, PairSummary, TestScores
-from analysis.report.numbers import level, number, p_clause, p_value, points, seconds
 from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.paired import Difference

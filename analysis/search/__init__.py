@@ -2,7 +2,8 @@
 
 accounts.py         what each approach spent, and how the search used the machine
 incumbents.py       what each approach had found by then
-best_of_budget.py   what is to be expected of a budget; redraws.py: the same trials in other orders
+best_of_budget.py   what is to be expected of a budget
+redraws.py          the same trials in other orders
 overtaking.py       from which budget on one approach leads another
 delivery.py         from which budget on a test accuracy is to be had
 attribution.py      how much is the learning rate, how much the approach

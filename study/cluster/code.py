@@ -1,6 +1,6 @@
 """The code of approaches and data sources from outside: what of it travels to the nodes, and a study's copy of it.
 
-Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file knn.py. Folders without an
+Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file `knn`. Folders without an
 `__init__.py` on the way are no packages of their own, and of these only the way itself is taken. What comes with the
 program stays where it is.
 """
@@ -32,7 +32,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that the same 
 
 @dataclass(frozen=True)
 class Code:
-    """Files by their path below a folder from which they can be imported, such as `lab/approaches/knn.py`."""
+    """Files by their path below a folder from which they can be imported, with slashes."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
 

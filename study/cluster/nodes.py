@@ -56,8 +56,16 @@ def connected(address: str | None, code: Code = NO_CODE) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    local = {} if address else {"include_dashboard": False}
     _refuse_unreachable(address)
+    with _handler_given_back(), _started(address, code), _terminable():
+        yield
+
+
+@contextmanager
+def _started(address: str | None, code: Code) -> Iterator[None]:
+    import ray
+
+    local = {} if address else {"include_dashboard": False}
     try:
         with code.unpacked() as modules:
             carried = _carrying(modules)
@@ -68,8 +76,7 @@ def connected(address: str | None, code: Code = NO_CODE) -> Iterator[None]:
             raise ClusterError(f"Ray does not start on this machine ({reason}); see its logs in /tmp/ray") from error
         raise ClusterError(f"--address {address}: no Ray cluster ({reason}); start one, or leave it out") from error
     try:
-        with _terminable():
-            yield
+        yield
     finally:
         ray.shutdown()
 
@@ -153,6 +160,22 @@ def slot_for(config: StudyConfig, cluster: Sequence[Resources]) -> Slot:
 
 
 @contextmanager
+def _handler_given_back() -> Iterator[None]:
+    """Leave SIGTERM to whoever had it before: Ray and `_terminable` each set a handler of their own."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and _in_main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _in_main_thread() -> bool:
+    """Only there may handlers be set: a notebook or a server may run a study in another thread."""
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
 def _terminable() -> Iterator[None]:
     """Raise Terminated on SIGTERM; Ray's own handler would end the process without a word."""
     asked = False
@@ -162,7 +185,7 @@ def _terminable() -> Iterator[None]:
         asked = True
         raise Terminated
 
-    if threading.current_thread() is threading.main_thread():
+    if _in_main_thread():
         signal.signal(signal.SIGTERM, terminate)
     try:
         yield

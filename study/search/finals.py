@@ -10,9 +10,9 @@ from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
 from analysis.records.trials import trial_table
 from analysis.search.incumbents import best_trial
 from study.config.models import StudyConfig
-from study.search.ledger import Account
 from study.search.seeds import derived_seed
 from study.search.turns import Turn, turn_of
+from trainables.spec import TrialSpec
 
 
 def final_turns(
@@ -36,31 +36,29 @@ def final_turns(
         incumbents = incumbent_params(table, replicate)
         for seed in range(config.final.seeds):
             for name in config.approaches:
-                trial = f"{name}-r{replicate}-seed{seed}"
+                trial, precharged = f"{name}-r{replicate}-seed{seed}", charged_first.get(name, 0.0)
                 if name not in incumbents or trial in over:
                     continue
                 if trial in known:
-                    turns.append(turn_of(known[trial], precharged_s=charged_first.get(name, 0.0)))
+                    turns.append(turn_of(known[trial], precharged_s=precharged))
                     continue
                 index = replicate * config.final.seeds + seed
-                turns.append(
-                    Turn(
-                        trial=trial,
-                        account=Account(name, replicate),
-                        phase="final",
-                        index=index,
-                        seed=derived_seed(config.seed, "final", index),
-                        params=incumbents[name],
-                        origin="incumbent",
-                        allowance_s=config.final_seconds,
-                        precharged_s=charged_first.get(name, 0.0),
-                    )
+                spec = TrialSpec(
+                    trial=trial,
+                    approach=name,
+                    phase="final",
+                    index=index,
+                    params=incumbents[name],
+                    seed=derived_seed(config.seed, "final", index),
+                    allowance_s=config.final_seconds,
+                    precharged_s=precharged,
                 )
+                turns.append(Turn(spec=spec, replicate=replicate, origin="incumbent"))
     return turns
 
 
 def incumbent_params(trials: pd.DataFrame, replicate: int) -> dict[str, dict[str, HyperparameterValue]]:
     """The best validated configuration of every approach that has one."""
     searched = trials[(trials.phase == "search") & (trials.replicate == replicate)]
-    best = {name: best_trial(of_approach) for name, of_approach in searched.groupby("approach")}
+    best = {name: best_trial(trials) for name, trials in searched.groupby("approach")}
     return {str(name): dict(trial.params) for name, trial in best.items() if trial is not None}

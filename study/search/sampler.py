@@ -25,8 +25,6 @@ from study.config.models import ApproachConfig
 from study.config.space import Choice, Distribution
 from study.search.seeds import derived_seed
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
 Params = Mapping[str, HyperparameterValue]
 Configuration = frozenset[tuple[str, HyperparameterValue]]  # of which one can be looked up in a set
 STARTUP_TRIALS = 10  # suggestions drawn at random before the sampler learns from results (Optuna's default for TPE)
@@ -50,6 +48,7 @@ class Sampler:
     """
 
     def __init__(self, config: ApproachConfig, *, seed: int, lag: int) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would announce each study and each trial
         self._config = config
         self._seed = seed
         self._lag = lag

@@ -11,30 +11,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
 
 from analysis.records.schema import ENDINGS, TrialEvent
 from study.config.models import ApproachConfig
 from study.search.ledger import Account, Ledger
-from study.search.sampler import Params, Sampler
+from study.search.sampler import Sampler
 from study.search.seeds import derived_seed
+from trainables.spec import TrialSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One trial or final run to start. Attributes as in TrialEvent."""
+    """One trial or final run to start: what its process is told, and what only the records say.
 
-    trial: str
-    account: Account
-    phase: Literal["search", "final"]
-    index: int
-    seed: int
-    params: Params
+    Attributes as in TrialEvent.
+    """
+
+    spec: TrialSpec
+    replicate: int = 0
     origin: Literal["published", "suggested", "incumbent"]
-    allowance_s: float
-    precharged_s: float = 0.0
     conditioned_on: int | None = None
+
+    @property
+    def trial(self) -> str:
+        """Its name."""
+        return self.spec.trial
+
+    @property
+    def account(self) -> Account:
+        """Whose seconds it spends."""
+        return Account(self.spec.approach, self.replicate)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What all its events repeat: the fields of TrialEvent that say which trial it is."""
+        told = asdict(self.spec)
+        shared = told.keys() & TrialEvent.model_fields.keys() - {"params"}  # only its first event has those
+        return {name: told[name] for name in shared} | {"replicate": self.replicate}
 
 
 @dataclass
@@ -89,7 +104,7 @@ class EqualTimeTurns:
         """Settle a trial with its last event."""
         turn = self._running.pop(trial)
         self.ledger.settle(trial, event.charged_s)
-        self._samplers[turn.account].result(turn.index, value_of(event))
+        self._samplers[turn.account].result(turn.spec.index, value_of(event))
         self._note_exhaustion(turn.account)
 
     def resume(self, events: list[TrialEvent]) -> None:
@@ -107,7 +122,7 @@ class EqualTimeTurns:
             else:
                 self.ledger.hold(account, first.trial, first.allowance_s)
                 self._interrupted.append(turn_of(first, precharged_s=self.precharged_s.get(first.approach, 0.0)))
-        self._interrupted.sort(key=lambda turn: (turn.index, turn.account))
+        self._interrupted.sort(key=lambda turn: (turn.spec.index, turn.account))
         for end in sorted(ended, key=lambda event: event.time):
             self._samplers[Account(end.approach, end.replicate)].result(end.index, value_of(end))
         for account in self.ledger.accounts:
@@ -132,18 +147,17 @@ class EqualTimeTurns:
         index = sampler.index
         trial = f"{account.approach}-r{account.replicate}-{index:04d}"
         params, origin, conditioned_on = sampler.suggest()
-        return Turn(
+        spec = TrialSpec(
             trial=trial,
-            account=account,
+            approach=account.approach,
             phase="search",
             index=index,
-            seed=derived_seed(self.seed, account.approach, account.replicate, index),
             params=params,
-            origin=origin,
+            seed=derived_seed(self.seed, account.approach, account.replicate, index),
             allowance_s=self.ledger.reserve(account, trial),
             precharged_s=self.precharged_s.get(account.approach, 0.0),
-            conditioned_on=conditioned_on,
         )
+        return Turn(spec=spec, replicate=account.replicate, origin=origin, conditioned_on=conditioned_on)
 
     def _note_exhaustion(self, account: Account) -> None:
         reason = self._samplers[account].exhausted
@@ -179,18 +193,9 @@ class ListedTurns:
 def turn_of(started: TrialEvent, *, precharged_s: float = 0.0) -> Turn:
     """The turn that a `started` event recorded, to be taken again."""
     assert started.origin is not None
-    return Turn(
-        trial=started.trial,
-        account=Account(started.approach, started.replicate),
-        phase=started.phase,
-        index=started.index,
-        seed=started.seed,
-        params=started.params or {},
-        origin=started.origin,
-        allowance_s=started.allowance_s,
-        precharged_s=precharged_s,
-        conditioned_on=started.conditioned_on,
-    )
+    told = started.model_dump(include={field.name for field in fields(TrialSpec)})
+    spec = TrialSpec(**told | {"params": started.params or {}, "precharged_s": precharged_s})
+    return Turn(spec=spec, replicate=started.replicate, origin=started.origin, conditioned_on=started.conditioned_on)
 
 
 def value_of(event: TrialEvent) -> float | None:

@@ -5,4 +5,5 @@ progress.py      a study that runs
 remote.py        the same, while a job does the work on a cluster
 curves.py        curves as TensorBoard's event files
 event_files.py   keeps them in a folder or an object store
+board.py         TensorBoard on them
 """

@@ -7,14 +7,14 @@ trial that set it).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from analysis.records.errors import StorageError
-from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
+from analysis.records.schema import ENDINGS, HyperparameterValue, PhaseEvent, TrialEvent
 from study.show.event_files import EventFiles
 
 CURVES = {
@@ -39,7 +39,7 @@ class Boards:
         charged_s: what approaches were charged before any trial (features), by name.
     """
 
-    def __init__(self, files: EventFiles, charged_s: dict[str, float]) -> None:
+    def __init__(self, files: EventFiles, charged_s: Mapping[str, float]) -> None:
         self._files = files
         self._writers: dict[str, SummaryWriter] = {}
         self._params: dict[str, dict[str, HyperparameterValue]] = {}
@@ -47,12 +47,14 @@ class Boards:
         self._seen: dict[str, float] = {}  # charged seconds by trial, as last heard
         self._incumbents: dict[str, float] = {}  # by search
 
-    def __call__(self, event: TrialEvent) -> None:
-        """Write what one event adds to the curves.
+    def __call__(self, event: TrialEvent | PhaseEvent) -> None:
+        """Write what one event adds to the curves; that of a phase adds nothing.
 
         Raises:
             StorageError: the event files cannot be written.
         """
+        if isinstance(event, PhaseEvent):
+            return
         with self._checked():
             self._write(event)
             if _is_over(event):

@@ -1,6 +1,6 @@
 """What the user sees while a study runs: a live table in a terminal, plain lines elsewhere.
 
-A listener to the trial events, told by the runner which phase begins. Computes nothing that the ledger does not know.
+A listener to the events of trials and phases. Computes nothing that the ledger does not know.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from analysis.records.schema import ENDINGS, Phase, TrialEvent
+from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
@@ -67,10 +67,6 @@ class Progress:
         else:
             self._console.print(PHASES[phase])
 
-    def resized(self, slots: int) -> None:
-        """The cluster has grown or shrunk to so many slots."""
-        self._slots = slots
-
     def say(self, line: str) -> None:
         """A line that stays on the screen."""
         self._console.print(line, markup=False, soft_wrap=True)
@@ -85,8 +81,11 @@ class Progress:
         """So many final runs are to be done."""
         self._runs, self._runs_done = runs, 0
 
-    def __call__(self, event: TrialEvent) -> None:
+    def __call__(self, event: TrialEvent | PhaseEvent) -> None:
         """Take note of an event, and show it."""
+        if isinstance(event, PhaseEvent):
+            self._note(event)
+            return
         self._count(event)
         now = time.monotonic()
         if now - self._last_shown < (DRAW_EVERY_S if self._live else LINE_EVERY_S):
@@ -97,6 +96,14 @@ class Progress:
         else:
             for line in self._lines():
                 self._console.print(line, highlight=False)
+
+    def _note(self, event: PhaseEvent) -> None:
+        if event.slots is None:
+            return
+        if event.event == "started":
+            self.phase(event.phase, event.slots)
+        else:  # the cluster has grown or shrunk
+            self._slots = event.slots
 
     def _count(self, event: TrialEvent) -> None:
         from study.search.ledger import Account

@@ -200,7 +200,7 @@ def _accuracies(table: PublishedTable) -> Table:
 
 
 def _heading(pair: PublishedPair) -> str:
-    from analysis.report.numbers import points
+    from analysis.numbers import points
 
     return f"{pair.a.row.name} against {pair.b.row.name}: {points(pair.difference)} points"
 

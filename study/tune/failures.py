@@ -18,7 +18,7 @@ UNKNOWN = "its process ended, for a reason that is not known"
 NO_WORD = "connection error code"
 
 
-class Deaths(Callback):  # type: ignore[misc]
+class Failures(Callback):  # type: ignore[misc]
     """Knows the latest error of every trial that runs; Tune tells its searcher only that there was one."""
 
     def __init__(self) -> None:
@@ -69,12 +69,12 @@ def cause_of(error: Exception | None) -> str:
     return one_line(getattr(error, "cause", None) or error)
 
 
-def _end_of_process(said: str) -> str:
-    if re.search(r"\bnode\b.* (?:died|dead|terminated)", said):
+def _end_of_process(words: str) -> str:
+    if re.search(r"\bnode\b.* (?:died|dead|terminated)", words):
         return "its node was lost"
-    if NO_WORD in said:
+    if NO_WORD in words:
         return "its process was killed or crashed (memory ran out, a signal, or a fault in native code)"
-    code = re.search(r"exit code (-?\d+)", said)
+    code = re.search(r"exit code (-?\d+)", words)
     if code:
         return f"its process ended with exit code {code.group(1)}"
     return UNKNOWN

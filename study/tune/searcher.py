@@ -13,15 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Protocol
-
-# Tune reads these when it runs: no loggers, snapshots, signal handlers, tracebacks or progress display of its own.
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
-os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
-os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000000")  # the dispatcher alone decides how many wait
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
 from ray import tune
 from ray.tune.search import Searcher
@@ -29,20 +22,27 @@ from ray.tune.search import Searcher
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
 from study.search.turns import Turn
-from study.tune.failures import Deaths, cause_of
+from study.tune.failures import Failures, cause_of
 from study.tune.scheduler import Handover
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
 from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot
 from trainables.trainable import ApproachTrainable
 
-logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # which trials failed stands in the records
-
 Listener = Callable[[TrialEvent], None]
 MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
 # Tune keeps the process of a trial that has ended only if another trial waits for it already.
 AHEAD = 1
 EVALUATION = frozenset({"test_accuracy", "probabilities"})
+# Tune reads these when it runs: no loggers, snapshots, signal handlers, tracebacks or progress display of its own.
+TUNE_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",  # the searcher alone decides how many wait
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
 RESULT_FIELDS = frozenset(TrialEvent.model_fields) - {"trial", "time", "params"} - EVALUATION
 
 
@@ -55,7 +55,7 @@ class Turns(Protocol):
     def ended(self, trial: str, event: TrialEvent) -> None: ...
 
 
-class Dispatcher(Searcher):  # type: ignore[misc]
+class TurnSearcher(Searcher):  # type: ignore[misc]
     """A Ray Tune searcher that takes its trials from `turns` and tells the listeners what happens to them.
 
     Args:
@@ -82,8 +82,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._slots = slots
         self._listeners = tuple(listeners)
         self._settled = settled
-        self.failure: Exception | None = None  # of the study: records that cannot be written, for example
-        self.deaths = Deaths()
+        self.broken_by: Exception | None = None  # what the study cannot go on after: records not written, for example
+        self.failures = Failures()
         self._running: dict[str, Turn] = {}  # by Tune's own id
         self._last: dict[str, TrialEvent] = {}  # by trial
         for event in sorted(earlier, key=lambda event: event.order):
@@ -102,12 +102,12 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._running[trial_id] = turn
         if turn.trial not in self._last:
             self._announce(_started(turn))
-        return _config(turn)
+        return asdict(turn.spec)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """An intermediate report of a trial."""
         self._stop_if_broken()
-        with self._noting_failure():
+        with self._noting_what_breaks():
             turn = self._running[trial_id]
             self._note_loss(turn, trial_id, result)
             self._announce(self._event(turn, result))
@@ -115,10 +115,10 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The last report of a trial, or the news that its process died for good."""
         self._stop_if_broken()
-        with self._noting_failure():
+        with self._noting_what_breaks():
             if error or result is None:
                 result = {"event": "failed", "reason": self._reason(trial_id)}
-            self.deaths.forget(trial_id)
+            self.failures.forget(trial_id)
             turn = self._running.pop(trial_id)
             self._note_loss(turn, trial_id, result)
             event = self._event(turn, result)
@@ -140,19 +140,19 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         """Nothing to restore: see `save`."""
 
     @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
+    def _noting_what_breaks(self) -> Iterator[None]:
         """Remember what goes wrong here: Tune would take it for a failure of the trial and run that again."""
         try:
             yield
         except Exception as error:
-            self.failure = error
+            self.broken_by = error
             raise
 
     def _stop_if_broken(self) -> None:
-        if self.failure is None and self.deaths.unreachable is not None:  # the other trials would wait in vain too
-            self.failure = StorageError(str(self.deaths.unreachable))
-        if self.failure is not None:
-            raise self.failure
+        if self.broken_by is None and self.failures.unreachable is not None:  # the other trials would wait in vain too
+            self.broken_by = StorageError(str(self.failures.unreachable))
+        if self.broken_by is not None:
+            raise self.broken_by
 
     def _reason(self, trial_id: str) -> str:
         """Why a trial failed for good.
@@ -161,7 +161,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             RecordsError: it could not reach the storage, or hand its predictions over. That says nothing about the
                 trial: the study stops, and when it is resumed the trial goes on.
         """
-        error = self.deaths.error_of(trial_id)
+        error = self.failures.error_of(trial_id)
         cause = getattr(error, "cause", None) or error
         if isinstance(cause, UnreachableError | DeliveryError):
             raise RecordsError(str(cause))
@@ -170,7 +170,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _note_loss(self, turn: Turn, trial_id: str, result: Mapping[str, Any]) -> None:
         """When a trial goes on in a new process, what it had done since its last checkpoint is lost, not charged."""
         resumed_at_s, last = result.get("resumed_at_s"), self._last[turn.trial]
-        error = self.deaths.error_of(trial_id) if resumed_at_s is not None else None
+        error = self.failures.error_of(trial_id) if resumed_at_s is not None else None
         if resumed_at_s is None or (last.event == "started" and error is None):
             return
         self._uncharged_before[turn.trial] = last.uncharged_s
@@ -194,7 +194,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         if "uncharged_s" in result:  # of this attempt alone
             known["uncharged_s"] = result["uncharged_s"] + self._uncharged_before.get(turn.trial, 0.0)
         kept = {name: getattr(last, name) for name in ("charged_s", "uncharged_s", "lost_s")}
-        return TrialEvent.model_validate(_identity(turn) | kept | known | {"order": last.order + 1})
+        return TrialEvent.model_validate(turn.identity | kept | known | {"order": last.order + 1})
 
     def _announce(self, event: TrialEvent) -> None:
         self._last[event.trial] = event
@@ -203,7 +203,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
 
 def run_trials(
-    dispatcher: Dispatcher,
+    searcher: TurnSearcher,
     inputs: Mapping[str, Inputs],
     slot: Slot,
     *,
@@ -212,7 +212,7 @@ def run_trials(
     pace: Pace = DEFAULT_PACE,
     reuse_actors: bool = True,
 ) -> None:
-    """Run everything that a dispatcher hands out, as one Ray Tune run.
+    """Run everything that a searcher hands out, as one Ray Tune run.
 
     Args:
         inputs: by approach; put into the object store once.
@@ -222,6 +222,7 @@ def run_trials(
         pace: how often trials report and save.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
     """
+    _settle_tune()
     trainable = tune.with_parameters(
         ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, deliver=deliver, pace=pace
     )
@@ -229,60 +230,41 @@ def run_trials(
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=dispatcher, scheduler=Handover(), num_samples=-1, reuse_actors=reuse_actors
+                search_alg=searcher, scheduler=Handover(), num_samples=-1, reuse_actors=reuse_actors
             ),
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
                 verbose=0,
-                callbacks=[dispatcher.deaths],
+                callbacks=[searcher.failures],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )
         try:
             tuner.fit()
         except Exception as error:
-            raise (dispatcher.failure or error) from None
-    if dispatcher.failure is not None:
-        raise dispatcher.failure
+            raise (searcher.broken_by or error) from None
+    if searcher.broken_by is not None:
+        raise searcher.broken_by
 
 
-def _config(turn: Turn) -> dict[str, Any]:
-    """The fields of TrialSpec in trainables/trainable.py."""
-    return {
-        "trial": turn.trial,
-        "approach": turn.account.approach,
-        "phase": turn.phase,
-        "index": turn.index,
-        "params": dict(turn.params),
-        "seed": turn.seed,
-        "allowance_s": turn.allowance_s,
-        "precharged_s": turn.precharged_s,
-    }
+def _settle_tune() -> None:
+    """Have Tune do what a study needs, unless the user's environment says otherwise, and say nothing by itself."""
+    for name, value in TUNE_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # which trials failed stands in the records
 
 
 def _started(turn: Turn) -> TrialEvent:
     return TrialEvent(
-        **_identity(turn),
+        **turn.identity,
         order=0,
         event="started",
-        params=dict(turn.params),
+        params=dict(turn.spec.params),
         origin=turn.origin,
         conditioned_on=turn.conditioned_on,
-        charged_s=min(turn.precharged_s, turn.allowance_s),
+        charged_s=min(turn.spec.precharged_s, turn.spec.allowance_s),
     )
-
-
-def _identity(turn: Turn) -> dict[str, Any]:
-    return {
-        "trial": turn.trial,
-        "approach": turn.account.approach,
-        "replicate": turn.account.replicate,
-        "phase": turn.phase,
-        "index": turn.index,
-        "seed": turn.seed,
-        "allowance_s": turn.allowance_s,
-    }
 
 
 def _plain(value: object) -> object:

@@ -22,12 +22,11 @@ from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.storage import Storage
 from study.cluster.nodes import nodes
 from study.cluster.sharing import Sharing, room
-from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn
-from study.tune.searcher import Dispatcher, run_trials
+from study.tune.searcher import TurnSearcher, run_trials
 from trainables.approach import Examples, Task
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.spec import Inputs, Slot
+from trainables.spec import Inputs, Slot, TrialSpec
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (700, 100, 100, 3), dtype=np.uint8)  # 21 MB
 LABELS = np.arange(len(IMAGES)) % 10
@@ -54,7 +53,7 @@ def measured(folder: Path, trials: int, given: float) -> dict[str, object]:
     """Bytes put into or copied to each node's object store, and bytes of the files in each node's cache."""
     before = created()
     ended: list[TrialEvent] = []
-    dispatcher = Dispatcher(
+    searcher = TurnSearcher(
         ListedTurns([turn(number) for number in range(trials)]),
         slots=lambda: 2,
         listeners=[lambda event: ended.append(event) if event.event in ENDINGS else None],
@@ -62,7 +61,7 @@ def measured(folder: Path, trials: int, given: float) -> dict[str, object]:
     task = Task(Examples(IMAGES, LABELS), Examples(IMAGES[:50], LABELS[:50]), 10)
     inputs = {"cnn": Inputs(BetterCNN, BetterCNNSettings(image_size=(100, 100)), task)}
     storage = Storage(str(folder / "study"))
-    run_trials(dispatcher, Sharing(storage, given).inputs(inputs), Slot(1, 0.0), checkpoints=storage)
+    run_trials(searcher, Sharing(storage, given).inputs(inputs), Slot(1, 0.0), checkpoints=storage)
     return {
         "ended": [event.event for event in ended],
         "created": [now - then for now, then in zip(created(), before, strict=True)],
@@ -72,11 +71,10 @@ def measured(folder: Path, trials: int, given: float) -> dict[str, object]:
 
 def turn(number: int) -> Turn:
     params = {"epochs": 1, "batch_size": 64}
-    account = Account("cnn", 0)
-    return Turn(
-        trial=f"cnn-{number}", account=account, phase="search", index=number, seed=number, params=params,
-        origin="suggested", allowance_s=0.2,
-    )  # fmt: skip
+    spec = TrialSpec(
+        trial=f"cnn-{number}", approach="cnn", phase="search", index=number, params=params, seed=number, allowance_s=0.2
+    )
+    return Turn(spec=spec, origin="suggested")
 
 
 def created() -> list[int]:

@@ -15,15 +15,14 @@ from urllib.request import urlopen
 import pytest
 import yaml
 from pyarrow import fs
-from rich.console import Console
 
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store
 from study import cli
 from study.config.models import StudyConfig
 from study.lease import InUseError, Lease
+from study.place import new_directory
 from study.runner import StudyError, run
-from study.show.progress import Progress
 from tests.cluster.machines import Machines, Told, machines
 from tests.cluster.object_store import BUCKET, Gate, client, environment, object_store
 from tests.cluster.soundness import assert_sound
@@ -171,9 +170,9 @@ def test_a_finished_study_is_resumed_from_its_uri_and_runs_nothing_again(events,
 
 def test_a_new_run_takes_a_place_of_its_own_and_never_that_of_another(events):
     config = StudyConfig.model_validate(STUDY)
-    assert cli._new_directory(config) == f"{URI}-2"
+    assert new_directory(config) == f"{URI}-2"
     with pytest.raises(StudyError, match=f"{URI}: holds a study already; resume it"):
-        run(config, URI, address=None, progress=Progress(Console()))
+        run(config, URI)
 
 
 def test_the_curves_are_served_from_the_uri(events, cluster):

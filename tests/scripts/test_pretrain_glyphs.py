@@ -15,7 +15,7 @@ from matplotlib.ft2font import FT2Font
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.networks import Backbone
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "pretrain_glyphs.py"
@@ -54,8 +54,8 @@ def facts(path: Path) -> dict[str, str]:
 def test_the_script_writes_a_network_that_loads_with_its_classes_and_statistics(written):
     backbone = Backbone(model=SMALL, weights=str(written))
     assert json.loads(facts(written)["classes"]) == ["0", "X"]
-    assert backbones.load(backbone).fc.out_features == 2
-    mean, std = backbones.normalise(backbone)
+    assert networks.load(backbone).fc.out_features == 2
+    mean, std = networks.normalise(backbone)
     assert json.loads(facts(written)["mean"]) == list(mean)
     assert 0 < mean[0] < 0.5
     assert 0 < std[0] < 0.5
@@ -69,7 +69,7 @@ def test_the_same_command_writes_the_same_weights(written, tmp_path):
 
 
 def test_the_bundled_file_is_what_the_defaults_describe():
-    bundled = facts(backbones.BUNDLED_FILE)
+    bundled = facts(networks.BUNDLED_FILE)
     assert bundled["model"] == SMALL
     assert json.loads(bundled["classes"]) == list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
     assert json.loads(bundled["settings"]) == {"steps": 6000, "batch_size": 128, "lr": 0.004, "seed": 0}
@@ -78,11 +78,11 @@ def test_the_bundled_file_is_what_the_defaults_describe():
 
 def test_the_bundled_network_reads_held_out_fonts_as_well_as_its_file_says(glyphs):
     """Over 1,000 glyphs that neither training nor the stated figure saw: within four standard errors."""
-    stated = float(facts(backbones.BUNDLED_FILE)["source_accuracy"])
+    stated = float(facts(networks.BUNDLED_FILE)["source_accuracy"])
     backbone = Backbone(model=SMALL, weights="bundled")
-    (mean, *_), (std, *_) = backbones.normalise(backbone)
+    (mean, *_), (std, *_) = networks.normalise(backbone)
     sample = glyphs.Glyphs(glyphs.HELD_OUT_FONTS, glyphs.CHARACTERS, seed=12345)
-    accuracy = glyphs.measure(backbones.load(backbone), sample, glyphs=1000, mean=mean, std=std)
+    accuracy = glyphs.measure(networks.load(backbone), sample, glyphs=1000, mean=mean, std=std)
     assert accuracy == pytest.approx(stated, abs=4 * (stated * (1 - stated) / 1000) ** 0.5)
 
 

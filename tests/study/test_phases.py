@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from rich.console import Console
 
 from analysis.records.errors import StorageError
 from analysis.records.schema import PhaseEvent
 from study.phases import Phases
-from study.show.progress import Progress
 
 
 class Cluster:
@@ -20,7 +16,7 @@ class Cluster:
         self.slots = slots
         self.events: list[PhaseEvent] = []
         self.disk_is_full = False
-        self.phases = Phases(self._write, lambda: self.slots, Progress(Console(file=io.StringIO())))
+        self.phases = Phases([self._write], lambda: self.slots)
 
     def _write(self, event: PhaseEvent) -> None:
         if self.disk_is_full:
@@ -75,3 +71,13 @@ def test_a_change_that_could_not_be_written_is_written_at_the_next_look():
         cluster.disk_is_full = False
         cluster.phases.slots()
     assert ("search", "resized", 2) in cluster.written
+
+
+def test_every_listener_is_told_in_turn():
+    told: list[tuple[str, str]] = []
+    phases = Phases(
+        [lambda event: told.append(("first", event.event)), lambda event: told.append(("second", event.event))], int
+    )
+    with phases.during("report"):
+        pass
+    assert told == [("first", "started"), ("second", "started"), ("first", "finished"), ("second", "finished")]

@@ -336,7 +336,7 @@ def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_sam
     assert not {"cut", "failed"} & {event.event for event in one.events}
     assert configurations(one) == configurations(other)
     order = ["approach", "seed", "image"]
-    pd.testing.assert_frame_equal(*(it.predictions.sort_values(order, ignore_index=True) for it in (one, other)))
+    pd.testing.assert_frame_equal(*(study.predictions.sort_values(order, ignore_index=True) for study in (one, other)))
 
 
 def configurations(study: Study) -> dict[str, tuple]:

@@ -48,8 +48,15 @@ class Machine:
 
     def transfer_study(self, *arguments: object) -> Finished:
         """Run a command to its end."""
+        return self._finished(self._command(*arguments))
+
+    def python(self, code: str) -> Finished:
+        """Run a program to its end."""
+        return self._finished([sys.executable, "-c", code])
+
+    def _finished(self, command: list[str]) -> Finished:
         done = subprocess.run(
-            self._command(*arguments),
+            command,
             cwd=self.folder,
             env=self._environment(*self.libraries),
             capture_output=True,

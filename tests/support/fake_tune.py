@@ -15,7 +15,7 @@ from analysis.records.schema import TrialEvent
 from study.config.models import ApproachConfig
 from study.search.ledger import Account, Ledger
 from study.search.turns import EqualTimeTurns
-from study.tune.searcher import Dispatcher
+from study.tune.searcher import TurnSearcher
 
 Params = Mapping[str, Any]
 Config = Mapping[str, Any]
@@ -35,10 +35,10 @@ class Search:
 
     def suggestions(self, approach: str) -> list[Params]:
         """The hyperparameters of one approach's trials, by the number of the trial."""
-        return [it.params or {} for it in self._of(approach)]
+        return [event.params or {} for event in self._of(approach)]
 
     def conditioned_on(self, approach: str) -> list[int | None]:
-        return [it.conditioned_on for it in self._of(approach)]
+        return [event.conditioned_on for event in self._of(approach)]
 
     def charged(self) -> dict[str, float]:
         """Charged seconds per approach, from the events."""
@@ -49,7 +49,7 @@ class Search:
         return dict(charged)
 
     def _of(self, approach: str) -> list[TrialEvent]:
-        return sorted((it for it in self.started if it.approach == approach), key=lambda it: it.index)
+        return sorted((event for event in self.started if event.approach == approach), key=lambda event: event.index)
 
 
 def pace(seed: int, shortest_s: float = 0.5, longest_s: float = 40.0) -> Callable[[Config], float]:
@@ -91,13 +91,13 @@ def search(
     turns = EqualTimeTurns(approaches, ledger, seed, slots)
     events = list(earlier or [])
     turns.resume(list(events))
-    dispatcher = Dispatcher(turns, slots=lambda: slots, listeners=[events.append], earlier=list(events))
-    _run(dispatcher, slots, duration or pace(0), accuracy_of, stop_after)
+    searcher = TurnSearcher(turns, slots=lambda: slots, listeners=[events.append], earlier=list(events))
+    _run(searcher, slots, duration or pace(0), accuracy_of, stop_after)
     return Search(events, ledger, turns)
 
 
 def _run(
-    dispatcher: Dispatcher,
+    searcher: TurnSearcher,
     slots: int,
     duration: Callable[[Config], float],
     accuracy_of: Callable[[Params], float | None],
@@ -107,7 +107,7 @@ def _run(
     running: list[tuple[float, str, Config]] = []
     now, asked, ended, finished = 0.0, 0, 0, False
     while ended != stop_after:
-        while not finished and (config := dispatcher.suggest(f"{asked:05d}")) is not None:
+        while not finished and (config := searcher.suggest(f"{asked:05d}")) is not None:
             finished = config == Searcher.FINISHED
             if not finished:
                 waiting.append((f"{asked:05d}", config))
@@ -119,7 +119,7 @@ def _run(
             assert finished, "nothing runs, and the search has not ended"
             return
         now, name, config = heapq.heappop(running)
-        dispatcher.on_trial_complete(name, _result(config, duration(config), accuracy_of(config["params"])))
+        searcher.on_trial_complete(name, _result(config, duration(config), accuracy_of(config["params"])))
         ended += 1
 
 

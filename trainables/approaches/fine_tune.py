@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainables.approach import Example, Hyperparameters, Settings, Task
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.networks import Backbone
 from trainables.batches import augmentation, normalised
 from trainables.errors import HyperparameterError
@@ -48,7 +48,7 @@ class FineTuneHyperparameters(TrainingHyperparameters):
     crop: int = Field(0, ge=0)
 
 
-SMALL = FineTuneSettings(image_size=(16, 16), backbone=backbones.GLYPHS)
+SMALL = FineTuneSettings(image_size=(16, 16), backbone=networks.GLYPHS)
 SHORT = FineTuneHyperparameters(epochs=3, batch_size=7, schedule="cosine")
 SHORT_AND_VARIED = SHORT.model_copy(update={"flip": True, "crop": 2})
 
@@ -84,7 +84,7 @@ class FineTune(GradientApproach):
             _head(task, seed) if on_features else _network(settings, task.classes, seed),
             task.train,
             hyperparameters,
-            prepare=Tensor.float if on_features else normalised(*backbones.normalise(settings.backbone), device=device),
+            prepare=Tensor.float if on_features else normalised(*networks.normalise(settings.backbone), device=device),
             augment=augmentation(flip=hyperparameters.flip, crop=hyperparameters.crop),
             seed=seed,
             device=device,
@@ -104,7 +104,7 @@ def _head(task: Task, seed: int) -> nn.Linear:
 
 
 def _network(settings: FineTuneSettings, classes: int, seed: int) -> nn.Module:
-    network = backbones.with_head(settings.backbone, classes, seed=seed)
+    network = networks.with_head(settings.backbone, classes, seed=seed)
     if settings.frozen == "head":
-        network.get_submodule(backbones.head_name(network)).requires_grad_(False)
+        network.get_submodule(networks.head_name(network)).requires_grad_(False)
     return network

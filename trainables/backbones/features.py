@@ -17,7 +17,7 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.networks import Backbone
 from trainables.batches import normalised, prediction_batches
 from trainables.clock import clock_for
@@ -57,9 +57,9 @@ def frozen_features(
 
 def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> Features:
     """Extract features, timing the work; loading the network is not part of the cost."""
-    network, width = backbones.as_feature_extractor(backbone)
+    network, width = networks.as_feature_extractor(backbone)
     network = network.to(device).to(memory_format=torch.channels_last)
-    prepare = normalised(*backbones.normalise(backbone), device=device)
+    prepare = normalised(*networks.normalise(backbone), device=device)
     precision = torch.autocast(device.type, dtype=torch.bfloat16) if bfloat16 else nullcontext()
     values = np.empty((len(images), width), dtype=np.float32)
     clock = clock_for(device)
@@ -78,7 +78,7 @@ def content_key(backbone: Backbone, images: np.ndarray, *, device: torch.device,
     """
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(repr(images.shape).encode())
-    digest.update(backbones.content_key(backbone).encode())
+    digest.update(networks.content_key(backbone).encode())
     digest.update(b"bfloat16" if bfloat16 else b"float32")
     digest.update(_worker(device).encode())
     return digest.hexdigest()[:32]

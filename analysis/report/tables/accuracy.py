@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analysis.numbers import interval, level, number, signed
 from analysis.report.comparison import Comparison, TestScores
-from analysis.report.numbers import interval, level, number, signed
 from analysis.report.summary import StudySummary
 from analysis.report.table import Column, Table, table
 from analysis.statistics.paired import Estimate

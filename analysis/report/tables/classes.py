@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from analysis.numbers import interval, number
 from analysis.report.comparison import Comparison, TestScores
-from analysis.report.numbers import interval, number
 from analysis.report.table import Column, Table, table
 from analysis.statistics.paired import Estimate
 

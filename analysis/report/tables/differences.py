@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from analysis.numbers import level, number, p_value, signed, signed_interval
 from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.design import Design
-from analysis.report.numbers import level, number, p_value, signed, signed_interval
 from analysis.report.table import Column, Table, table
 from analysis.report.views import MCNEMAR, View
 from analysis.report.wording import pair_name, pair_verdict

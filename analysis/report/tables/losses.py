@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from analysis.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.comparison import Comparison, TestScores
-from analysis.report.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.table import Column, Table, table
 from analysis.report.wording import pair_name
 from analysis.statistics.calibration import CalibrationError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.report.numbers import number
+from analysis.numbers import number
 from analysis.report.search_wording import exhausted_sentences, search_sentence
 from analysis.report.summary import ApproachSummary, FinalRun, StudySummary
 from analysis.report.table import Column, Table, table

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.numbers import p_value, seconds
 from analysis.records.store import read_study
 from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
 from analysis.report.figures.style import Drawing, class_label
 from analysis.report.json import report_json
-from analysis.report.numbers import p_value, seconds
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.wording import verdict_sentence
 from analysis.report.write import Findings, render, write_report

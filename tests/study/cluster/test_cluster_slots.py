@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.cluster import nodes as cluster
 from study.cluster.nodes import ClusterError, Slots, connected, slot_for, slots_of
 from tests.support.study_files import small_config
 from trainables.spec import Slot
@@ -57,8 +56,8 @@ def test_a_cluster_is_asked_for_its_nodes_once_a_second_at_most(monkeypatch):
         asked.append(now[0])
         return [{"CPU": 2.0 * len(asked)}]
 
-    monkeypatch.setattr(cluster, "nodes", nodes)
-    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("study.cluster.nodes.nodes", nodes)
+    monkeypatch.setattr("study.cluster.nodes.time.monotonic", lambda: now[0])
     slots = Slots(Slot(1, 0))
     assert [slots() for _ in range(1000)] == [2] * 1000
     now[0] += 1

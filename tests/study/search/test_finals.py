@@ -7,6 +7,7 @@ from analysis.records.schema import TrialEvent
 from analysis.records.store import Store, read_study
 from study.predictions import write_predictions
 from study.search.finals import final_turns
+from study.search.turns import Turn
 from tests.support.study_files import small_config
 from trainables.approach import Predictions
 from trainables.spec import TrialSpec
@@ -23,60 +24,67 @@ def searched(approach: str, index: int, best: float | None, *, replicate: int = 
 
 
 def final(turn, *kinds: str) -> list[TrialEvent]:
-    identity = {"trial": turn.trial, "approach": turn.account.approach, "phase": "final", "index": turn.index}
-    more = {"started": {"params": dict(turn.params), "origin": "incumbent", "seed": turn.seed, "allowance_s": 2.0}}
+    identity = {"trial": turn.trial, "approach": turn.spec.approach, "phase": "final", "index": turn.spec.index}
+    spec = turn.spec
+    more = {"started": {"params": dict(spec.params), "origin": "incumbent", "seed": spec.seed, "allowance_s": 2.0}}
     return [
         TrialEvent(**identity, order=order, event=kind, time=100 + order, **more.get(kind, {}))
         for order, kind in enumerate(kinds)
     ]
 
 
+def of_approach(name: str, turns: list[Turn]) -> list[Turn]:
+    return [turn for turn in turns if turn.account.approach == name]
+
+
 SEARCH = searched("better_cnn", 0, 0.5) + searched("better_cnn", 1, 0.8) + searched("fine_tune", 0, 0.7)
 
 
 def test_the_best_validated_configuration_runs_once_for_each_seed():
-    turns = [it for it in final_turns(small_config(final__seeds=3), SEARCH) if it.account.approach == "better_cnn"]
-    assert [it.trial for it in turns] == [f"better_cnn-r0-seed{seed}" for seed in range(3)]
-    assert all(it.params == {"lr": 0.002} and it.origin == "incumbent" and it.phase == "final" for it in turns)
+    turns = of_approach("better_cnn", final_turns(small_config(final__seeds=3), SEARCH))
+    assert [turn.trial for turn in turns] == [f"better_cnn-r0-seed{seed}" for seed in range(3)]
+    assert all(turn.spec.params == {"lr": 0.002} for turn in turns)
+    assert all(turn.origin == "incumbent" and turn.spec.phase == "final" for turn in turns)
 
 
 def test_approaches_advance_alike_seed_by_seed():
-    names = [it.account.approach for it in final_turns(small_config(), SEARCH)]
+    names = [turn.account.approach for turn in final_turns(small_config(), SEARCH)]
     assert names == ["better_cnn", "fine_tune"] * 2
 
 
 def test_all_approaches_share_the_seeds_and_no_two_runs_of_one_do():
     turns = final_turns(small_config(final__seeds=4), SEARCH)
-    seeds = {name: [it.seed for it in turns if it.account.approach == name] for name in ("better_cnn", "fine_tune")}
+    names = ("better_cnn", "fine_tune")
+    seeds = {name: [turn.spec.seed for turn in of_approach(name, turns)] for name in names}
     assert seeds["better_cnn"] == seeds["fine_tune"]
     assert len(set(seeds["better_cnn"])) == 4
 
 
 def test_an_approach_without_a_validated_trial_has_no_final_runs():
-    names = {it.account.approach for it in final_turns(small_config(), SEARCH + searched("feature_svm", 0, None))}
+    names = {turn.account.approach for turn in final_turns(small_config(), SEARCH + searched("feature_svm", 0, None))}
     assert names == {"better_cnn", "fine_tune"}
 
 
 def test_a_failed_trial_is_no_incumbent_even_if_it_validated_well():
     events = SEARCH + searched("better_cnn", 2, 0.99, ending="failed")
-    assert final_turns(small_config(), events)[0].params == {"lr": 0.002}
+    assert final_turns(small_config(), events)[0].spec.params == {"lr": 0.002}
 
 
 def test_a_cut_trial_can_be_the_incumbent():
     events = SEARCH + searched("better_cnn", 2, 0.99, ending="cut")
-    assert final_turns(small_config(), events)[0].params == {"lr": 0.003}
+    assert final_turns(small_config(), events)[0].spec.params == {"lr": 0.003}
 
 
 def test_final_runs_have_an_allowance_of_their_own():
-    assert {it.allowance_s for it in final_turns(small_config(final__trial_seconds=9), SEARCH)} == {9.0}
+    assert {turn.spec.allowance_s for turn in final_turns(small_config(final__trial_seconds=9), SEARCH)} == {9.0}
 
 
 def test_replicates_have_incumbents_and_seeds_of_their_own():
     events = SEARCH + searched("better_cnn", 0, 0.9, replicate=1)
-    turns = [it for it in final_turns(small_config(replicates=2), events) if it.account.approach == "better_cnn"]
-    assert [(it.account.replicate, it.params["lr"]) for it in turns] == [(0, 0.002)] * 2 + [(1, 0.001)] * 2
-    assert [it.index for it in turns] == [0, 1, 2, 3]
-    assert len({it.seed for it in turns}) == 4
+    turns = of_approach("better_cnn", final_turns(small_config(replicates=2), events))
+    assert [(turn.account.replicate, turn.spec.params["lr"]) for turn in turns] == [(0, 0.002)] * 2 + [(1, 0.001)] * 2
+    assert [turn.spec.index for turn in turns] == [0, 1, 2, 3]
+    assert len({turn.spec.seed for turn in turns}) == 4
 
 
 @pytest.mark.parametrize("kinds", [("started", "finished", "evaluated"), ("started", "failed"), ("started", "cut")])
@@ -88,14 +96,14 @@ def test_a_run_that_is_over_is_not_run_again(kinds):
 def test_an_interrupted_run_is_taken_up_as_it_was_started():
     first = final_turns(small_config(), SEARCH)[0]
     again = final_turns(small_config(), SEARCH + final(first, "started", "validated"))[0]
-    assert (again.trial, again.seed, again.params) == (first.trial, first.seed, first.params)
-    assert again.allowance_s == 2.0
+    assert (again.trial, again.spec.seed, again.spec.params) == (first.trial, first.spec.seed, first.spec.params)
+    assert again.spec.allowance_s == 2.0
 
 
 def test_a_run_interrupted_between_its_predictions_and_its_record_runs_again():
     first = final_turns(small_config(), SEARCH)[0]
     events = SEARCH + final(first, "started", "finished")
-    assert first.trial in [it.trial for it in final_turns(small_config(), events, predicted=[first.trial])]
+    assert first.trial in [turn.trial for turn in final_turns(small_config(), events, predicted=[first.trial])]
 
 
 def written(tmp_path, probabilities: np.ndarray | None, groups=None):

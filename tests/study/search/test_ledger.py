@@ -111,7 +111,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         account = self.book.next_turn([A, B, C])
-        spent = {it: self.book.budget_s - self.book.left_s(it) for it in (A, B, C) if self.book.can_start(it)}
+        able = [one for one in (A, B, C) if self.book.can_start(one)]
+        spent = {one: self.book.budget_s - self.book.left_s(one) for one in able}
         assert spent[account] == min(spent.values())
         trial = f"t{self.started}"
         self.started += 1

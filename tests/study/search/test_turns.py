@@ -70,8 +70,8 @@ def test_approaches_take_turns_while_they_search():
 
 def test_the_published_configuration_is_the_first_trial_of_every_approach():
     firsts = search(THREE, slots=8, stop_after=6).started[:3]
-    assert {it.approach for it in firsts} == set(THREE)
-    assert all(it.params == PUBLISHED and it.origin == "published" and it.index == 0 for it in firsts)
+    assert {event.approach for event in firsts} == set(THREE)
+    assert all(event.params == PUBLISHED and event.origin == "published" and event.index == 0 for event in firsts)
 
 
 def test_without_a_published_configuration_the_first_trial_is_suggested():
@@ -81,7 +81,7 @@ def test_without_a_published_configuration_the_first_trial_is_suggested():
 
 def test_constants_are_part_of_every_configuration():
     done = search({"cnn": approach({**CONTINUOUS, "epochs": 7}, published=PUBLISHED)}, stop_after=5)
-    assert [it["epochs"] for it in done.suggestions("cnn")] == [7] * len(done.started)
+    assert [params["epochs"] for params in done.suggestions("cnn")] == [7] * len(done.started)
 
 
 @few
@@ -115,15 +115,17 @@ def test_a_turn_waits_for_results_while_other_approaches_can_use_the_slot(seed, 
 
 def test_the_same_search_twice_gives_the_same_records():
     one, other = (search(THREE, slots=2, duration=pace(5)) for _ in range(2))
-    assert [it.model_dump(exclude={"time"}) for it in one.events] == [
-        it.model_dump(exclude={"time"}) for it in other.events
+    assert [event.model_dump(exclude={"time"}) for event in one.events] == [
+        event.model_dump(exclude={"time"}) for event in other.events
     ]
 
 
 def test_another_seed_another_replicate_and_another_approach_search_elsewhere():
     here = search(THREE, replicates=2, stop_after=40)
     there = search(THREE, seed=1, stop_after=40)
-    by_replicate = [[it.params for it in here.started if (it.approach, it.replicate) == ("cnn", r)] for r in (0, 1)]
+    by_replicate = [
+        [event.params for event in here.started if (event.approach, event.replicate) == ("cnn", r)] for r in (0, 1)
+    ]
     assert by_replicate[0][1:3] != by_replicate[1][1:3]
     assert here.suggestions("cnn")[2:5] != here.suggestions("svm")[2:5]
     assert here.suggestions("svm")[2:5] != there.suggestions("svm")[2:5]
@@ -132,7 +134,7 @@ def test_another_seed_another_replicate_and_another_approach_search_elsewhere():
 def test_the_sampler_learns_where_accuracy_is_high():
     """Later suggestions lie nearer to the best than the first ten, which are drawn at random."""
     done = search({"cnn": approach(CONTINUOUS)}, budget_s=1000.0, duration=lambda _: 10.0)
-    reached = [accuracy(it) for it in done.suggestions("cnn")]
+    reached = [accuracy(params) for params in done.suggestions("cnn")]
     assert sum(reached[-20:]) / 20 > sum(reached[:10]) / 10 + 0.1
 
 
@@ -145,7 +147,7 @@ def short_memory(monkeypatch):
 
 def test_a_search_too_long_to_remember_still_learns_where_accuracy_is_high(short_memory):
     done = search({"cnn": approach(CONTINUOUS)}, budget_s=1500.0, duration=lambda _: 10.0)
-    reached = [accuracy(it) for it in done.suggestions("cnn")]
+    reached = [accuracy(params) for params in done.suggestions("cnn")]
     assert len(reached) > 100
     assert sum(reached[-20:]) / 20 > sum(reached[:10]) / 10 + 0.1
 
@@ -171,7 +173,7 @@ def test_no_suggestion_rests_on_more_results_than_the_memory_holds(short_memory,
 
     monkeypatch.setattr(optuna.Study, "ask", counted)
     done = search({"cnn": approach(CONTINUOUS)}, budget_s=1500.0, duration=lambda _: 10.0)
-    reached = [accuracy(it) for it in done.suggestions("cnn")]
+    reached = [accuracy(params) for params in done.suggestions("cnn")]
     assert max(map(len, learned)) < 10 + 2 * 50
     best = [value for value in reached[:50] if value in sorted(reached[:50])[-10:]]
     assert learned[130] == best + reached[50:129]  # with one slot, a suggestion does not wait for the trial before it
@@ -185,7 +187,7 @@ def failing_third(params):
 @given(PACES)
 def test_failed_trials_leave_the_sequence_of_suggestions_as_reproducible_as_others(seed):
     first, second = (search(THREE, duration=pace(s, 5.0), accuracy_of=failing_third) for s in (seed, seed + 1))
-    assert {"failed", "finished"} <= {it.event for it in first.events}
+    assert {"failed", "finished"} <= {event.event for event in first.events}
     for name in THREE:
         shared = min(len(first.suggestions(name)), len(second.suggestions(name)))
         assert first.suggestions(name)[:shared] == second.suggestions(name)[:shared]
@@ -194,7 +196,7 @@ def test_failed_trials_leave_the_sequence_of_suggestions_as_reproducible_as_othe
 def test_failed_trials_are_charged_what_they_used():
     done = search(THREE, accuracy_of=failing_third, duration=pace(1, 5.0))
     assert min(done.charged().values()) > 0.95 * 300
-    assert all(it.best_accuracy is None for it in done.events if it.event == "failed")
+    assert all(event.best_accuracy is None for event in done.events if event.event == "failed")
 
 
 @pytest.mark.parametrize("slots", [1, 8])
@@ -217,7 +219,7 @@ def test_an_approach_whose_trials_fail_at_once_does_not_hold_up_the_others(slots
 def test_a_small_space_is_tried_once_each_and_is_then_exhausted():
     small = approach({"epochs": {"int": [1, 3]}, "flip": {"categorical": [True, False]}})
     done = search({"cnn": approach(CONTINUOUS), "small": small}, slots=2, duration=pace(2))
-    tried = [(it["epochs"], it["flip"]) for it in done.suggestions("small")]
+    tried = [(params["epochs"], params["flip"]) for params in done.suggestions("small")]
     assert sorted(tried) == [(1, False), (1, True), (2, False), (2, True), (3, False), (3, True)]
     (reason,) = done.turns.exhausted.values()
     assert reason == "all 6 configurations of its space were tried"
@@ -229,7 +231,7 @@ def test_a_small_space_is_tried_once_each_and_is_then_exhausted():
 def test_no_configuration_of_a_finite_space_is_tried_twice(widest, choices, seed):
     space = {"epochs": {"logint": [1, widest]}, "batch_size": {"categorical": [8, 16, 32, 64][:choices]}}
     done = search({"cnn": approach(space)}, slots=3, seed=seed, budget_s=1e5, duration=lambda _: 1.0)
-    tried = [tuple(it.items()) for it in done.suggestions("cnn")]
+    tried = [tuple(params.items()) for params in done.suggestions("cnn")]
     assert len(tried) == len(set(tried)) == widest * choices
 
 
@@ -270,8 +272,8 @@ def test_however_often_it_is_killed_a_search_spends_its_budgets_and_starts_no_tr
     for stop_after in [*stops, None]:
         done = search(THREE, slots=slots, duration=pace(seed), earlier=events, stop_after=stop_after)
         events = done.events
-    names = [it.trial for it in done.started]
-    ended = [it.trial for it in events if it.event in ("finished", "cut")]
+    names = [event.trial for event in done.started]
+    ended = [event.trial for event in events if event.event in ("finished", "cut")]
     assert len(names) == len(set(names))
     assert sorted(ended) == sorted(names)
     charged = done.charged().values()
@@ -281,14 +283,16 @@ def test_however_often_it_is_killed_a_search_spends_its_budgets_and_starts_no_tr
 
 def test_interrupted_trials_go_on_first_with_their_allowance_and_hyperparameters():
     killed = search(THREE, slots=2, duration=pace(6), stop_after=7)
-    ended = {it.trial for it in killed.events if it.event != "started"}
-    interrupted = [it for it in killed.started if it.trial not in ended]
+    ended = {event.trial for event in killed.events if event.event != "started"}
+    interrupted = [event for event in killed.started if event.trial not in ended]
     assert len(interrupted) >= 2
     resumed = search(THREE, slots=2, duration=pace(6), earlier=killed.events)
     after = resumed.events[len(killed.events) :]
-    first_ended = [it for it in after if it.event != "started"][: len(interrupted)]
-    assert {it.trial for it in first_ended} == {it.trial for it in interrupted}
-    assert {it.trial: it.allowance_s for it in first_ended} == {it.trial: it.allowance_s for it in interrupted}
+    first_ended = [event for event in after if event.event != "started"][: len(interrupted)]
+    assert {event.trial for event in first_ended} == {event.trial for event in interrupted}
+    assert {event.trial: event.allowance_s for event in first_ended} == {
+        event.trial: event.allowance_s for event in interrupted
+    }
 
 
 def test_a_finished_search_has_nothing_to_resume():

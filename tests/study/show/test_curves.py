@@ -32,8 +32,8 @@ def one_trial(name: str, *, best: float, begins_s: float = 0.0) -> list[TrialEve
 
 def write(folder: Path, events: list[TrialEvent], **charged_s: float) -> None:
     boards = Boards(EventFiles(Storage(str(folder))), charged_s)
-    for it in events:
-        boards(it)
+    for event in events:
+        boards(event)
     boards.close()
 
 
@@ -43,7 +43,7 @@ def read(folder: Path) -> EventAccumulator:
 
 def points(folder: Path, tag: str) -> list[tuple[float, int, float]]:
     """(wall time, step, value) of one curve."""
-    return [(it.wall_time, it.step, pytest.approx(it.value)) for it in read(folder).Scalars(tag)]
+    return [(event.wall_time, event.step, pytest.approx(event.value)) for event in read(folder).Scalars(tag)]
 
 
 def test_a_trial_has_a_curve_for_each_quantity(tmp_path):
@@ -83,7 +83,7 @@ def test_a_trial_that_starts_with_its_features_charged_is_drawn_from_zero_all_th
 
 def test_the_incumbent_never_falls_and_stands_at_all_seconds_charged_so_far(tmp_path):
     events = [
-        it for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8), ("cnn-2", 0.6)) for it in one_trial(name, best=best)
+        event for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8), ("cnn-2", 0.6)) for event in one_trial(name, best=best)
     ]
     write(tmp_path, events)
     assert points(tmp_path / "incumbent/cnn", "accuracy/valid") == [
@@ -117,7 +117,7 @@ def test_the_incumbent_never_runs_backwards_when_work_is_lost_and_done_again(tmp
 
 
 def test_approaches_have_incumbents_of_their_own(tmp_path):
-    other = [it.model_copy(update={"approach": "svm"}) for it in one_trial("svm-1", best=0.9)]
+    other = [event.model_copy(update={"approach": "svm"}) for event in one_trial("svm-1", best=0.9)]
     write(tmp_path, one_trial("cnn-0", best=0.5) + other)
     assert points(tmp_path / "incumbent/svm", "accuracy/valid")[-1] == (5.0, 2, 0.9)
     assert points(tmp_path / "incumbent/cnn", "accuracy/valid")[-1] == (5.0, 1, 0.5)
@@ -156,7 +156,7 @@ def test_a_trial_has_hyperparameters_however_it_ended(tmp_path, ending):
 
 
 def test_a_final_run_shows_its_test_accuracy_and_is_no_incumbent(tmp_path):
-    final = [it.model_copy(update={"phase": "final"}) for it in one_trial("cnn-0", best=0.8)]
+    final = [event.model_copy(update={"phase": "final"}) for event in one_trial("cnn-0", best=0.8)]
     final.append(final[-1].model_copy(update={"event": "evaluated", "order": 3, "test_accuracy": 0.7}))
     write(tmp_path, final)
     assert points(tmp_path / "final/cnn-0", "hparam/test_accuracy") == [(5.0, 2, 0.7)]
@@ -172,13 +172,13 @@ def test_seconds_lost_in_a_crash_are_taken_back_from_the_incumbent(tmp_path):
 
 
 def test_a_resumed_study_has_the_curves_of_an_uninterrupted_one(tmp_path):
-    events = [it for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8)) for it in one_trial(name, best=best)]
+    events = [event for name, best in (("cnn-0", 0.5), ("cnn-1", 0.8)) for event in one_trial(name, best=best)]
     write(tmp_path / "whole", events)
     write(tmp_path / "resumed", events[:4])
     boards = Boards(EventFiles(Storage(str(tmp_path / "resumed"))), {})
     boards.replay(events[:4])
-    for it in events[4:]:
-        boards(it)
+    for event in events[4:]:
+        boards(event)
     boards.close()
     for run in ("search/cnn-0", "search/cnn-1", "incumbent/cnn"):
         tag = "accuracy/valid"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis.records.schema import TrialEvent
+from analysis.records.schema import PhaseEvent, TrialEvent
 from study.search.ledger import Account, Ledger
 from study.show import progress
 from study.show.progress import Progress, duration
@@ -32,8 +32,8 @@ class Screen:
         with self.progress as progress:
             progress.phase("search", 2)
             progress.search(self.ledger, exhausted or {}, list(earlier))
-            for it in events:
-                progress(it)
+            for event in events:
+                progress(event)
         return self.text.getvalue()
 
 
@@ -102,7 +102,7 @@ def test_what_is_left_goes_by_the_slots_there_are_now(slots, left):
     with screen.progress as progress:
         progress.phase("search", 2)
         progress.search(screen.ledger, {}, [])
-        progress.resized(slots)
+        progress(PhaseEvent(phase="search", event="resized", slots=slots))
         progress(event("validated", 12.0, 0.8125))
     assert f"about {left} left" in screen.text.getvalue()
 

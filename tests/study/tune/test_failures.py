@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayTaskError
 
-from study.tune.failures import UNKNOWN, Deaths, cause_of
+from study.tune.failures import UNKNOWN, Failures, cause_of
 
 KILLED = (
     "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker "
@@ -22,11 +22,11 @@ NODE = "The actor died because its node has died. Node Id: 029a2f0fb1d7 the acto
 class DiedError(ActorDiedError):
     """As Ray raises it, without the protocol buffers that it is made of."""
 
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, words: str) -> None:
+        self.words = words
 
     def __str__(self) -> str:
-        return f"The actor died unexpectedly before finishing this task.\n\tpid: 10845\n{self.said}"
+        return f"The actor died unexpectedly before finishing this task.\n\tpid: 10845\n{self.words}"
 
 
 @pytest.mark.parametrize(
@@ -61,25 +61,25 @@ class FakeTrial:
 
 
 def test_the_latest_error_of_a_trial_is_known_until_it_has_ended(tmp_path):
-    deaths, trial = Deaths(), FakeTrial(tmp_path)
-    deaths.on_trial_start(0, [], trial)
-    assert deaths.error_of("a") is None
+    failures, trial = Failures(), FakeTrial(tmp_path)
+    failures.on_trial_start(0, [], trial)
+    assert failures.error_of("a") is None
     for words in ("first", "second"):
         trial.fail(ValueError(words))
-        assert str(deaths.error_of("a")) == words
-    deaths.forget("a")
-    assert deaths.error_of("a") is None
+        assert str(failures.error_of("a")) == words
+    failures.forget("a")
+    assert failures.error_of("a") is None
 
 
 def test_a_trial_whose_process_could_not_even_be_made_is_known_too(tmp_path):
-    deaths, trial = Deaths(), FakeTrial(tmp_path)
+    failures, trial = Failures(), FakeTrial(tmp_path)
     trial.fail(ValueError("no room"))
-    deaths.on_trial_recover(0, [], trial)
-    assert str(deaths.error_of("a")) == "no room"
+    failures.on_trial_recover(0, [], trial)
+    assert str(failures.error_of("a")) == "no room"
 
 
 def test_of_an_error_that_cannot_be_read_back_that_is_said(tmp_path):
-    deaths, trial = Deaths(), FakeTrial(tmp_path)
+    failures, trial = Failures(), FakeTrial(tmp_path)
     trial.pickled_error_file = str(tmp_path / "nothing")
-    deaths.on_trial_start(0, [], trial)
-    assert cause_of(deaths.error_of("a")).startswith("FileNotFoundError: ")
+    failures.on_trial_start(0, [], trial)
+    assert cause_of(failures.error_of("a")).startswith("FileNotFoundError: ")

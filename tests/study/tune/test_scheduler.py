@@ -37,7 +37,9 @@ class Case:
         controller = SimpleNamespace(
             # For every trial a process is requested, whether there is a slot for it yet or not.
             _trial_to_actor={trial: f"process of {name}" for name, trial in self.trials.items()},
-            _actor_manager=SimpleNamespace(is_actor_started={f"process of {it}" for it in self.starting}.__contains__),
+            _actor_manager=SimpleNamespace(
+                is_actor_started={f"process of {name}" for name in self.starting}.__contains__
+            ),
         )
         chosen = self.handover.choose_trial_to_run(SimpleNamespace(_tune_controller=controller))
         return None if chosen is None else chosen.trial_id

@@ -10,25 +10,24 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
-from study.search.ledger import Account
 from study.search.turns import ListedTurns, Turn
-from study.tune.searcher import AHEAD, Dispatcher
+from study.tune.searcher import AHEAD, TurnSearcher
 from trainables.errors import UnreachableError
-from trainables.spec import DeliveryError
+from trainables.spec import DeliveryError, TrialSpec
 
 
 def turn(index: int, *, phase: str = "search", precharged_s: float = 0.0) -> Turn:
-    return Turn(
+    spec = TrialSpec(
         trial=f"cnn-r0-{index:04d}",
-        account=Account("cnn"),
+        approach="cnn",
         phase=phase,
         index=index,
-        seed=100 + index,
         params={"lr": 1e-3},
-        origin="suggested" if phase == "search" else "incumbent",
+        seed=100 + index,
         allowance_s=20.0,
         precharged_s=precharged_s,
     )
+    return Turn(spec=spec, origin="suggested" if phase == "search" else "incumbent")
 
 
 class Turns(ListedTurns):
@@ -44,14 +43,14 @@ class Turns(ListedTurns):
 
 
 class Case:
-    """A dispatcher over some turns, and the events that it announced."""
+    """A searcher over some turns, and the events that it announced."""
 
     def __init__(self, *turns: Turn, slots: int = 2, earlier: tuple[TrialEvent, ...] = ()) -> None:
         self.turns = Turns(*turns)
         self.events: list[TrialEvent] = []
         self.on_record_when_settled: list[list[str]] = []
         self.slots = slots
-        self.dispatcher = Dispatcher(
+        self.searcher = TurnSearcher(
             self.turns,
             slots=lambda: self.slots,
             listeners=[self.events.append],
@@ -60,13 +59,13 @@ class Case:
         )
 
     def ask(self, name: str = "a") -> object:
-        return self.dispatcher.suggest(name)
+        return self.searcher.suggest(name)
 
     def report(self, name: str = "a", event: str = "validated", **result: object) -> None:
-        self.dispatcher.on_trial_result(name, {"event": event, "resumed_at_s": None, **result})
+        self.searcher.on_trial_result(name, {"event": event, "resumed_at_s": None, **result})
 
     def end(self, name: str = "a", event: str = "finished", **result: object) -> None:
-        self.dispatcher.on_trial_complete(name, {"event": event, "resumed_at_s": None, **result})
+        self.searcher.on_trial_complete(name, {"event": event, "resumed_at_s": None, **result})
 
     @property
     def names(self) -> list[str]:
@@ -123,7 +122,7 @@ def test_every_event_says_whose_it_is():
     case = Case(turn(4))
     case.ask()
     case.end(charged_s=1.0)
-    assert {(it.trial, it.approach, it.index, it.seed, it.allowance_s) for it in case.events} == {
+    assert {(event.trial, event.approach, event.index, event.seed, event.allowance_s) for event in case.events} == {
         ("cnn-r0-0004", "cnn", 4, 104, 20.0)
     }
     assert case.events[0].params == {"lr": 1e-3}
@@ -174,7 +173,7 @@ def test_work_lost_when_a_process_dies_is_recorded_and_not_charged():
     assert (lost.charged_s, lost.lost_s) == (4.0, 5.0)
     assert lost.reason == "the study was interrupted; the trial went on from 4.0 charged seconds"
     assert (case.events[-1].charged_s, case.events[-1].lost_s) == (8.0, 5.0)
-    assert [it.order for it in case.events] == list(range(6))
+    assert [event.order for event in case.events] == list(range(6))
 
 
 def test_work_lost_twice_adds_up():
@@ -192,8 +191,8 @@ def test_what_an_attempt_spent_uncharged_stays_spent():
     case.ask()
     case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=2.0)
     case.report(charged_s=5.0, resumed_at_s=0.0, uncharged_s=1.0)
-    case.dispatcher.on_trial_complete("a", None, error=True)
-    assert [it.uncharged_s for it in case.events] == [0.0, 2.0, 2.0, 3.0, 3.0]
+    case.searcher.on_trial_complete("a", None, error=True)
+    assert [event.uncharged_s for event in case.events] == [0.0, 2.0, 2.0, 3.0, 3.0]
 
 
 def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
@@ -205,7 +204,7 @@ def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
     assert case.events == [], "it has started already"
     case.end(charged_s=7.0, resumed_at_s=0.0)
     assert case.names == ["lost", "finished"]
-    assert [it.order for it in case.events] == [2, 3]
+    assert [event.order for event in case.events] == [2, 3]
     assert case.events[-1].lost_s == 5.0
 
 
@@ -224,7 +223,7 @@ def test_a_trial_whose_process_died_for_good_has_failed_and_keeps_what_it_charge
     case = Case(turn(0))
     case.ask()
     case.report(charged_s=3.0, resumed_at_s=0.0)
-    case.dispatcher.on_trial_complete("a", reported, error=True)
+    case.searcher.on_trial_complete("a", reported, error=True)
     failed = case.events[-1]
     assert (failed.event, failed.charged_s) == ("failed", 3.0)
     assert failed.reason.startswith("it was started 3 times and failed each time")
@@ -263,9 +262,9 @@ def test_a_final_run_that_could_not_hand_its_predictions_over_has_not_failed_but
     case = Case(turn(0, phase="final"))
     case.ask()
     error = DeliveryError("cnn-r0-0000: predictions not written (OSError: no space left)")
-    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
+    monkeypatch.setattr(case.searcher.failures, "error_of", {"a": error}.get)
     with pytest.raises(RecordsError, match="predictions not written"):
-        case.dispatcher.on_trial_complete("a", None, error=True)
+        case.searcher.on_trial_complete("a", None, error=True)
     assert case.names == ["started"]
     with pytest.raises(RecordsError, match="predictions not written"):
         case.ask("b")
@@ -276,8 +275,8 @@ def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study(monkeypatch
     case = Case(turn(0), turn(1))
     case.ask()
     error = UnreachableError("cnn-r0-0000: checkpoint not read (no route to the store)")
-    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
-    case.dispatcher.deaths.on_trial_recover(0, [], SimpleNamespace(trial_id="a"))
+    monkeypatch.setattr(case.searcher.failures, "error_of", {"a": error}.get)
+    case.searcher.failures.on_trial_recover(0, [], SimpleNamespace(trial_id="a"))
     for _ in range(2):
         with pytest.raises(StorageError, match="checkpoint not read"):
             case.ask("b")
@@ -288,7 +287,7 @@ def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again(
     case = Case(turn(0))
     case.ask()
     error = ValueError("no room")
-    monkeypatch.setattr(case.dispatcher.deaths, "error_of", {"a": error}.get)
+    monkeypatch.setattr(case.searcher.failures, "error_of", {"a": error}.get)
     case.report(charged_s=1.0, resumed_at_s=0.0)
     assert case.names == ["started", "lost", "validated"]
     assert case.events[1].reason == "ValueError: no room; the trial went on from 0.0 charged seconds"
@@ -308,9 +307,9 @@ def test_trials_that_run_side_by_side_do_not_mix():
     case.report("a", charged_s=5.0, resumed_at_s=0.0)
     case.end("b", charged_s=1.0, resumed_at_s=0.0)
     case.end("a", charged_s=6.0)
-    orders = {it.trial: [e.order for e in case.events if e.trial == it.trial] for it in case.events}
+    orders = {event.trial: [e.order for e in case.events if e.trial == event.trial] for event in case.events}
     assert orders == {"cnn-r0-0000": [0, 1, 2], "cnn-r0-0001": [0, 1]}
-    times = [it.time for it in case.events]
+    times = [event.time for event in case.events]
     assert all(a <= b for a, b in pairwise(times))
 
 
@@ -318,4 +317,4 @@ def test_tune_may_pickle_its_searcher_at_any_time():
     """Listeners hold open files; a snapshot must neither fail on them nor carry them."""
     case = Case(turn(0))
     case.ask()
-    assert pickle.loads(pickle.dumps(case.dispatcher)).__dict__ == {}
+    assert pickle.loads(pickle.dumps(case.searcher)).__dict__ == {}

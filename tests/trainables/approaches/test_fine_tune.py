@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tests.support.stand_ins import feature_task, image_task
 from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.networks import GLYPHS
 from trainables.errors import HyperparameterError
 
@@ -49,7 +49,7 @@ class TestNothingFrozen:
 
     def test_starts_from_the_weights_of_the_backbone_with_a_layer_for_the_classes(self):
         network = fine_tune("none").training.network
-        torch.testing.assert_close(network.conv1[0].weight, backbones.load(GLYPHS).conv1[0].weight)
+        torch.testing.assert_close(network.conv1[0].weight, networks.load(GLYPHS).conv1[0].weight)
         assert network.fc.out_features == 3
 
     def test_sees_images_normalised_as_the_weights_expect(self):
@@ -57,7 +57,7 @@ class TestNothingFrozen:
         seen: list[Tensor] = []
         approach.training.network.conv1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         approach.predict(image_task().valid.inputs)
-        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(GLYPHS))
+        mean, std = (torch.tensor(values)[:, None, None] for values in networks.normalise(GLYPHS))
         raw = torch.tensor(image_task().valid.inputs).permute(0, 3, 1, 2) / 255
         torch.testing.assert_close(seen[0], (raw - mean) / std)
 

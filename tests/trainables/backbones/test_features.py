@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from tests.support.stand_ins import images
 from trainables.backbones import features as module
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.features import Features, content_key, extract, frozen_features
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
@@ -56,8 +56,8 @@ def extractions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 class TestExtraction:
     def reference(self) -> np.ndarray:
         """The network as torchvision wrote it, image by image."""
-        network, _ = backbones.as_feature_extractor(GLYPHS)
-        mean, std = (torch.tensor(values)[:, None, None] for values in backbones.normalise(GLYPHS))
+        network, _ = networks.as_feature_extractor(GLYPHS)
+        mean, std = (torch.tensor(values)[:, None, None] for values in networks.normalise(GLYPHS))
         with torch.no_grad():
             rows = [network(((torch.tensor(one).permute(2, 0, 1) / 255 - mean) / std)[None]) for one in PICTURES]
         return torch.cat(rows).numpy()

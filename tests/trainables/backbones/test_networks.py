@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import SqueezeNet1_1_Weights
 
-from trainables.backbones import networks as backbones
+from trainables.backbones import networks
 from trainables.backbones.networks import Backbone
 from trainables.errors import BackboneError
 
@@ -109,25 +109,25 @@ def message(error: pytest.ExceptionInfo[BackboneError]) -> str:
 class TestForms:
     @pytest.mark.parametrize("model", FAMILIES)
     def test_a_fresh_head_gives_one_logit_per_class_in_training_and_in_eval_mode(self, model):
-        network = backbones.with_head(random_weights(model), 7, seed=0).to("meta")
+        network = networks.with_head(random_weights(model), 7, seed=0).to("meta")
         images = torch.empty(2, 3, 224, 224, device="meta")
         assert network.train()(images).shape == (2, 7)
         assert network.eval()(images).shape == (2, 7)
 
     @pytest.mark.parametrize(("model", "head", "width"), [(m, *facts) for m, facts in FAMILIES.items()])
     def test_the_extractor_gives_pooled_features_of_the_width_it_states(self, model, head, width):
-        assert backbones.head_name(backbones.load(random_weights(model))) == head
-        network, stated = backbones.as_feature_extractor(random_weights(model))
+        assert networks.head_name(networks.load(random_weights(model))) == head
+        network, stated = networks.as_feature_extractor(random_weights(model))
         features = network.to("meta")(torch.empty(2, 3, 224, 224, device="meta"))
         assert features.shape == (2, stated) == (2, width)
         assert not network.training
 
     @pytest.mark.parametrize("model", [SMALL, "mobilenet_v3_small"])
     def test_the_last_layer_on_the_extracted_features_gives_the_networks_own_logits(self, model):
-        network = backbones.load(random_weights(model)).eval()
-        extractor, _ = backbones.as_feature_extractor(random_weights(model))
+        network = networks.load(random_weights(model)).eval()
+        extractor, _ = networks.as_feature_extractor(random_weights(model))
         images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-        head = network.get_submodule(backbones.head_name(network))
+        head = network.get_submodule(networks.head_name(network))
         with torch.no_grad():
             torch.testing.assert_close(head(extractor(images)), network(images))
 
@@ -136,28 +136,28 @@ class TestSeeds:
     @settings(max_examples=5, deadline=None)
     @given(seed=st.integers(0, 2**32 - 1), surroundings=st.integers(0, 2**32 - 1))
     def test_a_fresh_head_depends_on_its_seed_alone(self, seed, surroundings):
-        first = parameters(backbones.with_head(random_weights("squeezenet1_1"), 3, seed=seed))
+        first = parameters(networks.with_head(random_weights("squeezenet1_1"), 3, seed=seed))
         with torch.random.fork_rng():
             torch.manual_seed(surroundings)
-            again = parameters(backbones.with_head(random_weights("squeezenet1_1"), 3, seed=seed))
+            again = parameters(networks.with_head(random_weights("squeezenet1_1"), 3, seed=seed))
         assert torch.equal(first, again)
 
     @pytest.mark.parametrize("weights", [None, "bundled"])
     def test_another_seed_gives_another_head(self, weights):
         backbone = Backbone(model=SMALL, weights=weights)
-        first, second = (backbones.with_head(backbone, 3, seed=seed).fc.weight for seed in (0, 1))
+        first, second = (networks.with_head(backbone, 3, seed=seed).fc.weight for seed in (0, 1))
         assert not torch.equal(first, second)
 
     def test_building_networks_leaves_the_global_random_state_alone(self, tmp_path):
         save(tmp_path / "net.pth", classes=5)
         before = torch.get_rng_state()
-        backbones.with_head(random_weights(SMALL), 3, seed=1)
-        backbones.as_feature_extractor(Backbone(model=SMALL, weights=str(tmp_path / "net.pth")))
+        networks.with_head(random_weights(SMALL), 3, seed=1)
+        networks.as_feature_extractor(Backbone(model=SMALL, weights=str(tmp_path / "net.pth")))
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_the_seed_of_a_head_does_not_touch_loaded_weights(self):
         backbone = Backbone(model=SMALL, weights="bundled")
-        first, second = (backbones.with_head(backbone, 3, seed=seed).conv5[0].weight for seed in (0, 1))
+        first, second = (networks.with_head(backbone, 3, seed=seed).conv5[0].weight for seed in (0, 1))
         assert torch.equal(first, second)
 
 
@@ -167,19 +167,19 @@ class TestFiles:
     def test_a_file_loads_with_its_own_number_of_classes(self, tmp_path, suffix, classes):
         path = tmp_path / f"net{suffix}"
         state = save(path, classes=classes)
-        network = backbones.load(Backbone(model=SMALL, weights=str(path)))
+        network = networks.load(Backbone(model=SMALL, weights=str(path)))
         assert network.fc.out_features == classes
         assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
 
     def test_a_file_of_a_network_that_ends_in_a_convolution_loads(self, tmp_path):
         save(tmp_path / "net.pth", "squeezenet1_1", classes=5)
-        network = backbones.load(Backbone(model="squeezenet1_1", weights=str(tmp_path / "net.pth")))
+        network = networks.load(Backbone(model="squeezenet1_1", weights=str(tmp_path / "net.pth")))
         assert network(torch.rand(2, 3, 64, 64)).shape == (2, 5)
 
     def test_auxiliary_heads_in_a_file_are_left_out(self, tmp_path):
         with_heads = torchvision.models.googlenet(aux_logits=True, init_weights=False, num_classes=5)
         torch.save(with_heads.state_dict(), tmp_path / "net.pth")
-        network = backbones.load(Backbone(model="googlenet", weights=str(tmp_path / "net.pth")))
+        network = networks.load(Backbone(model="googlenet", weights=str(tmp_path / "net.pth")))
         assert network.train()(torch.rand(2, 3, 64, 64)).shape == (2, 5)
 
     def test_old_densenet_files_load_under_the_names_of_today(self, tmp_path):
@@ -191,23 +191,23 @@ class TestFiles:
         }
         assert old.keys() - state.keys()
         torch.save(old, tmp_path / "old.pth")
-        loaded = backbones.load(Backbone(model="densenet121", weights=str(tmp_path / "old.pth")))
+        loaded = networks.load(Backbone(model="densenet121", weights=str(tmp_path / "old.pth")))
         torch.testing.assert_close(dict(loaded.state_dict()), dict(state))
 
     def test_a_home_directory_in_the_path_is_expanded(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))
         save(tmp_path / "net.pth", classes=5)
-        assert backbones.load(Backbone(model=SMALL, weights="~/net.pth")).fc.out_features == 5
+        assert networks.load(Backbone(model=SMALL, weights="~/net.pth")).fc.out_features == 5
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(BackboneError, match="no such weights file; check the path") as error:
-            backbones.load(Backbone(model=SMALL, weights=str(tmp_path / "none.pth")))
+            networks.load(Backbone(model=SMALL, weights=str(tmp_path / "none.pth")))
         assert "none.pth" in message(error)
 
     def test_a_folder_is_no_weights_file(self, tmp_path):
         (tmp_path / "folder.pth").mkdir()
         with pytest.raises(BackboneError, match="cannot be read"):
-            backbones.load(Backbone(model=SMALL, weights=str(tmp_path / "folder.pth")))
+            networks.load(Backbone(model=SMALL, weights=str(tmp_path / "folder.pth")))
 
     @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
     @pytest.mark.parametrize("content", [b"", b"no weights at all", bytes(200)])
@@ -215,7 +215,7 @@ class TestFiles:
         path = tmp_path / f"net{suffix}"
         path.write_bytes(content)
         with pytest.raises(BackboneError, match="not a weights file") as error:
-            backbones.load(Backbone(model=SMALL, weights=str(path)))
+            networks.load(Backbone(model=SMALL, weights=str(path)))
         assert message(error)
 
     @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -224,12 +224,12 @@ class TestFiles:
         save(path)
         path.write_bytes(path.read_bytes()[:10_000])
         with pytest.raises(BackboneError, match="not a weights file"):
-            backbones.load(Backbone(model=SMALL, weights=str(path)))
+            networks.load(Backbone(model=SMALL, weights=str(path)))
 
     def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(self, tmp_path):
         torch.save(Trap(tmp_path / "sprung"), tmp_path / "trap.pth")
         with pytest.raises(BackboneError, match="not a weights file") as error:
-            backbones.load(Backbone(model=SMALL, weights=str(tmp_path / "trap.pth")))
+            networks.load(Backbone(model=SMALL, weights=str(tmp_path / "trap.pth")))
         assert message(error)
         assert not (tmp_path / "sprung").exists()
 
@@ -237,7 +237,7 @@ class TestFiles:
     def test_a_checkpoint_that_is_no_state_dict_is_told_how_to_become_one(self, tmp_path, content):
         torch.save(content, tmp_path / "net.pth")
         with pytest.raises(BackboneError, match=r"not a state dict; save the network with torch.save"):
-            backbones.load(Backbone(model=SMALL, weights=str(tmp_path / "net.pth")))
+            networks.load(Backbone(model=SMALL, weights=str(tmp_path / "net.pth")))
 
     @pytest.mark.parametrize(
         ("change", "named"),
@@ -256,12 +256,12 @@ class TestFiles:
         change(state)
         torch.save(state, tmp_path / "net.pth")
         with pytest.raises(BackboneError) as error:
-            backbones.load(Backbone(model=SMALL, weights=str(tmp_path / "net.pth")))
+            networks.load(Backbone(model=SMALL, weights=str(tmp_path / "net.pth")))
         assert named in message(error)
 
     @pytest.mark.skipif(not IMAGENET_FILE.exists(), reason="the ImageNet weights of the development data are not here")
     def test_a_networks_real_imagenet_weights_load_and_give_finite_features(self):
-        network, width = backbones.as_feature_extractor(Backbone(model="mobilenet_v2", weights=str(IMAGENET_FILE)))
+        network, width = networks.as_feature_extractor(Backbone(model="mobilenet_v2", weights=str(IMAGENET_FILE)))
         with torch.no_grad():
             features = network(torch.zeros(1, 3, 120, 400))
         assert features.shape == (1, width)
@@ -272,14 +272,14 @@ class TestFiles:
 class TestNames:
     def test_an_unknown_model_gets_suggestions(self):
         with pytest.raises(BackboneError, match=r"not a torchvision classification model; did you mean .*resnet50"):
-            backbones.load(random_weights("resnet_50"))
+            networks.load(random_weights("resnet_50"))
 
     @pytest.mark.parametrize("model", ["fasterrcnn_resnet50_fpn", "raft_large", "r3d_18", "zzz"])
     def test_a_model_for_another_task_is_unknown(self, model):
         with pytest.raises(BackboneError, match="not a torchvision classification model"):
-            backbones.load(random_weights(model))
+            networks.load(random_weights(model))
 
-    @pytest.mark.parametrize("use", [backbones.load, backbones.content_key, backbones.normalise])
+    @pytest.mark.parametrize("use", [networks.load, networks.content_key, networks.normalise])
     def test_an_unknown_name_of_weights_gets_the_list_of_those_there_are(self, use):
         with pytest.raises(BackboneError, match="choose one of IMAGENET1K_V1, IMAGENET1K_V2, DEFAULT") as error:
             use(Backbone(model="resnet50", weights="IMAGENET"))
@@ -289,9 +289,9 @@ class TestNames:
         state = save(server.folder / "net.pth", "squeezenet1_1")
         monkeypatch.setattr(NAMED.value, "url", f"{server.url}/net.pth")
         backbone = Backbone(model="squeezenet1_1", weights="DEFAULT")
-        backbones.load(backbone)
+        networks.load(backbone)
         (server.folder / "net.pth").unlink()
-        again = backbones.load(backbone)
+        again = networks.load(backbone)
         assert torch.equal(again.classifier[1].weight, state["classifier.1.weight"])
 
     @pytest.mark.parametrize("fault", ["no such file", "other content"])
@@ -300,7 +300,7 @@ class TestNames:
             save(server.folder / "net-00000000.pth", "squeezenet1_1")
         monkeypatch.setattr(NAMED.value, "url", f"{server.url}/net-00000000.pth")
         with pytest.raises(BackboneError, match=r"download .* failed .*give its path as weights") as error:
-            backbones.load(Backbone(model="squeezenet1_1", weights="IMAGENET1K_V1"))
+            networks.load(Backbone(model="squeezenet1_1", weights="IMAGENET1K_V1"))
         assert message(error)
 
     def test_a_download_without_a_network_ends_in_one_line(self, monkeypatch, tmp_path):
@@ -309,7 +309,7 @@ class TestNames:
             port = taken.getsockname()[1]  # nobody listens there once it is closed
         monkeypatch.setattr(NAMED.value, "url", f"http://127.0.0.1:{port}/net.pth")
         with pytest.raises(BackboneError, match=r"download .* failed \(.*refused") as error:
-            backbones.load(Backbone(model="squeezenet1_1", weights="IMAGENET1K_V1"))
+            networks.load(Backbone(model="squeezenet1_1", weights="IMAGENET1K_V1"))
         assert message(error)
 
 
@@ -322,21 +322,21 @@ class TestStatistics:
     def test_files_and_random_weights_expect_imagenets_statistics(self, tmp_path):
         save(tmp_path / "net.safetensors")
         for weights in (None, str(tmp_path / "net.safetensors"), "elsewhere.pth"):
-            mean, std = backbones.normalise(Backbone(model=SMALL, weights=weights))
+            mean, std = networks.normalise(Backbone(model=SMALL, weights=weights))
             # docs.pytorch.org/vision/stable/models.html: the transforms of almost all weights
             assert (mean, std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
     def test_named_weights_expect_what_torchvision_says(self):
-        usual = backbones.normalise(Backbone(model="resnet18", weights="DEFAULT"))
-        assert usual == (backbones.IMAGENET_MEAN, backbones.IMAGENET_STD)
+        usual = networks.normalise(Backbone(model="resnet18", weights="DEFAULT"))
+        assert usual == (networks.IMAGENET_MEAN, networks.IMAGENET_STD)
         # The largest EfficientNetV2 was trained on pixels in [-1, 1].
-        unusual = backbones.normalise(Backbone(model="efficientnet_v2_l", weights="IMAGENET1K_V1"))
+        unusual = networks.normalise(Backbone(model="efficientnet_v2_l", weights="IMAGENET1K_V1"))
         assert unusual == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
     def test_a_safetensors_file_may_state_its_own(self, tmp_path):
         facts = {"mean": "[0.1, 0.2, 0.3]", "std": "[0.4, 0.5, 0.6]"}
         save_file(torchvision.models.get_model(SMALL).state_dict(), tmp_path / "net.safetensors", metadata=facts)
-        stated = backbones.normalise(Backbone(model=SMALL, weights=str(tmp_path / "net.safetensors")))
+        stated = networks.normalise(Backbone(model=SMALL, weights=str(tmp_path / "net.safetensors")))
         assert stated == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
     @pytest.mark.parametrize("stated", ["0.5", "[0.5]", "[0.1, 0.2, NaN]", "imagenet", '{"red": 1}', ""])
@@ -346,7 +346,7 @@ class TestStatistics:
         facts = {"mean": "[0.1, 0.2, 0.3]", "std": "[0.4, 0.5, 0.6]"}
         save_file({"weight": torch.zeros(1)}, path, metadata=facts | {key: stated})
         with pytest.raises(BackboneError) as error:
-            backbones.normalise(Backbone(model=SMALL, weights=str(path)))
+            networks.normalise(Backbone(model=SMALL, weights=str(path)))
         expected = f"{path}: its metadata give {key} as {stated!r}; give three numbers, such as [0.485, 0.456, 0.406]"
         assert message(error) == expected
 
@@ -356,40 +356,40 @@ class TestKeys:
         save(tmp_path / "net.pth", classes=3)
         weights = (None, "bundled", "IMAGENET1K_V1", str(tmp_path / "net.pth"))
         chosen = [Backbone(model=model, weights=w) for model in (SMALL, "shufflenet_v2_x1_0") for w in weights]
-        assert len({backbones.content_key(backbone) for backbone in chosen}) == len(chosen)
+        assert len({networks.content_key(backbone) for backbone in chosen}) == len(chosen)
 
     def test_a_key_follows_the_content_of_a_file_not_its_name(self, tmp_path):
         save(tmp_path / "a.pth", classes=3)
         (tmp_path / "b.pth").write_bytes((tmp_path / "a.pth").read_bytes())
         first, copy = (
-            backbones.content_key(Backbone(model=SMALL, weights=str(tmp_path / n))) for n in ("a.pth", "b.pth")
+            networks.content_key(Backbone(model=SMALL, weights=str(tmp_path / n))) for n in ("a.pth", "b.pth")
         )
         assert first == copy
         save(tmp_path / "a.pth", classes=3)
-        assert backbones.content_key(Backbone(model=SMALL, weights=str(tmp_path / "a.pth"))) != first
+        assert networks.content_key(Backbone(model=SMALL, weights=str(tmp_path / "a.pth"))) != first
 
     def test_default_has_the_key_of_the_weights_it_stands_for(self):
-        keys = {backbones.content_key(Backbone(model="resnet50", weights=w)) for w in ("DEFAULT", "IMAGENET1K_V2")}
+        keys = {networks.content_key(Backbone(model="resnet50", weights=w)) for w in ("DEFAULT", "IMAGENET1K_V2")}
         assert len(keys) == 1
 
     def test_the_key_of_a_missing_file_is_an_error(self):
         with pytest.raises(BackboneError, match="no such weights file"):
-            backbones.content_key(Backbone(model=SMALL, weights="none.pth"))
+            networks.content_key(Backbone(model=SMALL, weights="none.pth"))
 
 
 class TestImageSizes:
     @pytest.mark.parametrize("model", [SMALL, "mobilenet_v2", "resnet18", "densenet121"])
     def test_small_images_suit_a_network_that_pools_over_whatever_is_left(self, model):
-        backbones.check_image_size(random_weights(model), (32, 32))
+        networks.check_image_size(random_weights(model), (32, 32))
 
     @pytest.mark.parametrize(
         ("model", "works"), [("vit_b_16", 224), ("inception_v3", 128), ("alexnet", 64), ("maxvit_t", 224)]
     )
     def test_too_small_an_image_is_refused_with_a_size_that_works(self, model, works):
         with pytest.raises(BackboneError, match=f"cannot take images of 32 x 48 .*; image_size .{works}, ") as error:
-            backbones.check_image_size(random_weights(model), (32, 48))
+            networks.check_image_size(random_weights(model), (32, 48))
         assert message(error)
-        backbones.check_image_size(random_weights(model), (works, works))
+        networks.check_image_size(random_weights(model), (works, works))
 
 
 class TestBundle:
@@ -401,14 +401,14 @@ class TestBundle:
             left = 21 - (row - 7) // 2
             image[row, left : left + 4] = 1
         backbone = Backbone(model=SMALL, weights="bundled")
-        mean, std = (torch.tensor(s)[:, None, None] for s in backbones.normalise(backbone))
+        mean, std = (torch.tensor(s)[:, None, None] for s in networks.normalise(backbone))
         with torch.no_grad():
-            logits = backbones.load(backbone).eval()(((image - mean) / std)[None])
+            logits = networks.load(backbone).eval()(((image - mean) / std)[None])
         assert logits.argmax(1).item() == 7
 
     def test_the_bundled_weights_under_another_model_name_their_own(self):
         with pytest.raises(BackboneError, match=f"the bundled weights: not those of resnet18 .*set model to {SMALL}"):
-            backbones.load(Backbone(model="resnet18", weights="bundled"))
+            networks.load(Backbone(model="resnet18", weights="bundled"))
 
     def test_the_bundle_stays_small(self):
-        assert backbones.BUNDLED_FILE.stat().st_size < 6e6
+        assert networks.BUNDLED_FILE.stat().st_size < 6e6

@@ -1,4 +1,4 @@
-"""How numbers are written in a report: rounded, signed, as a person would say them."""
+"""How numbers are written: rounded, signed, as a person would say them."""
 
 from __future__ import annotations
 
