@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -33,7 +34,7 @@ from trainables.approaches.registry import APPROACHES
 pytestmark = pytest.mark.cluster
 OUTAGE_S = 30
 URI = f"s3://{BUCKET}/deep/digits"
-STUDY = {
+STUDY: dict[str, Any] = {
     "name": "digits",
     "data": {"source": "digits", "train_per_class": 5, "valid_per_class": 5},
     "backbones": {"glyphs": {"model": "shufflenet_v2_x0_5", "weights": "bundled"}},

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -339,7 +340,7 @@ def test_a_study_that_was_killed_goes_on_where_it_stopped(folder):
 
 def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path):
     """On one CPU, where nothing is cut short."""
-    changes = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
+    changes: dict[str, Any] = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
     changes["approaches__better_cnn__space__epochs"] = {"int": [1, 10]}
     prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"seeds": 1})
     one, other = (run(tmp_path, name, cpus=1) for name in ("one", "other"))

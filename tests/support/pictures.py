@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,7 @@ def picture(seed: int, size: tuple[int, int] = (12, 20)) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8))
 
 
-def save(path: Path, seed: int, **options: object) -> Path:
+def save(path: Path, seed: int, **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     picture(seed).save(path, **options)
     return path

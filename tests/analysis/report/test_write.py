@@ -17,8 +17,9 @@ from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.wording import p_value, seconds, verdict_sentence
 from analysis.report.write import Findings, render, write_report
+from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
-from analysis.statistics.verdicts import equivalence_p, verdict
+from analysis.statistics.verdicts import verdict
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 

@@ -3,6 +3,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,7 +20,7 @@ from analysis.records.trials import trial_table
 from analysis.search.attribution import Attribution, WithinApproach, attribute
 from tests.support.synthetic_study import write_study
 
-Params = dict[str, object]
+Params = dict[str, Any]
 ACCURACIES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=6)
 
 

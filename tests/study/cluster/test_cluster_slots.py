@@ -58,7 +58,7 @@ def test_a_cluster_is_asked_for_its_nodes_once_a_second_at_most(monkeypatch):
         return [{"CPU": 2.0 * len(asked)}]
 
     monkeypatch.setattr(cluster, "nodes", nodes)
-    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("study.cluster.nodes.time.monotonic", lambda: now[0])
     slots = Slots(Slot(1, 0))
     assert [slots() for _ in range(1000)] == [2] * 1000
     now[0] += 1

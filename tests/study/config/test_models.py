@@ -70,6 +70,7 @@ def test_a_range_reads_back_as_it_is_written(given):
     kind, a, b = given
     written = {kind: sorted([a, b])}
     distribution = Distribution.parse(written)
+    assert isinstance(distribution, Distribution)
     assert distribution.written() == written
     assert all(distribution.holds(value) for value in distribution.examples)
 
@@ -101,7 +102,9 @@ def test_numbers_with_an_exponent_but_no_dot_are_numbers():
     ],
 )
 def test_the_size_of_a_distribution_counts_its_values(written, size):
-    assert Distribution.parse(written).size == size
+    distribution = Distribution.parse(written)
+    assert isinstance(distribution, Distribution)
+    assert distribution.size == size
 
 
 def test_a_misspelt_key_is_refused_with_its_name():

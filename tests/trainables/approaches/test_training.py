@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from tests.support.stand_ins import features, images
+from trainables import batches
 from trainables.approach import Epochs, Examples, Settings
-from trainables.approaches import training as sgd
 from trainables.approaches.training import Training
 from trainables.batches import augmentation, in_bfloat16, normalised, shifted, to_float
 
@@ -54,13 +54,13 @@ class TestSteps:
                 plain.step()
                 losses.append(loss.item())
         assert [report.loss for report in reports] == losses
-        assert torch.equal(trained.network.weight, network.weight)
+        assert torch.equal(trained.network.get_parameter("weight"), network.weight)
 
     def test_report_loss_accuracy_rate_and_size(self):
         trained = training(lr=0.25)
         with torch.no_grad():
-            trained.network.weight.zero_()
-            trained.network.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+            trained.network.get_parameter("weight").zero_()
+            trained.network.get_parameter("bias").copy_(torch.tensor([0.0, 1.0, 0.0]))
         step = trained.step()
         assert step.examples == 6
         assert step.lr == 0.25
@@ -146,17 +146,17 @@ class TestPredictions:
         trained = training()
         inputs = features(50).inputs
         whole = trained.predict(inputs).probabilities
-        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", 7 * inputs.shape[1])  # batches of seven and a rest of one
+        monkeypatch.setitem(batches.PREDICT_VALUES, "cpu", 7 * inputs.shape[1])  # batches of seven and a rest of one
         np.testing.assert_allclose(trained.predict(inputs).probabilities, whole, rtol=1e-6)
 
     @given(count=st.integers(0, 40), side=st.integers(1, 9), values=st.integers(1, 999))
     def test_are_made_in_batches_that_hold_everything_once_and_no_more_than_fits(self, count, side, values):
         inputs = np.empty((count, side, side, 3), dtype=np.uint8)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(sgd.PREDICT_VALUES, "cpu", values)
-            batches = list(sgd.prediction_batches(inputs, CPU))
-        assert [row for start, stop in batches for row in range(start, stop)] == list(range(count))
-        assert all(stop - start == 1 or inputs[start:stop].size <= values for start, stop in batches)
+            patch.setitem(batches.PREDICT_VALUES, "cpu", values)
+            made = list(batches.prediction_batches(inputs, CPU))
+        assert [row for start, stop in made for row in range(start, stop)] == list(range(count))
+        assert all(stop - start == 1 or inputs[start:stop].size <= values for start, stop in made)
 
     def test_images_may_be_read_only_as_those_in_shared_memory_are(self):
         train = features(20)

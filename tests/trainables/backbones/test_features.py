@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from tests.support.stand_ins import BUNDLED, images
-from trainables.approaches import training as sgd
+from trainables import batches
 from trainables.backbones import features as module
 from trainables.backbones import networks as backbones
 from trainables.backbones.features import Features, content_key, extract, frozen_features
@@ -64,9 +64,10 @@ class TestExtraction:
 
     @pytest.mark.parametrize("batch", [2, 5])
     def test_is_the_networks_output_before_its_last_layer(self, monkeypatch, batch):
-        monkeypatch.setitem(sgd.PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
+        monkeypatch.setitem(batches.PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
         made = extract(BUNDLED, PICTURES, device=CPU, bfloat16=False)
-        assert (made.values.dtype, made.values.shape) == (np.float32, (5, 1024))
+        assert made.values.dtype == np.float32
+        assert made.values.shape == (5, 1024)
         np.testing.assert_allclose(made.values, self.reference(), rtol=1e-3, atol=1e-4)
 
     def test_in_bfloat16_is_nearly_the_same(self):
