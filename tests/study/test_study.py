@@ -27,7 +27,7 @@ from filelock import FileLock
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import feature_charges
-from tests.support.commands import PATIENCE_S, Finished, Machine, Session, machine
+from tests.support.commands import PATIENCE_S, Finished, Session, machine
 from tests.support.photos import SPLITS, image_folder
 from tests.support.study_files import SMALL, small_study
 
@@ -41,11 +41,15 @@ TEST_IMAGES = 3 * SPLITS["test"]
 
 @dataclass(frozen=True)
 class Study:
-    """One study that was run."""
+    """One study that was run, in a folder that holds its data and its file."""
 
-    machine: Machine
-    directory: Path
+    folder: Path
+    name: str
     told: Finished
+
+    @property
+    def directory(self) -> Path:
+        return self.folder / self.name
 
     @property
     def store(self) -> Store:
@@ -81,12 +85,13 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def study(folder) -> Study:
     with machine(folder) as here:
-        return Study(here, folder / "mine", here.transfer_study("run", "study.yaml", "--out", "mine"))
+        return Study(folder, "mine", here.transfer_study("run", "study.yaml", "--out", "mine"))
 
 
 @pytest.fixture(scope="module")
 def session(folder) -> Iterator[Session]:
-    with machine(folder) as here, here.session(cpus=2) as opened:
+    """Of one slot, so that the same study takes the same course, and a resumed one finds other slots than it had."""
+    with machine(folder) as here, here.session(cpus=1) as opened:
         yield opened
 
 
@@ -145,7 +150,7 @@ def test_the_study_file_in_it_gives_the_same_study_again(study):
     from study.config.study_file import read_config
 
     kept = read_config(str(study.directory / "study.yaml"))
-    assert kept == read_config(str(study.machine.folder / "study.yaml"))
+    assert kept == read_config(str(study.folder / "study.yaml"))
 
 
 def test_every_finished_study_is_fair_and_complete(study):
@@ -280,12 +285,13 @@ def test_the_curves_are_served(study, options, phases):
             return False
         return served >= expected
 
-    board = study.machine.started("board", study.directory, "--port", port, *options)
-    try:
-        until(answers, board)
-    finally:
-        os.killpg(board.pid, signal.SIGTERM)
-        board.communicate()
+    with machine(study.folder) as here:
+        board = here.started("board", study.directory, "--port", port, *options)
+        try:
+            until(answers, board)
+        finally:
+            os.killpg(board.pid, signal.SIGTERM)
+            board.communicate()
     assert served == expected
 
 
@@ -298,8 +304,8 @@ def test_one_process_at_a_time_runs_a_study(study, session):
 def test_a_directory_that_holds_a_study_is_not_overwritten(study, transfer_study):
     before = contents(study.directory)
     complaint = transfer_study(
-        "run", study.machine.folder / "study.yaml", "--out", study.directory,
-        "--set", f"data.path={study.machine.folder / 'photos'}",
+        "run", study.folder / "study.yaml", "--out", study.directory,
+        "--set", f"data.path={study.folder / 'photos'}",
     ).complaint  # fmt: skip
     assert "holds a study already; resume it, or choose another directory" in complaint
     assert contents(study.directory) == before
@@ -336,22 +342,21 @@ def test_a_study_that_was_killed_goes_on_where_it_stopped(folder, session):
     before = {str(path): contents(path) for path in finished}
     assert not (directory / "report").exists()
 
-    study = Study(here, directory, session.transfer_study("resume", "killed"))
+    study = Study(folder, "killed", session.transfer_study("resume", "killed"))
     assert study.told.code == 0, study.told.err
     assert {str(path): contents(path) for path in finished} == before
     assert_fair_and_complete(study)
 
 
-def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path):
+def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path, session):
     """On one CPU, where nothing is cut short."""
     changes: dict[str, Any] = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
     changes["approaches__better_cnn__space__epochs"] = {"int": [1, 10]}
     prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"seeds": 1})
-    with machine(tmp_path) as here, here.session(cpus=1) as session:
-        one, other = (
-            Study(here, tmp_path / name, session.transfer_study("run", "study.yaml", "--out", name))
-            for name in ("one", "other")
-        )
+    one, other = (
+        Study(tmp_path, name, session.transfer_study("run", "study.yaml", "--out", name, folder=tmp_path))
+        for name in ("one", "other")
+    )
     assert (one.told.code, other.told.code) == (0, 0), one.told.err + other.told.err
     assert {event.event for event in one.events} >= {"finished"}
     assert not {"cut", "failed"} & {event.event for event in one.events}
@@ -369,9 +374,9 @@ def configurations(study: Study) -> dict[str, tuple]:
 
 
 def test_data_that_changed_since_are_refused(study, session):
-    picture = study.machine.folder / "photos" / "train" / "red" / "red0_0.png"
+    picture = study.folder / "photos" / "train" / "red" / "red0_0.png"
     original = picture.read_bytes()
-    picture.write_bytes((study.machine.folder / "photos" / "train" / "red" / "red0_1.png").read_bytes())
+    picture.write_bytes((study.folder / "photos" / "train" / "red" / "red0_1.png").read_bytes())
     try:
         told = session.transfer_study("resume", "mine")
     finally:

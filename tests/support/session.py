@@ -1,4 +1,4 @@
-"""Runs the commands that it reads, one after another, with one Ray: importing and starting take longer than most commands.
+"""Runs the commands that it reads, one after another, with one Ray: to import and start take longer than most commands.
 
     python -m tests.support.session CPUS
 
