@@ -8,7 +8,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN = .venv/bin
 # Most tests keep one core busy. Those that share something dear (a whole study, a session) stay in one process.
-PARALLEL = -n 2 --dist loadscope
+PARALLEL = -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: study check test test-cluster coverage lint bench
 

@@ -51,6 +51,7 @@ def facts(path: Path) -> dict[str, str]:
         return dict(file.metadata())
 
 
+@pytest.mark.slow
 def test_the_script_writes_a_network_that_loads_with_its_classes_and_statistics(written):
     backbone = Backbone(model=SMALL, weights=str(written))
     assert json.loads(facts(written)["classes"]) == ["0", "X"]
@@ -61,6 +62,7 @@ def test_the_script_writes_a_network_that_loads_with_its_classes_and_statistics(
     assert 0 < std[0] < 0.5
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_weights(written, tmp_path):
     again = tmp_path / "again.safetensors"
     pretrain(again)

@@ -44,6 +44,7 @@ def analysis(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
     done = process(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")

@@ -106,6 +106,7 @@ def message(error: pytest.ExceptionInfo[BackboneError]) -> str:
     return text
 
 
+@pytest.mark.slow
 class TestForms:
     @pytest.mark.parametrize("model", FAMILIES)
     def test_a_fresh_head_gives_one_logit_per_class_in_training_and_in_eval_mode(self, model):
@@ -377,6 +378,7 @@ class TestKeys:
             backbones.content_key(Backbone(model=SMALL, weights="none.pth"))
 
 
+@pytest.mark.slow
 class TestImageSizes:
     @pytest.mark.parametrize("model", [SMALL, "mobilenet_v2", "resnet18", "densenet121"])
     def test_small_images_suit_a_network_that_pools_over_whatever_is_left(self, model):
