@@ -27,8 +27,10 @@ from filelock import FileLock
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import feature_charges
-from tests.support.commands import PATIENCE_S, Finished, Session, machine
+from tests.support.commands import PATIENCE_S, Finished, machine
 from tests.support.photos import SPLITS, image_folder
+from tests.support.session import Session
+from tests.support.session import session as open_session
 from tests.support.study_files import SMALL, small_study
 
 pytestmark = pytest.mark.slow
@@ -91,7 +93,7 @@ def study(folder) -> Study:
 @pytest.fixture(scope="module")
 def session(folder) -> Iterator[Session]:
     """Of one slot, so that the same study takes the same course, and a resumed one finds other slots than it had."""
-    with machine(folder) as here, here.session(cpus=1) as opened:
+    with machine(folder) as here, open_session(here, cpus=1) as opened:
         yield opened
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -38,10 +36,15 @@ class Finished:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where commands run: a folder, with a cache and a home for Ray of its own."""
+    """Where commands run: a folder, with a cache and a home for Ray of its own.
+
+    Args:
+        cpus: how many CPUs Ray shall see; all of them where none is given.
+    """
 
     folder: Path
     ray: Path
+    cpus: int | None = None
 
     def transfer_study(self, *arguments: object) -> Finished:
         """Run a command to its end."""
@@ -80,21 +83,13 @@ class Machine:
             stderr=subprocess.DEVNULL,
         )
 
-    @contextmanager
-    def session(self, cpus: int) -> Iterator[Session]:
-        """One process for many commands, with a Ray of so many CPUs; see session.py."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.support.session", str(cpus)],
-            env=self._environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            yield Session(self.folder, process)
-            process.communicate()
-
     def _command(self, *arguments: object) -> list[str]:
-        return [sys.executable, "-m", "study", *map(str, arguments)]
+        if self.cpus is None:
+            start = ["-m", "study"]
+        else:
+            ray = f"import ray; ray.init(num_cpus={self.cpus}, include_dashboard=False, log_to_driver=False)"
+            start = ["-c", f"{ray}; from study.cli import main; main()"]
+        return [sys.executable, *start, *map(str, arguments)]
 
     def _environment(self) -> dict[str, str]:
         own = {
@@ -108,23 +103,6 @@ class Machine:
         if token := os.environ.get("TEST_RAY_AUTH_TOKEN"):
             own |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
         return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
-
-
-@dataclass(frozen=True)
-class Session:
-    """A process that runs one command after another. What one of them leaves in memory, the next one finds."""
-
-    folder: Path
-    process: subprocess.Popen[str]
-
-    def transfer_study(self, *arguments: object, folder: Path | None = None) -> Finished:
-        """Run a command to its end, in another folder where one is given."""
-        assert self.process.stdin
-        assert self.process.stdout
-        given = {"folder": str(folder or self.folder), "arguments": [str(argument) for argument in arguments]}
-        print(json.dumps(given), file=self.process.stdin, flush=True)
-        assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], "the command hangs"
-        return Finished(**json.loads(self.process.stdout.readline()))
 
 
 def free_port() -> int:
@@ -151,11 +129,11 @@ def _interruptible() -> None:
 
 
 @contextmanager
-def machine(folder: Path) -> Iterator[Machine]:
+def machine(folder: Path, *, cpus: int | None = None) -> Iterator[Machine]:
     """A machine for as long as the context lasts. Ray's home is short: its socket paths may have 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as ray:
         try:
-            yield Machine(folder, Path(ray))
+            yield Machine(folder, Path(ray), cpus)
         finally:
             _end_what_is_left(f"RAY_TMPDIR={ray}")
 
