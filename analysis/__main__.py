@@ -38,7 +38,7 @@ def main(
     for name, value in (("--margin", margin), ("--alpha", alpha)):
         if not 0 < value < 1:
             raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
-    from analysis.report.comparison import Design
+    from analysis.report.design import Design
     from analysis.report.write import write_table_report
 
     design = Design(alpha=alpha, margin=margin, matched=seeds is Seeds.matched)

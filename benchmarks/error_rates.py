@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.mcnemar import from_counts
 from analysis.statistics.omnibus import omnibus
-from analysis.statistics.outperformance import superiority
+from analysis.statistics.outperformance import outperformance
 from analysis.statistics.paired import Difference, difference
 from analysis.statistics.verdicts import holm
 
@@ -220,7 +220,7 @@ def habits(A: Correct, B: Correct, rng: np.random.Generator) -> dict[str, int]:
         "McNemar, one seed": mcnemar_rejections(only_a[:, 0], only_b[:, 0]),
         "McNemar, pooled seeds": mcnemar_rejections(only_a.sum(axis=1), only_b.sum(axis=1)),
         "paired t over seeds": paired_t_rejections(only_a - only_b),
-        "P(A>B) bootstrap": superiority_rejections(A, B, rng),
+        "P(A>B) bootstrap": outperformance_rejections(A, B, rng),
     }
 
 
@@ -237,10 +237,10 @@ def paired_t_rejections(apart: NDArray[np.intp]) -> int:
     return int((np.abs(t) > stats.t.isf(ALPHA / 2, S - 1)).sum())
 
 
-def superiority_rejections(A: Correct, B: Correct, rng: np.random.Generator) -> int:
+def outperformance_rejections(A: Correct, B: Correct, rng: np.random.Generator) -> int:
     """By whether the interval of P(A > B), bootstrapped over seeds, leaves out 1/2."""
     runs = zip(A.mean(axis=2), B.mean(axis=2), strict=True)
-    found = [superiority(list(a), list(b), rng=rng, alpha=ALPHA) for a, b in runs]
+    found = [outperformance(list(a), list(b), rng=rng, alpha=ALPHA) for a, b in runs]
     return sum(s.low is not None and s.high is not None and not s.low <= 0.5 <= s.high for s in found)
 
 

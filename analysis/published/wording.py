@@ -6,7 +6,7 @@ from math import e, log
 
 from analysis.published.counts import Counts, Paired
 from analysis.published.rows import Accuracy, Comparison, PublishedTable, Split
-from analysis.report.wording import p_value, points
+from analysis.report.numbers import p_value, points
 from analysis.statistics.losses import CLIP, one_hot_losses
 from analysis.statistics.mcnemar import McNemar
 from analysis.statistics.power import POWER

@@ -1,10 +1,16 @@
 """The report of a study, or of a table of predictions: computed first, then written.
 
-comparison.py   all that is compared on test predictions, in frozen dataclasses
-summary.py      all of a study
-wording.py      the sentences that may be said
-figures/        the figures, as SVG, with their data
-templates/      the pages
-write.py        report.html, report.md and the figures' data
-json.py         report.json
+design.py           what a comparison is to answer, and what a statistic of a pair may rest on
+views.py            the secondary views of a pair: one entry each
+comparison.py       all that is compared on test predictions, in frozen dataclasses
+summary.py          all of a study
+numbers.py          how numbers are written
+wording.py          the sentences that may be said of a comparison
+search_wording.py   those of a study and its search
+table.py            what a table is, and the two ways to write it
+tables/             the tables, each defined once
+figures/            the figures, as SVG, with their data
+templates/          the pages: prose and order
+write.py            report.html, report.md and the figures' data
+json.py             report.json
 """

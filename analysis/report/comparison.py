@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.predictions.outcomes import Outcomes, Runs, confusion
+from analysis.predictions.outcomes import Outcomes, confusion
+from analysis.report import views
+from analysis.report.design import Design, PairData, Side
+from analysis.report.views import View
 from analysis.statistics import per_class
 from analysis.statistics.agreement import Agreement, agreement
-from analysis.statistics.bayes import Posterior, posterior
 from analysis.statistics.calibration import Calibration, calibration
 from analysis.statistics.crossed import Matrix
 from analysis.statistics.equivalence import equivalence_p
@@ -30,35 +33,16 @@ from analysis.statistics.losses import (
     losses,
     unit_losses,
 )
-from analysis.statistics.mcnemar import McNemar, PairedProportions, mcnemar, newcombe_of_runs
 from analysis.statistics.omnibus import Omnibus, omnibus
-from analysis.statistics.outperformance import Superiority, superiority
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
-SEED = 0  # of the bootstraps, so that the same predictions give the same report
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Design:
-    """What the comparison is to answer.
-
-    Attributes:
-        alpha: level of the tests; intervals have the level 1 - alpha.
-        margin: accuracies closer than this count as equivalent.
-        matched: whether run s of every approach shares what its seed decides.
-        unit: what a row of the correctness matrix is: a seed, or a replicate where searches were repeated.
-    """
-
-    alpha: float = 0.05
-    margin: float = 0.01
-    matched: bool = False
-    unit: str = "seed"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TestScores:
     """What the runs of one approach reached on the test split.
 
@@ -83,17 +67,7 @@ class TestScores:
     confusion: NDArray[np.float64] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class SeedPair:
-    """Two single runs, one of each approach: McNemar's test, and Newcombe's interval of the difference."""
-
-    seed_a: int | str
-    seed_b: int | str
-    test: McNemar
-    interval: PairedProportions
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairSummary:
     """One pair of approaches.
 
@@ -103,9 +77,8 @@ class PairSummary:
         detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction); None
             where no variance could be estimated.
         needed: what it takes to find a difference of the margin, and one of the size observed.
-        balanced: the difference of the balanced accuracies.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
-        posterior, superiority, seeds: the secondary views; runs are paired in the order of their seeds.
+        views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
 
     difference: Difference
@@ -115,14 +88,15 @@ class PairSummary:
     detectable: float | None
     needed: tuple[Needed, ...]
     power: tuple[PowerCurve, ...] = field(repr=False)
-    balanced: Difference
     losses: LossDifferences | None
-    posterior: Posterior | None
-    superiority: Superiority
-    seeds: tuple[SeedPair, ...] = field(repr=False)
+    views: Mapping[str, object] = field(repr=False)
+
+    def view(self, wanted: View[T]) -> T | None:
+        """What one secondary view says of this pair; None where it has nothing to say."""
+        return cast("T | None", self.views[wanted.key])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Everything that test predictions say.
 
@@ -222,7 +196,7 @@ def _scores(
     probabilities: Mapping[str, str],
 ) -> TestScores:
     runs, groups, alpha = seen.runs[name], seen.groups, design.alpha
-    said = "given" if runs.scores is not None else "none"
+    source = "given" if runs.scores is not None else "none"
     reached = accuracy(X, groups=groups, alpha=alpha)
     return TestScores(
         name=name,
@@ -232,7 +206,7 @@ def _scores(
         losses=losses(runs.scores, groups=groups, alpha=alpha) if runs.scores else None,
         calibration=calibration(runs.scores, groups=groups, alpha=alpha) if runs.scores else None,
         hard_decisions=hard_decision_losses(reached, len(classes)),
-        probabilities=probabilities.get(name, said),
+        probabilities=probabilities.get(name, source),
         confusion=confusion(runs, seen.labels, len(classes)),
     )
 
@@ -247,12 +221,10 @@ def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design
 
 
 def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: float, design: Design) -> PairSummary:
-    a, b, alpha, margin, matched = pair.a, pair.b, design.alpha, design.margin, design.matched
-    means = [X[name].mean(axis=1) for name in (a, b)]
+    alpha, margin = design.alpha, design.margin
+    a, b = (Side(seen.runs[name], X[name]) for name in (pair.a, pair.b))
+    data = PairData(a, b, pair, seen.labels, seen.groups, design)
     effects = dict.fromkeys((margin, abs(pair.difference)))
-    compared = partial(mean_difference, a, b, groups=seen.groups, alpha=alpha, matched=matched)
-    balanced_a, balanced_b = (per_class.balanced(X[name], seen.labels) for name in (a, b))
-    of_a, of_b = seen.runs[a].scores, seen.runs[b].scores
     return PairSummary(
         difference=pair,
         p_holm=p_holm,
@@ -261,18 +233,14 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
         detectable=detectable(pair.se, pair.df, alpha=alpha) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         power=power_curves(pair, alpha=alpha) if pair.se else (),
-        balanced=compared(balanced_a, balanced_b),
-        losses=LossDifferences(*map(compared, unit_losses(of_a), unit_losses(of_b))) if of_a and of_b else None,
-        posterior=posterior(pair, margin),
-        superiority=superiority(*means, rng=np.random.default_rng(SEED), alpha=alpha, matched=matched),
-        seeds=_seed_pairs(seen.runs[a], seen.runs[b], alpha),
+        losses=_loss_differences(data),
+        views={view.key: view.compute(data) for view in views.VIEWS},
     )
 
 
-def _seed_pairs(a: Runs, b: Runs, alpha: float) -> tuple[SeedPair, ...]:
-    numbers = zip(a.seeds, b.seeds, strict=False)  # the rest of the longer one has no partner
-    matched = zip(numbers, a.correct, b.correct, strict=False)
-    return tuple(
-        SeedPair(seed_a, seed_b, mcnemar(x, y), newcombe_of_runs(x, y, alpha=alpha))
-        for (seed_a, seed_b), x, y in matched
-    )
+def _loss_differences(data: PairData) -> LossDifferences | None:
+    a, b, pair, design = data.a.runs.scores, data.b.runs.scores, data.difference, data.design
+    if a is None or b is None:
+        return None
+    compared = partial(mean_difference, pair.a, pair.b, groups=data.groups, alpha=design.alpha, matched=design.matched)
+    return LossDifferences(*map(compared, unit_losses(a), unit_losses(b)))

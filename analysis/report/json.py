@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.summary import ApproachSummary, StudySummary
+from analysis.report.views import View
 from analysis.report.wording import verdict_sentence
 from analysis.statistics.paired import Difference, Estimate
 
@@ -28,7 +31,7 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
         "pairs": [_pair(pair) for pair in compared.pairs] if compared else [],
         **(_study(study) if study else {}),
     }
-    return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 _NO_TEST = {"accuracy": None, "balanced_accuracy": None, "losses": None, "calibration": None}
@@ -37,53 +40,52 @@ _NO_TEST = {"accuracy": None, "balanced_accuracy": None, "losses": None, "calibr
 def _comparison(compared: Comparison) -> dict[str, Any]:
     agreed = compared.agreement
     return {
-        "significance": asdict(compared.design),
+        "significance": compared.design,
         "majority_rate": compared.majority_rate,
         "images": compared.images,
         "units": compared.units,
-        "omnibus": asdict(compared.omnibus) if compared.omnibus else None,
+        "omnibus": compared.omnibus,
         "agreement": {
             "approaches": agreed.names,
-            "same_answer": agreed.same_answer.tolist(),
-            "exactly_one_right": agreed.one_right.tolist(),
+            "same_answer": agreed.same_answer,
+            "exactly_one_right": agreed.one_right,
         },
-        "yardstick": asdict(compared.yardstick),
+        "yardstick": compared.yardstick,
         "class_differences": [
-            {"class": compared.classes[it.label], **_difference(it.difference), "p_fdr": it.p_fdr}
-            for it in compared.class_differences
+            {"class": compared.classes[found.label], **_difference(found.difference), "p_fdr": found.p_fdr}
+            for found in compared.class_differences
         ],
     }
 
 
 def _test(test: TestScores, classes: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "accuracy": asdict(test.accuracy),
-        "balanced_accuracy": asdict(test.balanced_accuracy),
+        "accuracy": test.accuracy,
+        "balanced_accuracy": test.balanced_accuracy,
         "classes": {
-            classes[c]: asdict(found) if isinstance(found, Estimate) else {"estimate": found}
+            classes[c]: found if isinstance(found, Estimate) else {"estimate": found}
             for c, found in test.classes.items()
         },
-        "losses": asdict(test.losses) if test.losses else None,
-        "hard_decisions": {it.convention: asdict(it.loss) for it in test.hard_decisions},
-        "calibration": asdict(test.calibration) if test.calibration else None,
+        "losses": test.losses,
+        "hard_decisions": {scored.convention: scored.loss for scored in test.hard_decisions},
+        "calibration": test.calibration,
         "probabilities": test.probabilities,
-        "confusion": test.confusion.tolist(),
+        "confusion": test.confusion,
     }
 
 
 def _search(approach: ApproachSummary) -> dict[str, Any]:
     account = asdict(approach.account)
-    incumbents = [asdict(incumbent) for incumbent in approach.incumbents]
     return {
         "charged_seconds": account.pop("charged_s"),
         "budget_seconds": account.pop("budget_s"),
         **account,
-        "incumbent": max(incumbents, key=lambda i: float(i["valid_accuracy"])) if incumbents else None,
-        "incumbents": incumbents,
-        "final_runs": [asdict(run) for run in approach.final_runs],
+        "incumbent": max(approach.incumbents, key=lambda i: i.valid_accuracy, default=None),
+        "incumbents": approach.incumbents,
+        "final_runs": approach.final_runs,
         "valid_accuracy": approach.valid_accuracy,
         "gap": approach.gap,
-        "curves": [asdict(curve) for curve in approach.curves],
+        "curves": approach.curves,
         "problem": approach.problem,
     }
 
@@ -95,20 +97,16 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "p_equivalence": pair.p_equivalence,
         "verdict": pair.verdict,
         "detectable": pair.detectable,
-        "needed": [asdict(need) for need in pair.needed],
-        "power": [asdict(curve) for curve in pair.power],
-        "balanced": _difference(pair.balanced),
-        "losses": (
-            {"log_loss": _difference(pair.losses.log_loss), "brier": _difference(pair.losses.brier)}
-            if pair.losses
-            else None
-        ),
-        "posterior": asdict(pair.posterior) if pair.posterior else None,
-        "superiority": asdict(pair.superiority),
-        "mcnemar": [
-            {"seed_a": s.seed_a, "seed_b": s.seed_b, **asdict(s.test), **asdict(s.interval)} for s in pair.seeds
-        ],
+        "needed": pair.needed,
+        "power": pair.power,
+        "losses": pair.losses,
+        **{view.key: _view(view, pair) for view in views.VIEWS},
     }
+
+
+def _view(view: View[Any], pair: PairSummary) -> object:
+    found = pair.view(view)
+    return None if found is None else view.to_json(found)
 
 
 def _difference(d: Difference) -> dict[str, Any]:
@@ -124,10 +122,10 @@ def _study(study: StudySummary) -> dict[str, Any]:
     return {
         "feature_cost": settings.feature_cost,
         "replicates": settings.replicates,
-        "search": asdict(study.search),
-        "overtakings": [asdict(found) for found in study.best_of_budget.overtakings],
-        "choices": [asdict(choice) for choice in study.choices],
-        "attribution": asdict(study.attribution),
+        "search": study.search,
+        "overtakings": study.best_of_budget.overtakings,
+        "choices": study.choices,
+        "attribution": study.attribution,
         "data": _data(study),
         "environment": study.records.environment,
     }
@@ -140,11 +138,16 @@ def _data(study: StudySummary) -> dict[str, Any] | None:
     return {**data.model_dump(mode="json"), "classes": len(data.classes), "class_names": list(data.classes)}
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+def _plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, arrays as lists, what is not finite as null."""
+    if isinstance(value, Difference):
+        return _plain(_difference(value))
+    if is_dataclass(value):
+        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -16,7 +16,8 @@ from analysis.predictions.outcomes import Outcomes, Runs, read_outcomes
 from analysis.records.errors import RecordsError
 from analysis.records.store import StudyRecords
 from analysis.records.trials import feature_charges, trial_table
-from analysis.report.comparison import SEED, Comparison, Design, PairSummary, TestScores, compare
+from analysis.report.comparison import Comparison, PairSummary, TestScores, compare
+from analysis.report.design import SEED, Design
 from analysis.search import accounts as ledger
 from analysis.search.accounts import Account, Curve, Incumbent, Search
 from analysis.search.attribution import Attribution, attribute
@@ -24,7 +25,7 @@ from analysis.search.best_of_budget import BestOfBudget, best_of_budget, trial_s
 from analysis.search.delivery import Choice, choices, delivery, final_costs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinalRun:
     """One seed of an approach's incumbent. The accuracies are None where it was not validated or not evaluated.
 
@@ -44,7 +45,7 @@ class FinalRun:
     reason: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ApproachSummary:
     """Everything about one approach.
 
@@ -65,7 +66,7 @@ class ApproachSummary:
     problem: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudySummary:
     """The whole study.
 
@@ -106,15 +107,15 @@ def summarise(records: StudyRecords) -> StudySummary:
         RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
     """
     trials = trial_table(records.events)
-    of = ledger.accounts(records, trials)
+    spent = ledger.accounts(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
-    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in of.items())
+    approaches = tuple(_approach(records, trials, tested.get(name), name, account) for name, account in spent.items())
     return StudySummary(
         records=records,
         trials=trials,
         approaches=approaches,
-        search=ledger.search_summary(records, trials, of),
+        search=ledger.search_summary(records, trials, spent),
         comparison=compared,
         best_of_budget=_best_of_budget(records, trials),
         choices=_choices(records, trials, approaches),
@@ -146,7 +147,7 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
     if seen is None or records.data is None:
         return None
     settings, units = records.settings, _Units(records, trials)
-    said = records.events.dropna(subset=["probabilities"]).groupby("approach").probabilities.last()
+    sources = records.events.dropna(subset=["probabilities"]).groupby("approach").probabilities.last()
     names = [name for name in settings.approaches if name in seen.runs]
     return compare(
         units.scored(seen),
@@ -158,7 +159,7 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
             unit="replicate" if units.repeated else "seed",
         ),
         correct={name: units.correct(name, seen.runs[name]) for name in names},
-        probabilities={str(name): str(source) for name, source in said.items()},
+        probabilities={str(name): str(source) for name, source in sources.items()},
     )
 
 
@@ -181,7 +182,7 @@ class _Units:
         """The same outcomes, in which the scores of probabilities know which runs belong to one replicate."""
         if not self.repeated:
             return seen
-        runs = {name: self._with_replicates(name, of) for name, of in seen.runs.items()}
+        runs = {name: self._with_replicates(name, own) for name, own in seen.runs.items()}
         return replace(seen, runs=runs)
 
     def _with_replicates(self, approach: str, runs: Runs) -> Runs:

@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 from analysis.report.comparison import Comparison, PairSummary, TestScores
+from analysis.report.numbers import level, number, p_clause, p_value, points, seconds
 from analysis.report.summary import ApproachSummary, StudySummary
-from analysis.search.accounts import Search
-from analysis.search.best_of_budget import Overtaking
-from analysis.search.delivery import Choice
 from analysis.statistics.crossed import ROUNDING
-from analysis.statistics.losses import hard_decision_sentence, no_probabilities_sentence
+from analysis.statistics.paired import Difference
+from analysis.statistics.power import POWER
 
 MOST_CLASS_DIFFERENCES = 12  # to list in the page
 FEWEST_MATCHED_SEEDS = 5  # with fewer, Holm's family-wise rate was above 6 % in simulation
@@ -43,6 +42,12 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
     return " ".join(sentences)
 
 
+def predictions_sentence(compared: Comparison) -> str:
+    """What a bare table of predictions holds."""
+    approaches = f"{len(compared.approaches)} approach{'es' if len(compared.approaches) != 1 else ''}"
+    return f"Predictions of {approaches} on {compared.images:,} images of {len(compared.classes)} classes."
+
+
 def omnibus_sentence(compared: Comparison) -> str | None:
     """Whether the approaches differ at all; None with a single one."""
     found, alpha = compared.omnibus, compared.design.alpha
@@ -50,13 +55,18 @@ def omnibus_sentence(compared: Comparison) -> str | None:
         return None
     if found.note:
         return f"Are the approaches different at all? p = {p_value(found.p)}: {found.note}."
-    p = f"F({found.df1:.1f}, {found.df2:.1f}) = {found.f:.2f}, {_p(found.p)}"
-    said = "They are not all equally accurate" if found.p < alpha else "There is not enough evidence that they differ"
+    p = f"F({found.df1:.1f}, {found.df2:.1f}) = {found.f:.2f}, {p_clause(found.p)}"
+    answer = "They are not all equally accurate" if found.p < alpha else "There is not enough evidence that they differ"
     q = f"Cochran's Q on the majority of each approach's {compared.design.unit}s, which leaves the seeds out,"
     return (
-        f"Are the approaches different at all? {said} ({p}, {compared.design.unit}s and images crossed). {q}"
-        f" gives Q = {found.q:.1f} on {found.q_df} df, {_p(found.q_p)}."
+        f"Are the approaches different at all? {answer} ({p}, {compared.design.unit}s and images crossed). {q}"
+        f" gives Q = {found.q:.1f} on {found.q_df} df, {p_clause(found.q_p)}."
     )
+
+
+def pair_name(difference: Difference) -> str:
+    """What a difference is of, as in `fine_tune − better_cnn`."""
+    return f"{difference.a} − {difference.b}"
 
 
 def pair_verdict(pair: PairSummary) -> str:
@@ -79,6 +89,24 @@ def variance_sentence(pair: PairSummary) -> str:
     )
 
 
+def pair_sentences(compared: Comparison) -> list[str]:
+    """For each pair, where its uncertainty comes from and what its test leaves out."""
+    noted = ((pair, pair.difference.note) for pair in compared.pairs)
+    return [
+        f"{pair_name(pair.difference)}: {variance_sentence(pair)}.{f' Note: {note}.' if note else ''}"
+        for pair, note in noted
+    ]
+
+
+def detectable_sentence(compared: Comparison) -> str:
+    """What the columns of the table of differences mean, and what they do not."""
+    return (
+        f"Detectable: the smallest true difference that this study had an {100 * POWER:.0f} % chance to find. A p-value"
+        f" above {compared.design.alpha} says that the evidence is not enough, never that there is no difference;"
+        " “equivalent” is said only where the data exclude a difference of the margin or more."
+    )
+
+
 def few_matched_seeds_sentence(compared: Comparison) -> str | None:
     """A warning where the correction over the pairs cannot be trusted; see benchmarks/README.md. Else None."""
     seeds = min(len(test.accuracy.per_seed) for test in compared.approaches)
@@ -95,7 +123,7 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
     if pair.verdict != "undecided" or not pair.needed:
         return None
     units, unit = ("groups of images" if compared.grouped else "images"), f"{compared.design.unit}s"
-    said = []
+    ways = []
     for need in pair.needed:
         same = abs(need.effect - abs(pair.difference.difference)) < ROUNDING
         what = f"{100 * need.effect:.1f} points{', as seen here,' if same else ', the margin,'}"
@@ -106,73 +134,18 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
             seeds = f", or {need.seeds:,} {unit} at these {units}"
         else:
             seeds = f", and no number of {unit} at these {units}" if any(s.df for s in pair.difference.seeds) else ""
-        said.append(f"a true difference of {what} takes {images}{seeds}")
-    return f"To have an 80 % chance to find it, {'; '.join(said)}."
+        ways.append(f"a true difference of {what} takes {images}{seeds}")
+    return f"To have an 80 % chance to find it, {'; '.join(ways)}."
 
 
-def overtaking_sentence(found: Overtaking) -> str | None:
-    """From which budget on one approach leads another; None where neither has found anything."""
-    if found.leader is None or found.from_s is None:
-        level = f"At the full budget {found.a} and {found.b} are expected to have found equally good configurations."
-        return level if found.outcome == "level" else None
-    other = found.b if found.leader == found.a else found.a
-    if found.outcome == "ahead_throughout":
-        return f"{found.leader} is expected to be ahead of {other} at every budget up to the full one."
-    low = "the start" if found.low_s is None else seconds(found.low_s)
-    high = "beyond the budget" if found.high_s is None else seconds(found.high_s)
-    times = f"; the lead changes {found.crossings} times, and this is the last" if found.crossings > 1 else ""
-    return (
-        f"{found.leader} is expected to overtake {other} at {seconds(found.from_s)} of charged time"
-        f" (most orders of the trials: {low} to {high}{times})."
-    )
-
-
-def attribution_sentences(study: StudySummary) -> list[str]:
-    """How much of the spread of validation accuracy is the approach, how much the learning rate and the rest."""
-    found, alpha = study.attribution, study.records.settings.significance.alpha
-    said = []
-    if found.parts:
-        parts = ", ".join(f"{part.name} {100 * part.share:.0f} %" for part in found.parts)
-        said.append(f"Of the variance of the trials' validation accuracy: {parts}.")
-    if found.omega2 is not None and found.low is not None and found.high is not None:
-        said.append(
-            f"The share of the approach has the {100 * (1 - alpha):g} % interval {100 * found.low:.0f} to"
-            f" {100 * found.high:.0f} % (bootstrap over trials)."
-        )
-    if found.note:
-        said.append(f"{found.note[0].upper()}{found.note[1:]}.")
-    return said
-
-
-def choice_sentence(choice: Choice) -> str | None:
-    """Which of two approaches to run for a given budget; None where they are equally accurate."""
-    if choice.better is None or choice.from_s is None:
-        return None
-    interval = ""
-    if choice.low_s is not None and choice.high_s is not None:
-        interval = f" (interval {seconds(choice.low_s)} to {seconds(choice.high_s)})"
-    said = f"The more accurate of {choice.a} and {choice.b} on the test split, {choice.better}, is to be had from"
-    said += f" {seconds(choice.from_s)} on{interval}"
-    if choice.until_then is None or choice.since_s is None:
-        return f"{said}, before the other."
-    return f"{said}; before that, from {seconds(choice.since_s)} on, there is {choice.until_then}."
-
-
-def small_classes_clause(compared: Comparison) -> str:
-    """What the balanced accuracy suffers from where classes have a single test image."""
-    single = sum(count == 1 for count in compared.counts)
-    if not single:
-        return ""
-    classes = "one of which has a single test image" if single == 1 else f"{single} of which have a single test image"
-    return f", {classes} and so no visible variance: its interval is too narrow"
-
-
-def hard_decision_sentences(compared: Comparison) -> list[str]:
-    """Why one-hot losses look bad, for the approaches that decide without probabilities of their own."""
-    C = len(compared.classes)
-    without = [test for test in compared.ranked if test.probabilities in ("none", "calibrated_on_validation")]
-    said = [hard_decision_sentence(test.name, test.accuracy.estimate, C) for test in without]
-    return said + [no_probabilities_sentence(test.name) for test in without if test.losses is None]
+def settling_sentences(compared: Comparison) -> list[str]:
+    """For each open pair, what it would take to settle it."""
+    nothing = "no variance could be estimated, so nothing can be planned."
+    return [
+        f"{pair_name(pair.difference)}: {needed_sentence(compared, pair) or nothing}"
+        for pair in compared.pairs
+        if pair.verdict == "undecided"
+    ]
 
 
 def class_sentences(compared: Comparison) -> list[str]:
@@ -180,93 +153,19 @@ def class_sentences(compared: Comparison) -> list[str]:
     tested, alpha = compared.class_differences, compared.design.alpha
     if not tested:
         return []
-    found = sorted((it for it in tested if it.p_fdr < alpha), key=lambda it: it.p_fdr)
+    found = sorted((one for one in tested if one.p_fdr < alpha), key=lambda one: one.p_fdr)
     opening = f"Of {len(tested)} differences (all pairs, classes with two or more test images), {len(found)}"
-    said = [f"{opening} {'is' if len(found) == 1 else 'are'} found at a false-discovery rate of {100 * alpha:g} %."]
-    for it in found[:MOST_CLASS_DIFFERENCES]:
-        d = it.difference
+    sentences = [
+        f"{opening} {'is' if len(found) == 1 else 'are'} found at a false-discovery rate of {100 * alpha:g} %."
+    ]
+    for one in found[:MOST_CLASS_DIFFERENCES]:
+        d = one.difference
         winner, loser = (d.a, d.b) if d.difference > 0 else (d.b, d.a)
         by = points(abs(d.difference)).lstrip("+")
-        said.append(f"{compared.classes[it.label]}: {winner} is {by} points better than {loser} ({_p(it.p_fdr)}).")
+        where, p = compared.classes[one.label], p_clause(one.p_fdr)
+        sentences.append(f"{where}: {winner} is {by} points better than {loser} ({p}).")
     left_out = len(found) - MOST_CLASS_DIFFERENCES
-    return [*said, f"{left_out} more are in report.json."] if left_out > 0 else said
-
-
-def gap_sentence(study: StudySummary) -> str | None:
-    """What the distance between validation and test accuracy means, or None without test results."""
-    gaps = {a.name: a.gap for a in study.approaches if a.gap is not None}
-    if not gaps:
-        return None
-    largest = max(gaps, key=lambda name: abs(gaps[name]))
-    gap = gaps[largest]
-    said = f"The largest gap between validation and test accuracy is {points(gap)} points ({largest})."
-    if gap > 0.03:
-        return (
-            f"{said} Validation was optimistic: the search chose its incumbents on that split, or the test images"
-            " differ from it (another day, another source). Only the test figures speak about new images."
-        )
-    if gap < -0.03:
-        return f"{said} The test split was easier than the validation split, so the search may have been misled."
-    return f"{said} That is small: validation accuracy was a fair guide to test accuracy here."
-
-
-def mcnemar_range(pair: PairSummary) -> str:
-    """The smallest and the largest mid-p of two single runs, as in `0.034 to 0.210`."""
-    p = [runs.test.p_mid for runs in pair.seeds]
-    return f"{p_value(min(p))} to {p_value(max(p))}"
-
-
-def mcnemar_below(compared: Comparison, pair: PairSummary) -> str:
-    """For how many pairs of runs that mid-p is below the level, as in `2 of 5`."""
-    below = sum(runs.test.p_mid < compared.design.alpha for runs in pair.seeds)
-    return f"{below} of {len(pair.seeds)}"
-
-
-def superiority_interval(pair: PairSummary) -> str:
-    """The bootstrap interval of P(A > B), or a dash where single runs leave none."""
-    found = pair.superiority
-    return "–" if found.low is None else f"{number(found.low, 2)} to {number(found.high, 2)}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A rounded number, or a dash."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def signed(value: float) -> str:
-    """A difference with its sign."""
-    return f"{value:+.3f}".replace("-", "−")
-
-
-def points(value: float) -> str:
-    """An accuracy difference in percentage points, signed."""
-    return f"{100 * value:+.1f}".replace("-", "−")
-
-
-def p_value(p: float) -> str:
-    """`0.034` or `< 0.001`."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def seconds(value: float) -> str:
-    """Seconds as a person would say them."""
-    if value < 120:
-        return f"{value:.1f} s"
-    return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
-
-
-def slots_used(search: Search) -> str:
-    """` on 2 slots`; the average where the cluster grew or shrank; nothing before the search."""
-    if search.slots is None:
-        return ""
-    if search.mean_slots is None or round(search.mean_slots, 1) == search.slots:
-        return f" on {search.slots} slot{'s' if search.slots != 1 else ''}"
-    return f" on {search.mean_slots:.1f} slots on average"
-
-
-def level(compared: Comparison) -> str:
-    """The confidence level of the intervals, as in `95 %`."""
-    return f"{100 * (1 - compared.design.alpha):g} %"
+    return [*sentences, f"{left_out} more are in report.json."] if left_out > 0 else sentences
 
 
 def _leader(compared: Comparison, study: StudySummary | None) -> str:
@@ -276,12 +175,12 @@ def _leader(compared: Comparison, study: StudySummary | None) -> str:
         account = next(a.account for a in study.approaches if a.name == best.name)
         opening = f"Given {seconds(account.budget_s)} of charged search time for each approach, {best.name}"
     if not others:
-        said = f"{opening} is the only approach with test results"
+        standing = f"{opening} is the only approach with test results"
     elif all(compared.pair(best.name, other.name)[0].verdict in ("a_better", "b_better") for other in others):
-        said = f"{opening} won"
+        standing = f"{opening} won"
     else:
-        said = f"{opening} has the highest test accuracy, but it is not shown to be better than every other"
-    return f"{said}: {_accuracy(compared, best)}."
+        standing = f"{opening} has the highest test accuracy, but it is not shown to be better than every other"
+    return f"{standing}: {_accuracy(compared, best)}."
 
 
 def _accuracy(compared: Comparison, test: TestScores) -> str:
@@ -289,7 +188,7 @@ def _accuracy(compared: Comparison, test: TestScores) -> str:
     runs = len(e.per_seed)
     groups = f" in {compared.units:,} groups" if compared.grouped else ""
     return (
-        f"accuracy {number(e.estimate)} ({level(compared)} interval {number(e.low)} to {number(e.high)},"
+        f"accuracy {number(e.estimate)} ({level(compared.design.alpha)} interval {number(e.low)} to {number(e.high)},"
         f" {compared.images:,} test images{groups}, {runs} {unit}{'s' if runs != 1 else ''})"
     )
 
@@ -298,8 +197,8 @@ def _against(compared: Comparison, best: TestScores, other: TestScores) -> str:
     pair, sign = compared.pair(best.name, other.name)
     d = pair.difference
     low, high = sorted((sign * d.low, sign * d.high))
-    interval = f"{level(compared)} interval {points(low)} to {points(high)}, " if d.se else ""
-    figures = f"{interval}Holm-corrected {_p(pair.p_holm)}"
+    interval = f"{level(compared.design.alpha)} interval {points(low)} to {points(high)}, " if d.se else ""
+    figures = f"{interval}Holm-corrected {p_clause(pair.p_holm)}"
     by = f"{points(sign * d.difference)} points"
     if pair.verdict in ("a_better", "b_better"):
         return f"It beats {other.name} by {by.lstrip('+')} ({figures}): the difference is significant."
@@ -318,10 +217,6 @@ def _against(compared: Comparison, best: TestScores, other: TestScores) -> str:
 def _margin(compared: Comparison) -> str:
     points = 100 * compared.design.margin
     return f"{points:g} point{'s' if points != 1 else ''}"
-
-
-def _p(p: float) -> str:
-    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def _ran_out(approach: ApproachSummary) -> bool:

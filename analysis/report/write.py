@@ -5,6 +5,7 @@ Of a study directory, or of a bare table of predictions; the second is the first
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,20 +17,18 @@ from analysis.predictions.outcomes import read_outcomes
 from analysis.predictions.table import PredictionTable, read_table
 from analysis.records.errors import RecordsError
 from analysis.records.store import Store, read_study
-from analysis.report import wording
-from analysis.report.comparison import Comparison, Design, compare
+from analysis.report import search_wording, wording
+from analysis.report.comparison import Comparison, compare
+from analysis.report.design import Design
 from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.style import Drawing
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
+from analysis.report.table import Table, as_html, as_markdown, escaped
+from analysis.report.tables import comparison_tables, study_tables
 from analysis.statistics.losses import SMALLEST_PROBABILITY
 from analysis.statistics.power import POWER
 
-FEATURE_RULES = {
-    "first_use": "Frozen features were extracted once; every approach that uses them was charged that cost once.",
-    "every_trial": "Every trial that uses frozen features was charged the full cost of extracting them.",
-    "free": "The extraction of frozen features was charged to nobody: approaches that use them had a head start.",
-}
 MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV file
 
 
@@ -111,46 +110,44 @@ def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
 
 
 def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:
-    """Fill one template; in HTML every text is escaped, figures alone are taken as they are."""
+    """Fill one template; every text in it is escaped, figures and tables alone are taken as they are."""
+    page = template.endswith(".html.j2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis.report"),
-        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default_for_string=False),
+        autoescape=page,
+        finalize=None if page else _in_markdown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(
-        number=wording.number,
-        signed=wording.signed,
-        p=wording.p_value,
-        seconds=wording.seconds,
-        cell=_cell,
-        params=_params,
-        value=_value,
-        overtaking=wording.overtaking_sentence,
-        choice=wording.choice_sentence,
-    )
-    return environment.get_template(template).render(_context(findings, drawings))
+    environment.filters["value"] = _value
+    return environment.get_template(template).render(_context(findings, drawings, as_html if page else as_markdown))
 
 
-def _context(findings: Findings, drawings: tuple[Drawing, ...]) -> dict[str, Any]:
+def _context(
+    findings: Findings, drawings: tuple[Drawing, ...], written: Callable[[Table], Markup]
+) -> dict[str, object]:
     compared, study = findings.compared, findings.study
+    tables = comparison_tables(compared, study) if compared else {}
+    tables |= study_tables(study) if study else {}
     return {
         "title": findings.title,
         "c": compared,
         "study": study,
-        "table": findings.table,
         "settings": study.records.settings if study else None,
         "data": study.records.data if study else None,
-        "verdict": wording.verdict_sentence(compared, study),
         "say": wording,
+        "say_search": search_wording,
+        "tables": {name: written(table) for name, table in tables.items()},
         "figures": {drawing.key: (drawing, Markup(drawing.svg), _shown(drawing.data)) for drawing in drawings},
-        "rule": FEATURE_RULES[study.records.settings.feature_cost] if study else None,
-        "environment": sorted(study.records.environment.items()) if study else [],
         "smallest_probability": SMALLEST_PROBABILITY,
         "power": POWER,
     }
+
+
+def _in_markdown(value: object) -> object:
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _shown(data: pd.DataFrame) -> dict[str, Any]:
@@ -165,14 +162,3 @@ def _value(value: object) -> str:
     if value is None or value != value:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _cell(value: object) -> str:
-    """Text that cannot break a Markdown table."""
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _params(params: dict[str, object]) -> str:
-    """Hyperparameters in one line, rounded for reading."""
-    shown = (f"{value:.3g}" if isinstance(value, float) else str(value) for value in params.values())
-    return ", ".join(f"{name} {value}" for name, value in zip(params, shown, strict=True))

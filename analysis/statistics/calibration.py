@@ -73,7 +73,7 @@ class CalibrationError:
     note: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReliabilityBin:
     """The predictions of all runs whose confidence lies in (left, right].
 
@@ -208,7 +208,15 @@ def _bin(
     share = float(scores.hit[inside].mean())
     confidence = float(scores.confidence[inside].mean(dtype=np.float64))
     low, high = _share_interval(scores, inside, share, groups, alpha)
-    return ReliabilityBin(b / BINS, (b + 1) / BINS, count, confidence, share, low, high)
+    return ReliabilityBin(
+        left=b / BINS,
+        right=(b + 1) / BINS,
+        count=count,
+        confidence=confidence,
+        share_right=share,
+        low=low,
+        high=high,
+    )
 
 
 def _share_interval(

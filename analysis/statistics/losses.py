@@ -53,8 +53,8 @@ class ProbabilityScores:
         """Average values of runs (S, N) over the runs of each replicate; as they are where every run is a unit."""
         if self.replicates is None:
             return values
-        of = np.array(self.replicates)
-        return np.stack([values[of == replicate].mean(axis=0) for replicate in np.unique(of)])
+        owner = np.array(self.replicates)  # (S,)
+        return np.stack([values[owner == replicate].mean(axis=0) for replicate in np.unique(owner)])
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def hard_decision_losses(accuracy: Estimate, classes: int) -> tuple[HardDecision
 
 def one_hot_losses(accuracy: float, classes: int) -> tuple[float, float]:
     """What decisions of that accuracy cost by the two conventions, in the order of `hard_decision_losses`."""
-    exactly = Estimate(accuracy, accuracy, accuracy, 0.0, 1.0, (accuracy,), None)
+    exactly = Estimate(estimate=accuracy, low=accuracy, high=accuracy, se=0.0, df=1.0, per_seed=(accuracy,), note=None)
     as_logits, clipped = hard_decision_losses(exactly, classes)
     return as_logits.loss.estimate, clipped.loss.estimate
 

@@ -5,11 +5,12 @@ It speaks of two trained networks, not of two approaches: another seed may turn 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analysis.statistics.wilson import wilson
@@ -34,6 +35,35 @@ class PairedProportions:
     high: float
 
 
+@dataclass(frozen=True)
+class RunPair:
+    """Two single runs, one of each approach: McNemar's test, and Newcombe's interval of the difference."""
+
+    seed_a: int | str
+    seed_b: int | str
+    test: McNemar
+    interval: PairedProportions
+
+
+def run_by_run(
+    seeds_a: Sequence[int | str],
+    correct_a: NDArray[np.bool_],
+    seeds_b: Sequence[int | str],
+    correct_b: NDArray[np.bool_],
+    *,
+    alpha: float = 0.05,
+) -> tuple[RunPair, ...]:
+    """Compare run s of one approach with run s of the other, in the order given; the rest of the longer has no partner.
+
+    Args:
+        seeds_a, seeds_b: (S_A,) and (S_B,) what the runs are called.
+        correct_a, correct_b: (S_A, N) and (S_B, N) correctness on the same images.
+        alpha: 1 minus the level of the intervals.
+    """
+    runs = zip(seeds_a, correct_a, seeds_b, correct_b, strict=False)
+    return tuple(RunPair(a, b, mcnemar(x, y), newcombe_of_runs(x, y, alpha=alpha)) for a, x, b, y in runs)
+
+
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     """Compare two runs from (N,) boolean correctness on the same images.
 
@@ -49,7 +79,7 @@ def from_counts(only_a: int, only_b: int) -> McNemar:
     n, k = only_a + only_b, min(only_a, only_b)
     if n == 0:
         return McNemar(0, 0, 1.0, 1.0)
-    exact = min(1.0, 2 * float(stats.binom.cdf(k, n, 0.5)))
+    exact = float(stats.binomtest(k, n, 0.5).pvalue)
     seen = float(stats.binom.pmf(k, n, 0.5))
     mid = exact - (seen if only_a != only_b else seen / 2)
     return McNemar(only_a, only_b, exact, mid)

@@ -30,7 +30,7 @@ from analysis.statistics.crossed import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Omnibus:
     """Two tests of "all approaches are equally accurate".
 
@@ -71,7 +71,7 @@ def omnibus(correct: Mapping[str, ArrayLike], *, groups: ArrayLike | None = None
         raise ValueError(f"(seeds, images) are {shapes}; images, and matched seeds, must be the same in all")
     f, df1, df2, p, note = _crossed(matrices, groups, matched=matched)
     q, q_p = cochran_q(np.stack([majority(X) for X in matrices]))
-    return Omnibus(f, df1, df2, p, q, len(matrices) - 1, q_p, note)
+    return Omnibus(f=f, df1=df1, df2=df2, p=p, q=q, q_df=len(matrices) - 1, q_p=q_p, note=note)
 
 
 def majority(X: Matrix) -> Matrix:

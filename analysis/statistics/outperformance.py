@@ -18,7 +18,7 @@ REDRAWS = 2000
 
 
 @dataclass(frozen=True)
-class Superiority:
+class Outperformance:
     """P(A > B), ties counted half, with its 1 - alpha interval; None in `low` and `high` with one run of each."""
 
     probability: float
@@ -26,14 +26,14 @@ class Superiority:
     high: float | None
 
 
-def superiority(
+def outperformance(
     accuracy_a: Sequence[float],
     accuracy_b: Sequence[float],
     *,
     rng: np.random.Generator,
     alpha: float = 0.05,
     matched: bool = False,
-) -> Superiority:
+) -> Outperformance:
     """Estimate P(A > B) from the accuracies of single runs.
 
     Args:
@@ -53,9 +53,9 @@ def superiority(
         wins = wins.diagonal()[:, None]  # (S, 1)
     estimate = float(wins.mean())
     if max(wins.shape) == 1:
-        return Superiority(estimate, None, None)
+        return Outperformance(estimate, None, None)
     low, high = np.quantile(_redrawn(wins, rng), [alpha / 2, 1 - alpha / 2])
-    return Superiority(estimate, min(estimate, float(low)), max(estimate, float(high)))
+    return Outperformance(estimate, min(estimate, float(low)), max(estimate, float(high)))
 
 
 def _redrawn(wins: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ from analysis.statistics.crossed import (
 from analysis.statistics.wilson import wilson
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A mean over seeds and images with its interval: an accuracy in [0, 1], or the mean of another score.
 
@@ -75,7 +75,7 @@ class Alone:
     se: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Difference:
     """The mean of `a` minus the mean of `b`, with its 1 - alpha interval and two-sided test of zero.
 
@@ -145,7 +145,15 @@ def mean(values: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0
     image, units = image_variance(T.mean(axis=0), sizes), len(sizes)
     se, df = standard_error(image, units, [seed_variance(T, sizes)])
     estimate, half = float(X.mean()), float(stats.t.isf(alpha / 2, df)) * se
-    return Estimate(estimate, estimate - half, estimate + half, se, df, per_seed, _one_seed_note([("", X)]))
+    return Estimate(
+        estimate=estimate,
+        low=estimate - half,
+        high=estimate + half,
+        se=se,
+        df=df,
+        per_seed=per_seed,
+        note=_one_seed_note([("", X)]),
+    )
 
 
 def difference(
@@ -210,9 +218,21 @@ def mean_difference(
     else:
         p = float(2 * stats.t.sf(abs(D) / se, df))
     half = float(stats.t.isf(alpha / 2, df)) * se
-    components = _components(image, own, seeds)
-    alone = (_alone(A, TA, sizes, own[0]), _alone(B, TB, sizes, own[1]))
-    return Difference(a, b, D, D - half, D + half, se, df, p, components, note, alone, units, seeds)
+    return Difference(
+        a=a,
+        b=b,
+        difference=D,
+        low=D - half,
+        high=D + half,
+        se=se,
+        df=df,
+        p=p,
+        components=_components(image, own, seeds),
+        note=note,
+        alone=(_alone(A, TA, sizes, own[0]), _alone(B, TB, sizes, own[1])),
+        units=units,
+        seeds=seeds,
+    )
 
 
 def _alone(X: Matrix, T: Matrix, sizes: Matrix, seeds: SeedVariance) -> Alone:

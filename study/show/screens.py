@@ -192,7 +192,7 @@ def _accuracies(table: PublishedTable) -> Table:
 
 
 def _heading(pair: Comparison) -> str:
-    from analysis.report.wording import points
+    from analysis.report.numbers import points
 
     return f"{pair.a.row.name} against {pair.b.row.name}: {points(pair.difference)} points"
 

@@ -31,8 +31,8 @@ addEventListener("load", () => {{
   const page = document.querySelector("iframe").contentWindow, root = page.document.documentElement;
   document.body.dataset.seen = JSON.stringify({{
     title: page.document.title, text: page.document.body.innerText, width: page.innerWidth,
-    content_width: root.scrollWidth, requests: page.performance.getEntriesByType("resource").map(it => it.name),
-    broken: [...page.document.querySelectorAll("nav a")].filter(it => !page.document.querySelector(it.hash)).length,
+    content_width: root.scrollWidth, requests: page.performance.getEntriesByType("resource").map(entry => entry.name),
+    broken: [...page.document.querySelectorAll("nav a")].filter(link => !page.document.querySelector(link.hash)).length,
   }});
 }});
 </script>"""

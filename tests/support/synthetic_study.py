@@ -14,9 +14,14 @@ from analysis.records.store import Store
 
 CLASSES = ("ferry", "gondola", "<b>barge & tug</b>")
 IMAGES = 120
+TRAINING = {"lr": {"loguniform": [1e-4, 1.0]}, "epochs": {"logint": [5, 40]}}
 SETTINGS = {
     "name": "three-boats",
-    "approaches": {"better_cnn": {}, "fine_tune": {}, "feature_svm": {}},
+    "approaches": {
+        "better_cnn": {"space": TRAINING},
+        "fine_tune": {"space": TRAINING},
+        "feature_svm": {"space": {"C": {"loguniform": [0.1, 1000.0]}, "gamma": {"loguniform": [0.01, 10.0]}}},
+    },
     "budget": {"search_seconds": 60.0, "trial_seconds": 20.0},
 }
 ACCURACY = {"better_cnn": 0.6, "fine_tune": 0.85, "feature_svm": 0.88}

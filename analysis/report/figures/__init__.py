@@ -4,6 +4,7 @@ style.py         the look of each approach, finishing a figure
 differences.py   accuracy, paired differences, power, agreement
 classes.py       accuracy and confusion per class
 reliability.py   reliability diagrams
+axes.py          which hyperparameters get an axis
 budget.py        incumbents, expected best of a budget, the search's trials
 """
 

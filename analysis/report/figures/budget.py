@@ -7,10 +7,13 @@ from math import ceil
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.report.figures.style import Drawing, drawing, legend, look, one_panel, panels
+from analysis.report.figures.axes import Axis, axes, numeric
+from analysis.report.figures.style import Drawing, drawing, legend, look, one_panel, panels, plain
 from analysis.report.summary import StudySummary
+from analysis.search.learning_rate import LEARNING_RATE
 
-AXES = {"lr": "log", "epochs": "linear", "C": "log", "gamma": "log"}  # the hyperparameters worth an axis of their own
+COLUMNS = 2
+MOST_PANELS = 6  # fill a screen's height; of more hyperparameters the first are drawn, and the caption names the others
 MOST_MARKS = 2000  # more of them are drawn as pixels: an SVG of that many paths is slow to open
 
 
@@ -72,25 +75,28 @@ def draw_expected_best(study: StudySummary) -> Drawing | None:
 
 
 def draw_search(study: StudySummary) -> Drawing | None:
-    """Validation accuracy of every trial against the hyperparameters that have an axis."""
+    """Validation accuracy of every trial against the hyperparameters that the search drew from ranges."""
     trials = _scored(study.trials)
-    keys = [key for key in AXES if trials.params.map(lambda params, key=key: _numeric(params, key)).any()]
-    if trials.empty or not keys:
+    wanted = [axis for axis in axes(study.records.settings.approaches.values()) if _values(trials, axis).notna().any()]
+    if not wanted:
         return None
-    columns = min(2, len(keys))
-    rows = ceil(len(keys) / columns)
-    figure, axes = panels(rows, columns, 0.4 + 2.6 * rows)
-    for key, ax in zip(keys, axes, strict=False):
-        _scatter(study, trials, key, ax)
-    for ax in axes[len(keys) :]:
+    drawn, left_out = wanted[:MOST_PANELS], [axis.name for axis in wanted[MOST_PANELS:]]
+    columns = min(COLUMNS, len(drawn))
+    rows = ceil(len(drawn) / columns)
+    figure, grid = panels(rows, columns, 0.4 + 2.6 * rows)
+    for axis, ax in zip(drawn, grid, strict=False):
+        _scatter(study, trials, axis, ax)
+    for ax in grid[len(drawn) :]:
         ax.set_visible(False)
-    for ax in axes[::columns]:
+    for ax in grid[::columns]:
         ax.set_ylabel("best accuracy of the trial\n(validation split)")
-    legend(figure, *axes[: len(keys)])
+    legend(figure, *grid[: len(drawn)])
     caption = (
         "One marker per trial of the search: its best accuracy on the validation split, hollow where its allowance cut"
         " it short. A slope along one axis says how much that hyperparameter alone decides."
     )
+    if left_out:
+        caption += f" The first {len(drawn)} of {len(wanted)} are drawn; in the numbers alone: {', '.join(left_out)}."
     return drawing("search", "Search: accuracy against hyperparameters", caption, figure, _trial_rows(trials))
 
 
@@ -98,15 +104,15 @@ def _scored(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[(trials.phase == "search") & trials.best_accuracy.notna() & trials.params.notna()]
 
 
-def _numeric(params: dict[str, object], key: str) -> float | None:
-    value = params.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _values(trials: pd.DataFrame, axis: Axis) -> pd.Series:
+    """(n,) the hyperparameter's value in each trial, NaN where it has none or one that is no number."""
+    return trials.params.map(lambda params: numeric(params.get(axis.name))).astype(float)
 
 
-def _scatter(study: StudySummary, trials: pd.DataFrame, key: str, ax: Axes) -> None:
+def _scatter(study: StudySummary, trials: pd.DataFrame, axis: Axis, ax: Axes) -> None:
     for approach in study.approaches:
         of_approach = trials[trials.approach == approach.name]
-        x = of_approach.params.map(lambda params: _numeric(params, key)).astype(float)
+        x = _values(of_approach, axis)
         for cut in (False, True):
             chosen = x.notna() & ((of_approach.status == "cut") == cut)
             if chosen.any():
@@ -117,8 +123,17 @@ def _scatter(study: StudySummary, trials: pd.DataFrame, key: str, ax: Axes) -> N
                 (line,) = ax.plot(*marks, style.marker, color=style.colour, alpha=0.8, markersize=5, label=label)
                 line.set_fillstyle("none" if cut else "full")
                 line.set_rasterized(pixels)
-    ax.set_xscale(AXES[key])
-    ax.set_xlabel({"lr": "learning rate (lr)"}.get(key, key))
+    if axis.log:
+        _magnitudes(ax, axis, lowest=_values(trials, axis).min())
+    ax.set_xlabel("learning rate (lr)" if axis.name == LEARNING_RATE else plain(axis.name))
+
+
+def _magnitudes(ax: Axes, axis: Axis, *, lowest: float) -> None:
+    """A logarithmic axis; where a trial lies at 0 or below, as a published weight decay of 0, with room for it."""
+    if lowest > 0:
+        ax.set_xscale("log")
+    else:
+        ax.set_xscale("symlog", linthresh=axis.low, linscale=0.5)
 
 
 def _trial_rows(trials: pd.DataFrame) -> pd.DataFrame:

@@ -29,8 +29,8 @@ def draw_accuracy(compared: Comparison) -> Drawing:
     unit = compared.design.unit
     caption = (
         f"Marker: mean over the {unit}s; bar: its interval over {unit}s and images; grey ticks: the single {unit}s."
-        " Overlapping bars do not mean that two approaches are alike: they are compared on the same images, in the next"
-        " figure."
+        " Dotted, where it is in range: always naming the largest class of the split. Overlapping bars do not mean that"
+        " two approaches are alike: they are compared on the same images, in the next figure."
     )
     return drawing("accuracy", "Test accuracy", caption, figure, pd.DataFrame(rows))
 

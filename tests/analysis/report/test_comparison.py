@@ -10,7 +10,9 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss
 
 from analysis.predictions.outcomes import Outcomes, Runs
-from analysis.report.comparison import Design, PairSummary, compare
+from analysis.report.comparison import PairSummary, compare
+from analysis.report.design import Design
+from analysis.report.views import BALANCED
 from analysis.statistics.losses import probability_scores, stack
 from analysis.statistics.paired import Difference, mean_difference
 from analysis.statistics.per_class import balanced
@@ -54,10 +56,11 @@ def test_single_runs_have_the_losses_of_scikit_learn_and_a_paired_t_test_over_im
 
 def test_balanced_accuracies_differ_by_as_much_as_those_of_scikit_learn():
     a, b = runs_of(draw(1, runs=3)), runs_of(draw(2, runs=4))
-    means = [np.mean([balanced_accuracy_score(LABELS, run) for run in of.predicted]) for of in (a, b)]
+    means = [np.mean([balanced_accuracy_score(LABELS, run) for run in runs.predicted]) for runs in (a, b)]
     pair = pair_of(a, b, Design())
-    assert pair.balanced.difference == pytest.approx(means[0] - means[1])
-    assert pair.balanced.difference != pytest.approx(pair.difference.difference), "the classes are of different sizes"
+    difference = pair.view(BALANCED).difference
+    assert difference == pytest.approx(means[0] - means[1])
+    assert difference != pytest.approx(pair.difference.difference), "the classes are of different sizes"
 
 
 @pytest.mark.parametrize("matched", [False, True])
@@ -71,9 +74,9 @@ def test_losses_and_balanced_accuracies_are_tested_by_the_design_of_the_accuraci
 
     assert pair.losses.log_loss == tested(-np.log(a.scores.p_true), -np.log(b.scores.p_true))
     assert pair.losses.brier == tested(a.scores.brier, b.scores.brier)
-    assert pair.balanced == tested(*(balanced(one.correct.astype(float), LABELS) for one in (a, b)))
-    assert pair.losses.brier.units == pair.balanced.units == pair.difference.units
-    assert pair.losses.brier.matched is pair.balanced.matched is pair.difference.matched is matched
+    assert pair.view(BALANCED) == tested(*(balanced(one.correct.astype(float), LABELS) for one in (a, b)))
+    assert pair.losses.brier.units == pair.view(BALANCED).units == pair.difference.units
+    assert pair.losses.brier.matched is pair.view(BALANCED).matched is pair.difference.matched is matched
 
 
 def test_groups_of_copied_images_create_no_evidence_about_losses():
@@ -87,8 +90,8 @@ def test_groups_of_copied_images_create_no_evidence_about_losses():
 
 def test_repeated_searches_make_replicates_the_units_of_losses():
     p_a, p_b = draw(1, runs=4), draw(2, runs=4)
-    a, b = (replace(it, scores=replace(it.scores, replicates=(0, 0, 1, 1))) for it in (runs_of(p_a), runs_of(p_b)))
-    means = [it.scores.brier.reshape(2, 2, 40).mean(axis=1) for it in (a, b)]
+    a, b = (replace(run, scores=replace(run.scores, replicates=(0, 0, 1, 1))) for run in (runs_of(p_a), runs_of(p_b)))
+    means = [run.scores.brier.reshape(2, 2, 40).mean(axis=1) for run in (a, b)]
     assert pair_of(a, b, Design()).losses.brier == mean_difference("a", "b", *means)
 
 

@@ -12,8 +12,8 @@ from analysis.records.errors import RecordsError
 from analysis.records.schema import FeatureCost, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import trial_table
+from analysis.report.search_wording import slots_used
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.wording import slots_used
 from analysis.search.accounts import best_trial, incumbent_curve, incumbents
 from tests.support.synthetic_study import IMAGES, StudyWriter, predictions
 

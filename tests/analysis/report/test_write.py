@@ -15,8 +15,9 @@ from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
 from analysis.report.figures.style import Drawing, class_label
 from analysis.report.json import report_json
+from analysis.report.numbers import p_value, seconds
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.wording import p_value, seconds, verdict_sentence
+from analysis.report.wording import verdict_sentence
 from analysis.report.write import Findings, ReportPaths, render, write_report
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
@@ -71,7 +72,7 @@ def markdown(study: StudySummary) -> str:
     return render(Findings("a study", study.comparison, study), "report.md.j2")
 
 
-def said(study: StudySummary) -> str:
+def quoted(study: StudySummary) -> str:
     return verdict_sentence(study.comparison, study)
 
 
@@ -174,7 +175,9 @@ def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
     text = Path(written(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert len(tables) == 7  # accuracy, differences, secondary views, losses, classes, ledger, incumbents
+    # of the test split: accuracy, differences, secondary views, McNemar run by run, losses, their differences, hard
+    # decisions, classes; of the study: accounts, incumbents, hyperparameters, final runs, environment
+    assert len(tables) == 8 + 5
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
@@ -196,14 +199,14 @@ def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir
 
 
 def test_the_report_opens_with_the_verdict(study_dir):
-    verdict = said(summarise(read_study(study_dir)))
+    verdict = quoted(summarise(read_study(study_dir)))
     text = Path(written(study_dir).markdown).read_text()
     assert text.startswith(f"# three-boats\n\n{verdict}\n")
 
 
 def test_a_clear_winner_is_said_to_have_won(make_study):
     study = summarise(read_study(make_study(accuracy={"better_cnn": 0.4, "fine_tune": 0.6, "feature_svm": 0.95})))
-    sentence = said(study)
+    sentence = quoted(study)
     assert re.search(r"feature_svm won: accuracy 0\.\d{3} \(95 % interval ", sentence)
     assert "It beats fine_tune by " in sentence
     assert "the difference is significant" in sentence
@@ -212,7 +215,7 @@ def test_a_clear_winner_is_said_to_have_won(make_study):
 
 def test_an_undecided_pair_is_not_called_equal(make_study):
     study = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
-    sentence = said(study)
+    sentence = quoted(study)
     assert "not enough evidence" in sentence
     assert "won" not in sentence
     assert "no difference" not in sentence
@@ -234,12 +237,12 @@ def alike(study: StudySummary, images: int) -> StudySummary:
 
 def test_approaches_that_answer_few_images_alike_are_not_said_to_differ_little(make_study):
     two = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
-    sentence = said(alike(two, 100))
+    sentence = quoted(alike(two, 100))
     assert "There is not enough evidence that it differs" in sentence
     assert "the same on every test image, and there are too few of them" in sentence
     assert "0.0 points could" not in sentence
     assert "interval +0.0" not in sentence
-    assert "are equivalent within 1 point (" in said(alike(two, 300))
+    assert "are equivalent within 1 point (" in quoted(alike(two, 300))
 
 
 def test_without_variance_no_difference_is_called_detectable(make_study):
@@ -253,7 +256,7 @@ def test_without_variance_no_difference_is_called_detectable(make_study):
 
 
 def test_a_single_approach_is_reported_without_a_comparison(make_study):
-    sentence = said(summarise(read_study(make_study(accuracy={"fine_tune": 0.85}))))
+    sentence = quoted(summarise(read_study(make_study(accuracy={"fine_tune": 0.85}))))
     assert "fine_tune is the only approach with test results" in sentence
 
 
@@ -287,6 +290,6 @@ def test_a_large_confusion_matrix_shows_the_most_confused_classes():
     assert {7, 31} <= set(shown)
 
 
-@pytest.mark.parametrize(("value", "said"), [(3.14, "3.1 s"), (300, "5.0 min"), (9000, "2.5 h")])
-def test_durations_read_well(value, said):
-    assert seconds(value) == said
+@pytest.mark.parametrize(("value", "words"), [(3.14, "3.1 s"), (300, "5.0 min"), (9000, "2.5 h")])
+def test_durations_read_well(value, words):
+    assert seconds(value) == words

@@ -10,7 +10,11 @@ from analysis.statistics.paired import Alone, Components, Difference, difference
 
 def pair(a: float, b: float, se_a: float, se_b: float, se: float, df: float = 1e9, units: int = 1000) -> Difference:
     alone = (Alone(a, se_a), Alone(b, se_b))
-    return Difference("a", "b", a - b, -1, 1, se, df, 0.5, Components(se**2, 0, 0), None, alone, units)
+    parts = Components(se**2, 0, 0)
+    return Difference(
+        a="a", b="b", difference=a - b, low=-1, high=1, se=se, df=df, p=0.5, components=parts, note=None, alone=alone,
+        units=units,
+    )  # fmt: skip
 
 
 def binomial(right_a: int, right_b: int, n: int) -> Difference:

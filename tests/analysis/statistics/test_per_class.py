@@ -68,9 +68,9 @@ def test_class_differences_are_corrected_over_classes_and_pairs_after_benjamini_
         for seed, (name, level) in enumerate({"a": (0.9, 0.4, 0.5), "b": (0.7, 0.8, 0.5)}.items())
     }
     found = class_differences({("a", "b"): (X["a"], X["b"])}, LABELS)
-    assert [it.label for it in found] == [0, 1, 2]
-    expected = multipletests([it.difference.p for it in found], method="fdr_bh")[1]
-    assert [it.p_fdr for it in found] == pytest.approx(expected, rel=1e-9)
+    assert [one.label for one in found] == [0, 1, 2]
+    expected = multipletests([one.difference.p for one in found], method="fdr_bh")[1]
+    assert [one.p_fdr for one in found] == pytest.approx(expected, rel=1e-9)
 
 
 def test_without_a_class_of_two_images_there_are_no_class_differences():

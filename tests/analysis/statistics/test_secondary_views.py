@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score
 from analysis.statistics.agreement import agreement
 from analysis.statistics.bayes import posterior
 from analysis.statistics.mcnemar import newcombe, newcombe_of_runs
-from analysis.statistics.outperformance import superiority
+from analysis.statistics.outperformance import outperformance
 from analysis.statistics.paired import difference
 
 COUNTS = st.integers(0, 60)
@@ -60,21 +60,21 @@ def test_without_variance_there_is_no_posterior():
     assert posterior(difference("a", "b", same, same), 0.01) is None
 
 
-def test_superiority_is_the_mann_whitney_statistic_of_the_runs():
+def test_outperformance_is_the_mann_whitney_statistic_of_the_runs():
     a, b = [0.80, 0.82, 0.85, 0.79], [0.81, 0.78, 0.80]
     expected = stats.mannwhitneyu(a, b).statistic / (len(a) * len(b))
-    assert superiority(a, b, rng=rng()).probability == pytest.approx(expected)
+    assert outperformance(a, b, rng=rng()).probability == pytest.approx(expected)
 
 
 def test_matched_runs_are_compared_with_their_partners_alone():
-    found = superiority([0.5, 0.7, 0.9], [0.4, 0.8, 0.9], rng=rng(), matched=True)
+    found = outperformance([0.5, 0.7, 0.9], [0.4, 0.8, 0.9], rng=rng(), matched=True)
     assert found.probability == pytest.approx((1 + 0 + 0.5) / 3)
 
 
-def test_the_interval_of_superiority_holds_it_and_follows_the_generator():
+def test_the_interval_of_outperformance_holds_it_and_follows_the_generator():
     a, b = rng().normal(0.81, 0.02, 40).tolist(), rng().normal(0.80, 0.02, 30).tolist()
-    one, again = superiority(a, b, rng=rng()), superiority(a, b, rng=rng())
-    other = superiority(a, b, rng=np.random.default_rng(1))
+    one, again = outperformance(a, b, rng=rng()), outperformance(a, b, rng=rng())
+    other = outperformance(a, b, rng=np.random.default_rng(1))
     assert one == again
     assert one != other, "the generator has an effect"
     assert one.low is not None
@@ -82,8 +82,8 @@ def test_the_interval_of_superiority_holds_it_and_follows_the_generator():
     assert 0 <= one.low <= one.probability <= one.high <= 1
 
 
-def test_single_runs_have_a_superiority_without_an_interval():
-    found = superiority([0.8], [0.7], rng=rng())
+def test_single_runs_have_an_outperformance_without_an_interval():
+    found = outperformance([0.8], [0.7], rng=rng())
     assert (found.probability, found.low, found.high) == (1.0, None, None)
 
 

@@ -11,7 +11,11 @@ from analysis.statistics.verdicts import holm, verdict
 
 def pair(difference: float, se: float, df: float = 1e6) -> Difference:
     alone = (Alone(0.8 + difference, se), Alone(0.8, se))
-    return Difference("a", "b", difference, -1, 1, se, df, 0.5, Components(se**2, 0, 0), None, alone)
+    parts = Components(se**2, 0, 0)
+    return Difference(
+        a="a", b="b", difference=difference, low=-1, high=1, se=se, df=df, p=0.5, components=parts, note=None,
+        alone=alone,
+    )  # fmt: skip
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=10))

@@ -1,0 +1,62 @@
+"""What a comparison is to answer, and what any statistic of a pair of approaches may rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.predictions.outcomes import Runs
+from analysis.statistics.crossed import Matrix
+from analysis.statistics.paired import Difference
+
+SEED = 0  # of the bootstraps, so that the same predictions give the same report
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the comparison is to answer.
+
+    Attributes:
+        alpha: level of the tests; intervals have the level 1 - alpha.
+        margin: accuracies closer than this count as equivalent.
+        matched: whether run s of every approach shares what its seed decides.
+        unit: what a row of the correctness matrix is: a seed, or a replicate where searches were repeated.
+    """
+
+    alpha: float = 0.05
+    margin: float = 0.01
+    matched: bool = False
+    unit: str = "seed"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One approach of a pair.
+
+    Attributes:
+        runs: its single runs: seeds, predictions (S, N), correctness (S, N), scores of its probabilities.
+        correct: (R, N) correctness of its units, in [0, 1]: of its runs, or of replicates where searches were repeated.
+    """
+
+    runs: Runs = field(repr=False)
+    correct: Matrix = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PairData:
+    """Two approaches on the same images.
+
+    Attributes:
+        difference: of their accuracies, as the verdict rests on it.
+        labels: (N,) true class indices.
+        groups: (N,) the group of each image, or None where images are independent.
+    """
+
+    a: Side
+    b: Side
+    difference: Difference
+    labels: NDArray[np.int64] = field(repr=False)
+    groups: NDArray[np.int64] | None = field(repr=False)
+    design: Design

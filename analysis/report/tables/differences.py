@@ -1,0 +1,99 @@
+"""The pairs of approaches: their differences, the secondary views, and McNemar's test run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from analysis.report import views
+from analysis.report.comparison import Comparison, PairSummary
+from analysis.report.design import Design
+from analysis.report.numbers import level, number, p_value, signed, signed_interval
+from analysis.report.table import Column, Table, table
+from analysis.report.views import MCNEMAR, View
+from analysis.report.wording import pair_name, pair_verdict
+from analysis.statistics.mcnemar import RunPair
+
+T = TypeVar("T")
+NAME: Column[PairSummary] = Column("first − second", lambda pair: pair_name(pair.difference), "text")
+
+
+def differences(compared: Comparison) -> Table:
+    """Differences of the accuracies with tests, equivalence, verdict and what could have been detected."""
+    design, pairs = compared.design, compared.pairs
+    matched = f", {design.unit}s matched" if design.matched else ""
+    corrected = f"p corrected for {len(pairs)} pair{'s' if len(pairs) != 1 else ''} after Holm"
+    columns: list[Column[PairSummary]] = [
+        NAME,
+        Column("difference", lambda pair: signed(pair.difference.difference)),
+        Column(
+            f"{level(design.alpha)} interval",
+            lambda pair: signed_interval(pair.difference.low, pair.difference.high),
+            "interval",
+        ),
+        Column("p", lambda pair: p_value(pair.difference.p), "unbroken"),
+        Column("p (Holm)", lambda pair: p_value(pair.p_holm), "unbroken"),
+        Column("df", lambda pair: number(pair.difference.df, 1)),
+        Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence), "unbroken"),
+        Column("verdict", pair_verdict, "text"),
+        Column("detectable", lambda pair: number(pair.detectable)),
+    ]
+    return table(
+        "Paired differences",
+        columns,
+        pairs,
+        about=(
+            f"Test split, {design.unit}s and images both random{matched}; {corrected}."
+            f" Margin of equivalence {design.margin}."
+        ),
+    )
+
+
+def secondary_views(compared: Comparison) -> Table:
+    """What the views say of each pair; their columns come from their entries in VIEWS."""
+    columns = [column for view in views.VIEWS for column in _columns(view, compared.design)]
+    return table(
+        "Secondary views of each pair",
+        [NAME, *columns],
+        compared.pairs,
+        about=(
+            "Other readings of the same predictions, given because the field uses them. They are no basis for a"
+            " verdict."
+        ),
+        notes=[" ".join(view.footnote for view in views.VIEWS)],
+    )
+
+
+def mcnemar_runs(compared: Comparison) -> Table:
+    """McNemar's test and Newcombe's interval of every pair of single runs."""
+    columns: list[Column[tuple[PairSummary, RunPair]]] = [
+        Column("first − second", lambda row: pair_name(row[0].difference), "text"),
+        Column("runs", lambda row: f"{row[1].seed_a}, {row[1].seed_b}", "unbroken"),
+        Column("only first right", lambda row: str(row[1].test.only_a)),
+        Column("only second right", lambda row: str(row[1].test.only_b)),
+        Column("exact p", lambda row: p_value(row[1].test.p_exact), "unbroken"),
+        Column("mid-p", lambda row: p_value(row[1].test.p_mid), "unbroken"),
+        Column("difference", lambda row: signed(row[1].interval.difference)),
+        Column(
+            f"{level(compared.design.alpha)} interval",
+            lambda row: signed_interval(row[1].interval.low, row[1].interval.high),
+            "interval",
+        ),
+    ]
+    rows = [(pair, runs) for pair in compared.pairs for runs in pair.view(MCNEMAR) or ()]
+    return table("McNemar's test of single runs", columns, rows)
+
+
+def _columns(view: View[T], design: Design) -> Iterable[Column[PairSummary]]:
+    for column in view.columns(design):
+        yield Column(column.heading, _cell(view, column), column.form)
+
+
+def _cell(view: View[T], column: Column[T]) -> Callable[[PairSummary], str]:
+    """The cell of a pair, from the view's result of it; a dash where the view has nothing to say."""
+
+    def cell(pair: PairSummary) -> str:
+        found = pair.view(view)
+        return "–" if found is None else column.cell(found)
+
+    return cell
