@@ -19,7 +19,8 @@ from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMHyperparamet
 from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
 from trainables.backbones.features import extract
 from trainables.backbones.networks import Backbone
-from trainables.data.dataset import DigitsData, open_dataset
+from trainables.data.dataset import open_dataset
+from trainables.data.digits import DigitsData
 
 BUNDLED = Backbone(model="shufflenet_v2_x0_5", weights="bundled")
 SIZE = (32, 32)

@@ -226,8 +226,9 @@ def describe(
 ) -> None:
     """Describe a data set: classes, sizes of the splits and images, duplicates."""
     from study.show.screens import show_data
-    from trainables.data.dataset import FolderData, open_dataset
     from trainables.data.dataset import describe as described
+    from trainables.data.dataset import open_dataset
+    from trainables.data.folders import FolderData
 
     config = FolderData(path=data) if Path(data).is_dir() else _config(data, None, None, set_).data
     show_data(described(open_dataset(config)), console)

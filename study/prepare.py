@@ -20,7 +20,9 @@ from trainables.backbones import networks as backbones
 from trainables.backbones.features import Features, content_key, frozen_features
 from trainables.backbones.networks import Backbone
 from trainables.batches import in_bfloat16
-from trainables.data.dataset import Dataset, Split, cache_dir, duplicates
+from trainables.cache import cache_dir
+from trainables.data.dataset import Dataset, duplicates
+from trainables.data.splits import Split
 from trainables.errors import BackboneError, one_line
 from trainables.spec import Inputs, Slot, pin_threads
 

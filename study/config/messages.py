@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from trainables.data.dataset import DataConfig
 from trainables.errors import InputError
 
 
@@ -21,16 +20,13 @@ def problem(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem in one line: the key, what is wrong, and what would be accepted."""
     first = error.errors()[0]
     place, message = first["loc"], first["msg"].removeprefix("Value error, ")
-    where = ".".join(str(part) for index, part in enumerate(place) if (index, place[0]) != (1, "data"))
+    where = ".".join(map(str, place))
     if first["type"] == "value_error":
         names_a_key = re.match(r"[\w.-]+: ", message)
         return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
         known = _keys(model, place[:-1])
         return f"{where}: unknown key{hint(str(place[-1]), known)}"
-    if first["type"].startswith("union_tag"):
-        given = first["input"].get("source")
-        return f"{where}.source: {given!r} is not one of {', '.join(_data_kinds())}"
     if first["type"] == "missing":
         return f"{where}: missing; this key is needed"
     return f"{where}: {message[0].lower()}{message[1:]}, but got {first['input']!r}"
@@ -42,17 +38,10 @@ def _keys(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, ob
     for part in map(str, place):
         if isinstance(section, type) and issubclass(section, BaseModel):
             section = section.model_fields[part].annotation
-        elif part in _data_kinds():
-            section = _data_kinds()[part]
         else:  # sections by a name of the user's choice
             _, section = get_args(section)
     fields: Mapping[str, object] = section.model_fields
     return fields
-
-
-def _data_kinds() -> dict[str, type[BaseModel]]:
-    kinds = get_args(get_args(DataConfig)[0])
-    return {kind.model_fields["source"].default: kind for kind in kinds}
 
 
 def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None) -> str:

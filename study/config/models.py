@@ -11,7 +11,16 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
 from study.config.messages import hint, problem
@@ -19,7 +28,9 @@ from study.config.space import Distribution, Section, Space, parse_hyperparamete
 from trainables.approach import Approach, Settings
 from trainables.approaches.registry import APPROACHES
 from trainables.backbones.networks import Backbone
-from trainables.data.dataset import DataConfig
+from trainables.data.config import DataSource
+from trainables.data.sources import find_source
+from trainables.errors import DataError
 
 
 class ApproachConfig(BaseModel):
@@ -126,13 +137,27 @@ class PaceConfig(Section):
     checkpoint_seconds: float = Field(30.0, gt=0)
 
 
+def _data_source(given: object) -> object:
+    """The section `data`, read by the model of the source that it names."""
+    if not isinstance(given, Mapping):
+        return given
+    try:
+        kind = find_source(given.get("source"))
+    except DataError as error:
+        raise ValueError(f"source: {error}") from error
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(problem(error, kind)) from None
+
+
 class StudyConfig(Section):
     """A whole study.
 
     Attributes:
         name: names the study's directory under `storage`.
         seed: everything random in the study derives from it.
-        data: the data set; see trainables/data/config.py.
+        data: the data set, by the keys of its source; see trainables/data/config.py.
         backbones: pretrained networks that approaches refer to by name.
         approaches: what is compared, by a name of the user's choice.
         budget: charged seconds of each approach's search, and of one trial.
@@ -147,7 +172,7 @@ class StudyConfig(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = Field(0, ge=0)
-    data: DataConfig
+    data: Annotated[SerializeAsAny[DataSource], BeforeValidator(_data_source)]
     backbones: dict[str, Backbone] = Field(default_factory=dict)
     approaches: dict[str, ApproachConfig] = Field(min_length=1)
     budget: BudgetSettings

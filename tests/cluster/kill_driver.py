@@ -28,8 +28,9 @@ from pathlib import Path
 
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store
-from tests.cluster.nodes import Cluster, cluster, study_file, until
+from tests.cluster.nodes import Cluster, cluster, study_file
 from tests.cluster.soundness import assert_sound
+from tests.support.waiting import until
 
 ROW = "{:>5}  {:>19}  {:>7}  {:>8}  {:>11}  {:>6}  {:>6}  {}"
 EARLY_EVERY = 5  # of so many kills, one comes before there is work on record

@@ -10,18 +10,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.object_store import free_port
 from tests.cluster.pretenders import DIARY
+from tests.support.waiting import PATIENCE_S, free_port
 
 HERE = Path(__file__).resolve().parent
-PATIENCE_S = 240  # what has not happened by then will not
 
 
 @dataclass(frozen=True)
@@ -97,15 +95,6 @@ def machines(folder: Path, *names: str) -> Iterator[Machines]:
             yield made
         finally:
             _end_all(f"RAY_TMPDIR={ray}")
-
-
-def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Wait until something is so, while a process runs."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.05)
 
 
 def _start_node(made: Machines, name: str, *, head: bool) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +16,11 @@ from pathlib import Path
 import yaml
 
 from tests.cluster.pretenders import DIARY, HOLD
+from tests.support.waiting import PATIENCE_S, free_port
 
 HERE = Path(__file__).resolve().parent
 MARK = "STUDY_NODE"  # an environment variable by which all processes of a node are known
 TRIALS = "ray::Resource"  # how Ray calls the process of a trial: by the class that Tune makes of ours
-PATIENCE_S = 240  # whatever has not happened by then will not
 
 
 @dataclass(frozen=True)
@@ -178,25 +176,9 @@ def marked(mark: str) -> list[tuple[int, str]]:
     return [(pid, title) for pid, (_, parent, title) in found.items() if pid in own or parent in own]
 
 
-def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Wait until something is so, while a process runs."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.1)
-
-
 def _interruptible() -> None:
     """Ctrl-C works here even where a shell runs the tests in its background, which makes their children ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def study_file(folder: Path, **changes: object) -> Path:

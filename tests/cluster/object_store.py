@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pyarrow import fs
 
-PATIENCE_S = 60
+from tests.support.waiting import free_port, listens, until
+
 BUCKET = "studies"
 # In an environment, these are all that a process needs to know.
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
@@ -71,7 +71,7 @@ def object_store() -> Iterator[Gate]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until_it_listens(port, server)
+        until(lambda: listens(port), server)
         gate = Gate(port)
         client(gate).create_dir(BUCKET)
         yield gate
@@ -96,20 +96,3 @@ def client(gate: Gate) -> fs.S3FileSystem:
 def environment(gate: Gate) -> dict[str, str]:
     """What a user would set."""
     return ENVIRONMENT | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{gate.port}"}
-
-
-def until_it_listens(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        assert server.poll() is None, "the moto server did not start"
-        assert time.monotonic() < deadline, "the moto server does not listen"
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port

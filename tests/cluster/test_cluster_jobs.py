@@ -18,10 +18,10 @@ import yaml
 from analysis.records.schema import ENDINGS
 from analysis.records.store import Store
 from study.provenance import commit
-from tests.cluster.nodes import until
 from tests.cluster.soundness import assert_sound
-from tests.support.commands import Machine, free_port, machine, wait_for_port
+from tests.support.commands import Machine, machine
 from tests.support.study_files import small_study
+from tests.support.waiting import free_port, listens, until
 
 pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
 
@@ -47,7 +47,7 @@ def address(here: Machine) -> Iterator[str]:
     ports = [f"--port={free_port()}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}"]
     head = here.start_ray("--head", "--num-cpus=2", "--dashboard-host=127.0.0.1", *ports)
     try:
-        wait_for_port(dashboard)
+        until(lambda: listens(dashboard), head)
         yield f"http://127.0.0.1:{dashboard}"
     finally:
         head.terminate()

@@ -25,10 +25,11 @@ from study.config.models import StudyConfig
 from study.lease import InUseError, Lease
 from study.runner import StudyError, run
 from study.show.progress import Progress
-from tests.cluster.machines import Machines, Told, machines, until
-from tests.cluster.object_store import BUCKET, Gate, client, environment, free_port, object_store
+from tests.cluster.machines import Machines, Told, machines
+from tests.cluster.object_store import BUCKET, Gate, client, environment, object_store
 from tests.cluster.pretenders import Diarist
 from tests.cluster.soundness import assert_sound
+from tests.support.waiting import free_port, until
 from trainables.approaches.registry import APPROACHES
 
 pytestmark = pytest.mark.cluster

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from analysis.records.store import Store
-from tests.cluster.nodes import TRIALS, Cluster, study_file, until
+from tests.cluster.nodes import TRIALS, Cluster, study_file
 from tests.cluster.pretenders import Note, read_diaries
 from tests.cluster.soundness import assert_sound
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.cluster
 

@@ -13,8 +13,9 @@ import pytest
 
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store
-from tests.cluster.nodes import Cluster, cluster, study_file, until
+from tests.cluster.nodes import Cluster, cluster, study_file
 from tests.cluster.soundness import assert_sound
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.cluster
 

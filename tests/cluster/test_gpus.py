@@ -7,9 +7,10 @@ from collections import defaultdict
 
 import pytest
 
-from tests.cluster.nodes import TRIALS, cluster, study_file, until
+from tests.cluster.nodes import TRIALS, cluster, study_file
 from tests.cluster.pretenders import read_diaries
 from tests.cluster.soundness import assert_sound
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.cluster
 GPUS = {"4", "5", "6", "7"}  # those of the host that its owner gave to Ray

@@ -15,8 +15,9 @@ import yaml
 from ray.util import get_node_ip_address
 
 from analysis.records.store import Store
-from tests.support.commands import Machine, free_port, machine, wait_for_port
+from tests.support.commands import Machine, machine
 from tests.support.study_files import small_study
+from tests.support.waiting import free_port, listens, until
 
 HEAD = "f" * 51 + "00000"  # how Ray's provider of pretended nodes knows its head
 
@@ -41,7 +42,7 @@ def address(here: Machine) -> Iterator[str]:
         AUTOSCALER_UPDATE_INTERVAL_S="1",
     )
     try:
-        wait_for_port(port)
+        until(lambda: listens(port), head)
         yield address
     finally:
         head.terminate()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from analysis.records.store import Store
-from tests.cluster.nodes import cluster, study_file, until
+from tests.cluster.nodes import cluster, study_file
 from tests.cluster.pretenders import read_diaries
 from tests.cluster.soundness import assert_sound
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.cluster
 

@@ -11,7 +11,7 @@ import yaml
 from analysis.records.storage import Storage
 from study import cli
 from tests.support.commands import machine
-from tests.support.photos import COLOURS, image_folder, photo
+from tests.support.pictures import COLOURS, photo, photo_folder, save
 from tests.support.study_files import small_study
 
 COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "published")
@@ -19,7 +19,7 @@ COMMANDS = ("run", "resume", "plan", "status", "report", "board", "data", "publi
 
 @pytest.fixture
 def photos(tmp_path) -> Path:
-    return image_folder(tmp_path / "photos")
+    return photo_folder(tmp_path / "photos")
 
 
 @pytest.fixture
@@ -119,14 +119,14 @@ def test_a_missing_data_folder_is_refused(transfer_study, study_file):
 
 
 def test_a_class_that_is_in_one_split_only_is_refused_by_name(transfer_study, study_file, photos):
-    photo(photos / "train" / "purple" / "1.png", (200, 0, 200), 1)
+    save(photos / "train" / "purple" / "1.png", photo((200, 0, 200), 1))
     complaint = transfer_study("run", study_file()).complaint
     assert "purple" in complaint
     assert "valid" in complaint
 
 
 def test_one_class_is_refused(transfer_study, study_file, tmp_path):
-    image_folder(tmp_path / "photos", classes=("red",))
+    photo_folder(tmp_path / "photos", classes=("red",))
     complaint = transfer_study("run", study_file()).complaint
     assert "class" in complaint
     assert "red" in complaint or "1" in complaint

@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +25,19 @@ from filelock import FileLock
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import feature_charges
-from tests.support.commands import PATIENCE_S, Finished, machine
-from tests.support.photos import SPLITS, image_folder
+from tests.support.commands import Finished, machine
+from tests.support.pictures import PHOTO_SPLITS, photo_folder
 from tests.support.session import Session
 from tests.support.session import session as open_session
 from tests.support.study_files import SMALL, small_study
+from tests.support.waiting import free_port, until
 
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])
 BUDGET_S = SMALL["budget"]["search_seconds"]
 SEEDS = SMALL["final"]["seeds"]
 PHOTOS = {"source": "folder", "path": "photos", "skip_corrupt": True, "groups": "^[a-z]+[0-9]+"}
-TEST_IMAGES = 3 * SPLITS["test"]
+TEST_IMAGES = 3 * PHOTO_SPLITS["test"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Study:
 
 def prepared(folder: Path, **changes: object) -> None:
     """Photos, one of them damaged, and a study of them."""
-    image_folder(folder / "photos")
+    photo_folder(folder / "photos")
     (folder / "photos" / "train" / "red" / "red9_9.png").write_bytes(b"no picture")
     (folder / "study.yaml").write_text(yaml.safe_dump(small_study(**{"data": PHOTOS} | changes)))
 
@@ -95,15 +94,6 @@ def session(folder) -> Iterator[Session]:
     """Of one slot, so that the same study takes the same course, and a resumed one finds other slots than it had."""
     with machine(folder) as here, open_session(here, cpus=1) as opened:
         yield opened
-
-
-def until(condition: Callable[[], object], process) -> None:
-    """Wait until something is so, while a process runs."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
 
 
 def assert_fair_and_complete(study: Study) -> None:
@@ -274,9 +264,7 @@ def test_the_curves_are_served(study, options, phases):
     """By default those that compare the approaches; with --trials every trial."""
     expected = {f"incumbent/{name}" for name in APPROACHES}
     expected |= {f"{event.phase}/{event.trial}" for event in study.events if event.phase in phases}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     served: set[str] = set()
 
     def answers() -> bool:

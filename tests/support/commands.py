@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE_S = 240  # a command that has not ended by then hangs
+from tests.support.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -103,24 +101,6 @@ class Machine:
         if token := os.environ.get("TEST_RAY_AUTH_TOKEN"):
             own |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
         return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
-def wait_for_port(port: int, patience_s: float = 60) -> None:
-    """Return when somebody listens on a port of this machine."""
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"nobody listens on port {port} after {patience_s} s")
 
 
 def _interruptible() -> None:

@@ -19,7 +19,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.support.commands import PATIENCE_S, Finished, Machine
+from tests.support.commands import Finished, Machine
+from tests.support.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is decoded, extracted or fetched is kept in the test's own folder."""
+    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def dictated_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step and every validation of an ApproachTrainable takes PIECE_S seconds, whatever it really takes."""
     looks = itertools.count()
@@ -38,7 +44,6 @@ def dictated_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def places(tmp_path: Path, own_cache: None) -> dict[str, Any]:
     """Where an ApproachTrainable keeps its checkpoints; what it caches is in the test's own folder too."""
-    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
     return {"checkpoints": Storage(str(tmp_path / "checkpoints"))}

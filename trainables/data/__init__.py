@@ -1,9 +1,11 @@
 """Data sets as arrays of images.
 
 dataset.py            opened, divided, checked, described
-config.py             what a study file may say about its data
-folders.py            folders of images
-torchvision_sets.py   torchvision's classification sets
+config.py             what every source of data is
+sources.py            finds the source that a study file names
+folders.py            a source: folders of images
+digits.py             a source: scikit-learn's handwritten digits
+torchvision_sets.py   a source: torchvision's classification sets
 splits.py             train, valid and test
 images.py             one image: read, resized
 image_cache.py        images decoded once

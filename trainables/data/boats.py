@@ -176,7 +176,7 @@ def _checked(images: Iterable[PurePath], source: str) -> dict[Split, int]:
         split, name, _ = path.parts
         if split in SPLITS and path.suffix.lower() in SUFFIXES:
             classes[split][name] += 1
-    if len({frozenset(it) for it in classes.values()}) > 1 or len(classes["train"]) < 2:
-        seen = ", ".join(f"{len(it)} in {split}" for split, it in classes.items())
+    if len({frozenset(names) for names in classes.values()}) > 1 or len(classes["train"]) < 2:
+        seen = ", ".join(f"{len(names)} in {split}" for split, names in classes.items())
         raise DataError(f"{source}: not the same classes, two or more, in train, valid and test ({seen}); give another")
-    return {split: it.total() for split, it in classes.items()}
+    return {split: names.total() for split, names in classes.items()}

@@ -1,21 +1,104 @@
-"""What a study file may say about its data: one model for each kind of source, told apart by `source`."""
+"""A kind of data set: the model of what a study file says about it, and how it is read. One file is one source.
+
+sources.py finds them; nothing here names one.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SMALLEST_DIGIT_CLASS = 174  # images of the digit 8 in scikit-learn's load_digits
+from trainables.data.splits import SPLITS, Split, SplitIndex, complete
+from trainables.errors import DataError
+
+Switch = Literal["allow_duplicates", "allow_shared_groups", "skip_corrupt"]
 
 
-class _Model(BaseModel):
+@dataclass(frozen=True)
+class Contents:
+    """What a source holds; none of its pictures need be opened for it.
+
+    Raises:
+        DataError: it contradicts itself: a label without a class, two images of one name, and the like.
+
+    Attributes:
+        name: where it comes from, in words; with it begin the errors about it.
+        classes: their names, in the order of the labels.
+        parts: the splits that it comes with; all is `train` where it comes undivided.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    parts: Mapping[Split, SplitIndex]
+
+    def __post_init__(self) -> None:
+        for split, part in self.parts.items():
+            if problem := _contradiction(part, len(self.classes)):
+                raise DataError(f"{self.name}: split '{split}' with {problem}; mend `read` of the source")
+        names = Counter(name for part in self.parts.values() for name in part.ids)
+        if names and (most := names.most_common(1)[0])[1] > 1:
+            raise DataError(f"{self.name}: two images are called '{most[0]}'; mend `read` of the source")
+
+
+class DataSource(BaseModel, ABC):
+    """A kind of data set that comes divided into train, valid and test. Its fields are the keys of the section `data`.
+
+    A source that declares one of these fields lets the user allow what is refused otherwise (all are false by default):
+    `allow_duplicates`, identical images in more than one split; `allow_shared_groups`, groups in more than one split;
+    `skip_corrupt`, leaving out files that are no readable image.
+
+    Attributes:
+        source: what the study file calls this class. A class of this folder gives it its word, as `Literal["word"] =
+            "word"`; any other leaves it alone. It is then the class's address, whatever word an entry point has for it:
+            the machine where the study goes on may not know the word.
+        unreadable_mend: what to do about images that cannot be read, for the error that names the first.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+    source: str
+    unreadable_mend: ClassVar[str] = "fetch the data set again"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _goes_by_its_address(cls, given: object) -> object:
+        if isinstance(given, Mapping) and cls.model_fields["source"].is_required():
+            return {**given, "source": f"{cls.__module__}:{cls.__qualname__}"}
+        return given
+
+    @abstractmethod
+    def read(self) -> Contents:
+        """List the images.
+
+        Raises:
+            DataError: files are missing or cannot be used.
+        """
+
+    def divided(self, parts: Mapping[Split, SplitIndex], classes: Sequence[str]) -> dict[Split, SplitIndex]:
+        """All three splits, from those that were read.
+
+        Raises:
+            DataError: one is missing, or cannot be made.
+        """
+        if missing := [split for split in SPLITS if split not in parts]:
+            raise DataError(f"{self.source}: comes without the split '{missing[0]}'; its class must be a DividedSource")
+        return {split: parts[split] for split in SPLITS}
+
+    def allows(self, switch: Switch) -> bool:
+        """Whether the study file says so; never where the source has no such field."""
+        return bool(getattr(self, switch, False))
+
+    def offers(self, switch: Switch) -> bool:
+        """Whether the study file may say so."""
+        return switch in type(self).model_fields
 
 
-class _Divided(_Model):
-    """How to divide what comes undivided: by class, and the same way for the same seed on every machine.
+class DividedSource(DataSource):
+    """A source that may come undivided. It is divided by class, the same way for the same seed on every machine.
 
     Attributes:
         allow_duplicates: accept identical images in more than one split.
@@ -30,75 +113,21 @@ class _Divided(_Model):
     split_seed: int = Field(0, ge=0, lt=2**32)
 
     @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> _Divided:
+    def _leaves_something_to_train_on(self) -> DividedSource:
         if self.valid_fraction + self.test_fraction >= 1:
             raise ValueError(f"valid_fraction + test_fraction is {self.valid_fraction + self.test_fraction:g}; below 1")
         return self
 
-
-class FolderData(_Divided):
-    """A folder of images: train/valid/test with one folder a class in each, or one folder of class folders.
-
-    Attributes:
-        path: the folder.
-        groups: regular expression searched in each file's name; what it finds (its first group, if it has one) names
-            the group of the image, for example the boat or the patient. The group is the unit of the statistics, so the
-            test split needs two at least. What is divided here is divided by whole groups.
-        allow_shared_groups: accept groups that have images in more than one split, where the splits come with the
-            data. What was learnt of a group in training then helps in the test.
-        skip_corrupt: leave out files that are no readable image, instead of refusing them.
-    """
-
-    source: Literal["folder"] = "folder"
-    path: str
-    groups: str | None = None
-    allow_shared_groups: bool = False
-    skip_corrupt: bool = False
-
-    @field_validator("groups")
-    @classmethod
-    def _is_a_regular_expression(cls, groups: str | None) -> str | None:
-        try:
-            re.compile(groups or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression ({error})") from error
-        return groups
+    def divided(self, parts: Mapping[Split, SplitIndex], classes: Sequence[str]) -> dict[Split, SplitIndex]:
+        """All three splits: what is missing of valid and test is divided off train."""
+        return complete(parts, classes, valid=self.valid_fraction, test=self.test_fraction, seed=self.split_seed)
 
 
-class DigitsData(_Model):
-    """The 1,797 handwritten digits that come with scikit-learn, 8 x 8 pixels; most of them are the test split.
-
-    Attributes:
-        train_per_class, valid_per_class: images of each digit in the training and validation splits.
-        split_seed: seed of the division.
-    """
-
-    source: Literal["digits"] = "digits"
-    train_per_class: int = Field(10, ge=1)
-    valid_per_class: int = Field(20, ge=1)
-    split_seed: int = Field(0, ge=0, lt=2**32)
-
-    @model_validator(mode="after")
-    def _leaves_something_to_test_on(self) -> DigitsData:
-        taken = self.train_per_class + self.valid_per_class
-        if taken >= SMALLEST_DIGIT_CLASS:
-            raise ValueError(f"train_per_class + valid_per_class is {taken}; below {SMALLEST_DIGIT_CLASS}")
-        return self
-
-
-class TorchvisionData(_Divided):
-    """A classification data set of torchvision, by the name of its class, with the splits it comes with.
-
-    Attributes:
-        name: for example CIFAR10, FashionMNIST, EuroSAT, Flowers102.
-        root: the folder that torchvision keeps it in.
-        download: download what is not under `root`.
-    """
-
-    source: Literal["torchvision"] = "torchvision"
-    name: str
-    root: str
-    download: bool = False
-
-
-DataConfig = Annotated[FolderData | DigitsData | TorchvisionData, Field(discriminator="source")]
+def _contradiction(part: SplitIndex, classes: int) -> str | None:
+    counts = {"id": len(part.ids), "label": len(part.labels), "picture": len(part.pictures)}
+    if part.groups is not None:
+        counts["group"] = len(part.groups)
+    if len(set(counts.values())) > 1:
+        return ", ".join(f"{count} {what}{'s' if count != 1 else ''}" for what, count in counts.items())
+    outside = part.labels[(part.labels < 0) | (part.labels >= classes)]
+    return f"label {outside[0]}, but {classes} classes" if len(outside) else None

@@ -1,6 +1,6 @@
 """Data sets: opened, divided into train, valid and test, checked, and decoded to uint8 arrays.
 
-    dataset = open_dataset(FolderData(path="data/boats"))
+    dataset = open_dataset(FolderData(path="data/boats"))   # or another source; see config.py
     dataset.check()
     images = dataset.images("train", (120, 400))   # (N, 120, 400, 3) uint8
     labels = dataset.splits["train"].labels        # (N,) int64
@@ -16,35 +16,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from trainables.cache import cache_dir
-from trainables.data.config import DataConfig, DigitsData, FolderData, TorchvisionData
-from trainables.data.folders import read_folder
+from trainables.data.config import DataSource, Switch
 from trainables.data.image_cache import Facts, decoded, inspect
-from trainables.data.images import ArrayPicture
-from trainables.data.splits import SPLITS, Split, SplitIndex, complete, stratified
+from trainables.data.splits import SPLITS, Split, SplitIndex
 from trainables.errors import DataError
-
-__all__ = [
-    "SPLITS",
-    "DataConfig",
-    "Dataset",
-    "DatasetDescription",
-    "DigitsData",
-    "Duplicate",
-    "FolderData",
-    "ImageSizes",
-    "Split",
-    "SplitIndex",
-    "TorchvisionData",
-    "cache_dir",
-    "describe",
-    "duplicates",
-    "open_dataset",
-]
 
 
 @dataclass(frozen=True)
@@ -66,7 +44,7 @@ class Duplicate:
     id_b: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetDescription:
     """A data set in figures.
 
@@ -91,11 +69,12 @@ class DatasetDescription:
     skipped: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Labelled images in three splits.
 
     Attributes:
+        config: what the study file says about it.
         source: where it comes from, in words.
         classes: their names, in the order of the labels.
         splits: identifiers, labels and groups of each split.
@@ -103,7 +82,7 @@ class Dataset:
         skipped: identifiers of the files left out because they are not readable (`skip_corrupt`).
     """
 
-    config: DataConfig
+    config: DataSource
     source: str
     classes: tuple[str, ...]
     splits: dict[Split, SplitIndex]
@@ -120,7 +99,7 @@ class Dataset:
     @property
     def image_sizes(self) -> ImageSizes:
         """Sizes of all images before they are resized."""
-        counts = Counter((it.height, it.width) for it in self.facts.values())
+        counts = Counter((facts.height, facts.width) for facts in self.facts.values())
         by_area = sorted(counts, key=lambda size: (size[0] * size[1], size))
         return ImageSizes(tuple(counts.most_common(3)), by_area[0], by_area[-1])
 
@@ -166,9 +145,9 @@ class Dataset:
                 raise DataError(f"{self.source}: no images in the split '{split}'; add some of every class")
         self._refuse_missing_classes()
         self._refuse_a_single_group()
-        if isinstance(self.config, FolderData) and not self.config.allow_shared_groups:
+        if not self.config.allows("allow_shared_groups"):
             self._refuse_shared_groups()
-        if isinstance(self.config, DigitsData) or not self.config.allow_duplicates:
+        if not self.config.allows("allow_duplicates"):
             self._refuse_duplicates()
 
     def _sealed(self, split: Split, size: tuple[int, int]) -> tuple[np.ndarray, str]:
@@ -211,8 +190,8 @@ class Dataset:
             groups = "1 group is" if len(shared) == 1 else f"{len(shared)} groups are"
             raise DataError(
                 f"{self.source}: {groups} in more than one split, first '{shared[0]}' in "
-                f"{' and '.join(where[shared[0]])}; keep each in one split, change groups, or set "
-                "allow_shared_groups: true"
+                f"{' and '.join(where[shared[0]])}; keep each in one split, change groups"
+                f"{_or_allow(self.config, 'allow_shared_groups')}"
             )
 
     def _refuse_duplicates(self) -> None:
@@ -220,26 +199,28 @@ class Dataset:
             images = "1 image is" if len(found) == 1 else f"{len(found)} images are"
             raise DataError(
                 f"{self.source}: {images} in more than one split, first {found[0].id_a} = {found[0].id_b}; "
-                "remove one of each two, or set allow_duplicates: true"
+                f"remove one of each two{_or_allow(self.config, 'allow_duplicates')}"
             )
 
 
-def open_dataset(config: DataConfig) -> Dataset:
+def open_dataset(config: DataSource) -> Dataset:
     """Read a data set and divide it where it comes undivided; `Dataset.check` says whether a study can use it.
-
-    What is missing of the validation and test splits is divided off the training images, stratified by class and
-    seeded.
 
     Raises:
         DataError: missing files, no images, an unreadable image, or too few images of a class to divide.
     """
-    parts, classes, source = _read(config)
-    parts, facts, skipped = _readable(parts, config)
+    contents = config.read()
+    parts, facts, skipped = _readable(contents.parts, config)
     if not facts:
-        raise DataError(f"{source}: no readable image among its {len(skipped)} files; give a folder of images")
-    if not isinstance(config, DigitsData):
-        parts = complete(parts, classes, valid=config.valid_fraction, test=config.test_fraction, seed=config.split_seed)
-    return Dataset(config, source, classes, parts, facts, skipped)
+        raise DataError(f"{contents.name}: no readable image among its {len(skipped)} files; give a folder of images")
+    return Dataset(
+        config=config,
+        source=contents.name,
+        classes=contents.classes,
+        splits=config.divided(parts, contents.classes),
+        facts=facts,
+        skipped=skipped,
+    )
 
 
 def duplicates(dataset: Dataset) -> tuple[Duplicate, ...]:
@@ -261,7 +242,7 @@ def duplicates(dataset: Dataset) -> tuple[Duplicate, ...]:
 def describe(dataset: Dataset) -> DatasetDescription:
     """The data set in figures, whether or not a study can use it."""
     counts = dataset.counts
-    groups = {split: part.groups for split, part in dataset.splits.items()}
+    groups = {split: len(set(part.groups or ())) for split, part in dataset.splits.items()}
     return DatasetDescription(
         source=dataset.source,
         classes=dataset.classes,
@@ -269,48 +250,24 @@ def describe(dataset: Dataset) -> DatasetDescription:
         counts=counts,
         largest_share={split: max(per_class) / max(1, sum(per_class)) for split, per_class in counts.items()},
         image_sizes=dataset.image_sizes,
-        groups={split: len(set(it or ())) for split, it in groups.items()} if groups["train"] is not None else None,
+        groups=groups if dataset.splits["train"].groups is not None else None,
         duplicates=duplicates(dataset),
         skipped=dataset.skipped,
     )
 
 
-def _read(config: DataConfig) -> tuple[dict[Split, SplitIndex], tuple[str, ...], str]:
-    if isinstance(config, DigitsData):
-        return _digits(config), tuple("0123456789"), "scikit-learn's digits"
-    if isinstance(config, FolderData):
-        root = Path(config.path).expanduser()
-        return *read_folder(root, config.groups), str(root)
-    from trainables.data.torchvision_sets import read_torchvision  # slow to import
-
-    root = Path(config.root).expanduser()
-    return *read_torchvision(config.name, root, download=config.download), f"{config.name} of torchvision"
-
-
-def _digits(config: DigitsData) -> dict[Split, SplitIndex]:
-    """8 x 8 images of 17 gray levels, stretched to 0 ... 255 (Alpaydin & Kaynak 1998, by way of scikit-learn)."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    gray = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
-    names = tuple(f"digit-{i:04d}" for i in range(len(gray)))
-    pictures = tuple(ArrayPicture(image, name) for image, name in zip(gray, names, strict=True))
-    whole = SplitIndex(names, digits.target.astype(np.int64), pictures)
-    counts = (config.train_per_class, config.valid_per_class)
-    divided = stratified(whole.labels, lambda _: counts, config.split_seed)
-    return {split: whole.take(positions) for split, positions in zip(SPLITS, divided, strict=True)}
-
-
 def _readable(
-    parts: Mapping[Split, SplitIndex], config: DataConfig
+    parts: Mapping[Split, SplitIndex], config: DataSource
 ) -> tuple[dict[Split, SplitIndex], dict[str, Facts], tuple[str, ...]]:
-    pictures = {name: it for part in parts.values() for name, it in zip(part.ids, part.pictures, strict=True)}
+    pictures = {name: picture for part in parts.values() for name, picture in zip(part.ids, part.pictures, strict=True)}
     facts, reasons = inspect(pictures)
-    if reasons and not (isinstance(config, FolderData) and config.skip_corrupt):
+    if reasons and not config.allows("skip_corrupt"):
         name, why = next(iter(reasons.items()))
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        folder = isinstance(config, FolderData)
-        mend = "mend the files, or set skip_corrupt: true" if folder else "fetch the data set again"
-        raise DataError(f"{pictures[name]}{more}: not a readable image ({why}); {mend}")
+        raise DataError(f"{pictures[name]}{more}: not a readable image ({why}); {config.unreadable_mend}")
     kept = {split: [i for i, name in enumerate(part.ids) if name in facts] for split, part in parts.items()}
     return {split: parts[split].take(positions) for split, positions in kept.items()}, facts, tuple(reasons)
+
+
+def _or_allow(config: DataSource, switch: Switch) -> str:
+    return f", or set {switch}: true" if config.offers(switch) else ""

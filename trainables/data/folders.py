@@ -6,9 +6,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import field_validator
 
+from trainables.data.config import Contents, DividedSource
 from trainables.data.images import FilePicture
 from trainables.data.splits import Split, SplitIndex
 from trainables.errors import DataError
@@ -23,27 +26,52 @@ FOLDER_NAMES: dict[str, Split] = {
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
-def read_folder(root: Path, groups: str | None = None) -> tuple[dict[Split, SplitIndex], tuple[str, ...]]:
-    """List the images of a folder; none is opened.
+class FolderData(DividedSource):
+    """A folder of images: train/valid/test with one folder a class in each, or one folder of class folders.
 
-    Hidden files, and files whose suffix is no image's, are ignored. Identifiers are the paths below `root`, in sorted
-    order, so the same folder is the same data set on every machine.
+    Hidden files, and files whose suffix is no image's, are ignored. Identifiers are the paths below `path`, and labels
+    follow the sorted names of the classes, so the same folder is the same data set on every machine.
 
-    Args:
-        groups: regular expression searched in each file's name; see `FolderData`.
-
-    Returns:
-        The splits found (a folder of class folders is all `train`), and the names of the classes, sorted.
-
-    Raises:
-        DataError: no such folder, one that cannot be read, no class folders or no images in it, or a file without a
-            group.
+    Attributes:
+        path: the folder.
+        groups: regular expression searched in each file's name; what it finds (its first group, if it has one) names
+            the group of the image, for example the boat or the patient. The group is the unit of the statistics, so the
+            test split needs two at least. What is divided here is divided by whole groups.
+        allow_shared_groups: accept groups that have images in more than one split, where the splits come with the
+            data. What was learnt of a group in training then helps in the test.
+        skip_corrupt: leave out files that are no readable image, instead of refusing them.
     """
-    try:
-        return _read(root, groups)
-    except OSError as error:
-        where, cause = error.filename or root, error.strerror or type(error).__name__
-        raise DataError(f"{where}: cannot be read ({cause}); check the path and its permissions") from error
+
+    source: Literal["folder"] = "folder"
+    path: str
+    groups: str | None = None
+    allow_shared_groups: bool = False
+    skip_corrupt: bool = False
+    unreadable_mend: ClassVar[str] = "mend the files, or set skip_corrupt: true"
+
+    @field_validator("groups")
+    @classmethod
+    def _is_a_regular_expression(cls, groups: str | None) -> str | None:
+        try:
+            re.compile(groups or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from error
+        return groups
+
+    def read(self) -> Contents:
+        """List the images of the folder.
+
+        Raises:
+            DataError: no such folder, one that cannot be read, no class folders or no images in it, or a file without a
+                group.
+        """
+        root = Path(self.path).expanduser()
+        try:
+            parts, classes = _read(root, self.groups)
+        except OSError as error:
+            where, cause = error.filename or root, error.strerror or type(error).__name__
+            raise DataError(f"{where}: cannot be read ({cause}); check the path and its permissions") from error
+        return Contents(str(root), classes, parts)
 
 
 def _read(root: Path, groups: str | None) -> tuple[dict[Split, SplitIndex], tuple[str, ...]]:

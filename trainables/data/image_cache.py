@@ -55,13 +55,13 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
         unknown = [name for name in pictures if name not in facts]
         looked_at = _in_parallel(_facts, [pictures[name] for name in unknown])
         found = dict(zip(unknown, looked_at, strict=True))
-        new = {name: it for name, it in found.items() if isinstance(it, Facts)}
+        new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
         if new:
             facts |= new
             with _part(folder) as part:
-                part.write_text(json.dumps({name: asdict(it) for name, it in facts.items()}))
+                part.write_text(json.dumps({name: asdict(known) for name, known in facts.items()}))
                 part.replace(path)
-    return facts, {name: it for name, it in found.items() if isinstance(it, str)}
+    return facts, {name: why for name, why in found.items() if isinstance(why, str)}
 
 
 def decoded(pictures: Mapping[str, Picture], size: tuple[int, int]) -> tuple[np.ndarray, str]:

@@ -41,7 +41,7 @@ class FilePicture:
 
 @dataclass(frozen=True, eq=False)
 class ArrayPicture:
-    """A picture in memory: (H, W) uint8 gray."""
+    """A picture in memory: (H, W) uint8 gray, or (H, W, 3) uint8 RGB."""
 
     array: np.ndarray
     name: str

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from PIL import Image
-from torchvision import datasets
 
+from trainables.data.config import Contents, DividedSource
 from trainables.data.splits import Split, SplitIndex
 from trainables.errors import DataError
 
@@ -28,6 +28,40 @@ _NAMES: dict[Split, tuple[str, ...]] = {
     "valid": ("valid", "val"),
     "test": ("test",),
 }
+
+
+class TorchvisionData(DividedSource):
+    """A classification data set of torchvision, by the name of its class, with the splits it comes with.
+
+    Identifiers are `<torchvision's split>/<position in it>`; `all` stands for sets without splits, which are all
+    `train` here.
+
+    Attributes:
+        name: for example CIFAR10, FashionMNIST, EuroSAT, Flowers102.
+        root: the folder that torchvision keeps it in.
+        download: download what is not under `root`.
+    """
+
+    source: Literal["torchvision"] = "torchvision"
+    name: str
+    root: str
+    download: bool = False
+
+    def read(self) -> Contents:
+        """Open the data set.
+
+        Raises:
+            DataError: no such data set, not one for classification, files missing, or a download that failed.
+        """
+        root = Path(self.root).expanduser()
+        cls = _find_class(self.name)
+        calls = _calls(cls, root)
+        opened = {split: _open(cls, root, arguments, self.download) for split, (_, arguments) in calls.items()}
+        with _opening(cls, root, self.download):
+            files = _fingerprint_of_files(root)
+            parts = {split: _index(self.name, calls[split][0], items, files) for split, items in opened.items()}
+        count = 1 + max(int(part.labels.max(initial=0)) for part in parts.values())
+        return Contents(f"{self.name} of torchvision", _classes(opened["train"], count), parts)
 
 
 class _Items(Protocol):
@@ -52,48 +86,26 @@ class _ItemPicture:
         return self.name
 
 
-def read_torchvision(
-    name: str, root: Path, *, download: bool = False
-) -> tuple[dict[Split, SplitIndex], tuple[str, ...]]:
-    """Open a data set of torchvision with the splits that it comes with.
-
-    Identifiers are `<torchvision's split>/<position in it>`; `all` stands for sets without splits, which are all
-    `train` here.
-
-    Args:
-        name: the class, for example CIFAR10, FashionMNIST, EuroSAT, Flowers102.
-        root: the folder in which torchvision looks for the files.
-        download: let torchvision download what is missing.
-
-    Returns:
-        The splits found, and the names of the classes.
-
-    Raises:
-        DataError: no such data set, not one for classification, files missing, or a download that failed.
-    """
-    cls = _find_class(name)
-    calls = _calls(cls, root)
-    opened = {split: _open(cls, root, arguments, download) for split, (_, arguments) in calls.items()}
-    with _opening(cls, root, download):
-        files = _fingerprint_of_files(root)
-        parts = {split: _index(name, calls[split][0], items, files) for split, items in opened.items()}
-    return parts, _classes(opened["train"], 1 + max(int(part.labels.max(initial=0)) for part in parts.values()))
-
-
 def _find_class(name: str) -> type:
-    known = {it: _parameters(cls) for it in datasets.__all__ if isinstance(cls := getattr(datasets, it), type)}
-    known = {it: parameters for it, parameters in known.items() if "root" in parameters}
+    from torchvision import datasets  # slow to import
+
+    classes = {key: cls for key in datasets.__all__ if isinstance(cls := getattr(datasets, key), type)}
+    known = {key: parameters for key, cls in classes.items() if "root" in (parameters := _parameters(cls))}
     if name not in known:
-        by_lower = {it.lower(): it for it in known}
-        close = [by_lower[it] for it in difflib.get_close_matches(name.lower(), by_lower)]
+        by_lower = {key.lower(): key for key in known}
+        close = [by_lower[key] for key in difflib.get_close_matches(name.lower(), by_lower)]
         raise DataError(f"torchvision has no data set '{name}'; try {', '.join(close or ['CIFAR10', 'EuroSAT'])}")
-    needed = [it.name for it in known[name].values() if it.default is it.empty and it.kind is it.POSITIONAL_OR_KEYWORD]
+    needed = [key for key, each in known[name].items() if _must_be_given(each)]
     if len(needed) > 2:  # self and root
         raise DataError(
             f"{name} cannot be opened without {' and '.join(needed[2:])}; write it to an image folder, "
             "and use source: folder"
         )
-    return getattr(datasets, name)  # type: ignore[no-any-return]
+    return classes[name]
+
+
+def _must_be_given(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -107,7 +119,7 @@ def _calls(cls: type, root: Path) -> dict[Split, tuple[str, dict[str, object]]]:
     if "split" not in _parameters(cls):
         return {"train": ("all", {})}
     values = _split_values(cls, root)
-    found = {split: next((it for it in names if it in values), None) for split, names in _NAMES.items()}
+    found = {split: next((name for name in names if name in values), None) for split, names in _NAMES.items()}
     if found["train"] is None:
         raise DataError(f"{cls.__name__} has no split for training (it has {', '.join(values)}); choose another set")
     return {split: (name, {"split": name}) for split, name in found.items() if name is not None}
@@ -125,7 +137,7 @@ def _split_values(cls: type, root: Path) -> list[str]:
 
 
 def _open(cls: type, root: Path, arguments: dict[str, object], download: bool) -> _Items:
-    if any("download" in _parameters(it) for it in cls.__mro__):  # some download by default
+    if any("download" in _parameters(base) for base in cls.__mro__):  # some download by default
         arguments = {**arguments, "download": download}
     with _opening(cls, root, download):
         items: _Items = cls(root, **arguments)
@@ -172,7 +184,7 @@ def _labels(items: _Items) -> np.ndarray:
     ends = _label(items, 0), _label(items, len(items) - 1)
     for attribute in ("targets", "labels", "_labels", "y", "samples", "_samples"):
         held: Any = getattr(items, attribute, ())
-        values = [it[-1] for it in held] if attribute.endswith("samples") else held
+        values = [sample[-1] for sample in held] if attribute.endswith("samples") else held
         if len(values) == len(items) and (values[0], values[-1]) == ends:
             return _as_labels(values, items)
     return _as_labels([_label(items, i) for i in range(len(items))], items)
@@ -196,7 +208,7 @@ def _classes(items: _Items, count: int) -> tuple[str, ...]:
     names = getattr(items, "classes", None) or getattr(items, "categories", None) or ()
     if len(names) < count:
         return tuple(str(label) for label in range(count))
-    return tuple(it if isinstance(it, str) else str(it[0]) for it in names)
+    return tuple(name if isinstance(name, str) else str(name[0]) for name in names)
 
 
 def _fingerprint_of_files(root: Path) -> str:

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from trainables.data.boats import fetch_boats
-from trainables.data.dataset import FolderData, describe, open_dataset
+from trainables.data.dataset import describe, open_dataset
+from trainables.data.folders import FolderData
 from trainables.errors import DataError
 
 BOATS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "boats-120x400.zip"
 
 
 @pytest.mark.skipif(not BOATS.exists(), reason=f"the boat photographs are not at {BOATS}")
-def test_the_boats_have_sixteen_classes_and_no_image_in_two_splits(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+def test_the_boats_have_sixteen_classes_and_no_image_in_two_splits(tmp_path, own_cache):
     fetched = fetch_boats(tmp_path / "boats", url=str(BOATS))
     assert fetched.expected
     dataset = open_dataset(FolderData(path=str(fetched.path), groups=r"^\d{8}"))

@@ -1,20 +1,20 @@
-"""Opening, checking and describing data sets that lie in folders, and the digits."""
+"""Opening, checking and describing data sets that lie in folders."""
 
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from tests.support.pictures import class_folders, image_folder, picture, save
-from trainables.data.dataset import SPLITS, DataConfig, DigitsData, FolderData, describe, duplicates, open_dataset
+from trainables.data.dataset import describe, duplicates, open_dataset
+from trainables.data.folders import FolderData
+from trainables.data.sources import find_source
+from trainables.data.splits import SPLITS
 from trainables.errors import DataError
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
     dataset = opened(root, groups=r"^(boat\d+)_")
     members = {split: set(dataset.splits[split].groups) for split in SPLITS}
     assert set.union(*members.values()) == {f"boat{i:02d}" for i in range(12)}
-    assert sum(len(it) for it in members.values()) == 12
+    assert sum(map(len, members.values())) == 12
     assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
 
 
@@ -247,7 +247,7 @@ def test_a_mended_image_is_noticed(root):
 
 
 def test_the_same_picture_saved_again_under_another_name_is_a_duplicate(root):
-    save(root / "test" / "dog" / "copy.bmp", seed=1)  # picture 1 is train/cat/00.png
+    save(root / "test" / "dog" / "copy.bmp", 1)  # picture 1 is train/cat/00.png
     assert "1 image is in more than one split, first train/cat/00.png = test/dog/copy.bmp" in refusal(root)
     assert refusal(root).endswith("set allow_duplicates: true")
 
@@ -263,22 +263,22 @@ def test_the_same_picture_saved_again_under_another_name_is_a_duplicate(root):
 
 
 def test_the_same_picture_twice_in_one_split_is_no_duplicate_across_splits(root):
-    save(root / "train" / "cat" / "again.png", seed=1)
+    save(root / "train" / "cat" / "again.png", 1)
     opened(root).check()
 
 
 def test_an_image_repeated_in_two_later_splits_is_listed_for_each(root):
-    save(root / "valid" / "cat" / "copy.png", seed=1)
-    save(root / "test" / "cat" / "copy.png", seed=1)
+    save(root / "valid" / "cat" / "copy.png", 1)
+    save(root / "test" / "cat" / "copy.png", 1)
     found = duplicates(opened(root))
-    assert [(it.id_a, it.id_b) for it in found] == [
+    assert [(pair.id_a, pair.id_b) for pair in found] == [
         ("train/cat/00.png", "valid/cat/copy.png"),
         ("train/cat/00.png", "test/cat/copy.png"),
     ]
 
 
 def test_a_description_gives_the_figures_of_a_set_that_is_refused_too(root):
-    save(root / "test" / "dog" / "copy.png", seed=1)
+    save(root / "test" / "dog" / "copy.png", 1)
     picture(99, (30, 40)).save(root / "train" / "cat" / "large.png")
     (root / "train" / "dog" / "00.png").write_bytes(b"")
     found = describe(opened(root, skip_corrupt=True))
@@ -296,28 +296,6 @@ def test_a_description_counts_the_groups_of_each_split(tmp_path):
     assert describe(opened(root, groups=r"^(\d\d)")).groups == {"train": 4, "valid": 2, "test": 3}
 
 
-def test_the_digits_have_ten_training_images_a_class_and_leave_the_rest_for_the_test():
-    dataset = open_dataset(DigitsData())
-    dataset.check()
-    assert dataset.classes == tuple("0123456789")
-    assert dataset.counts["train"] == (10,) * 10
-    assert dataset.counts["valid"] == (20,) * 10
-    assert len(dataset.splits["test"]) == 1497
-    assert len(set().union(*(part.ids for part in dataset.splits.values()))) == 1797
-
-
-def test_digits_are_gray_and_use_the_full_range():
-    images = open_dataset(DigitsData()).images("train", (8, 8))
-    assert images.shape == (100, 8, 8, 3)
-    assert (images.min(), images.max()) == (0, 255)
-    assert (images == images[..., :1]).all()
-
-
-def test_the_seed_of_the_digits_draws_others():
-    first, second = (open_dataset(DigitsData(split_seed=seed)).splits["train"].ids for seed in (0, 1))
-    assert first != second
-
-
 @pytest.mark.parametrize(
     ("given", "cause"),
     [
@@ -326,14 +304,8 @@ def test_the_seed_of_the_digits_draws_others():
         ({"source": "folder", "path": "x", "groups": "("}, "not a regular expression"),
         ({"source": "folder", "path": "x", "valid_fraction": 0.5, "test_fraction": 0.5}, "valid_fraction"),
         ({"source": "digits", "train_per_class": 170}, "below 174"),
-        ({"source": "imagenet"}, "'folder', 'digits', 'torchvision'"),
     ],
 )
 def test_a_wrong_key_or_value_of_the_configuration_is_named(given, cause):
     with pytest.raises(ValidationError, match=cause):
-        TypeAdapter(DataConfig).validate_python(given)
-
-
-def test_the_source_chooses_the_kind_of_configuration():
-    found = TypeAdapter(DataConfig).validate_python({"source": "digits", "train_per_class": 5})
-    assert found == DigitsData(train_per_class=5)
+        find_source(given["source"]).model_validate(given)

@@ -13,15 +13,14 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 
 from tests.support.pictures import image_folder, picture, save
+from trainables.cache import cache_dir
 from trainables.data import image_cache
-from trainables.data.dataset import FolderData, cache_dir, open_dataset
+from trainables.data.dataset import open_dataset
+from trainables.data.folders import FolderData
 from trainables.data.images import ArrayPicture, FilePicture, pixels
 from trainables.errors import DataError
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

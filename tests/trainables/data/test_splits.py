@@ -45,7 +45,7 @@ def test_no_group_is_divided_and_every_class_reaches_every_split(groups, seed):
     names = tuple(f"{label}-{i % groups[label]}" for i, label in enumerate(labels))
     parts = divide(index(labels, names), seed)
     members = [set(parts[split].groups) for split in SPLITS]
-    assert sum(len(it) for it in members) == len(set(names))
+    assert sum(map(len, members)) == len(set(names))
     assert all(set(part.labels) == set(range(len(groups))) for part in parts.values())
 
 
@@ -58,7 +58,8 @@ def test_splits_that_come_with_the_data_are_left_as_they_are():
 
 def test_the_division_of_a_seed_never_changes():
     # NumPy's RandomState(0).permutation(6), whose stream NEP 19 freezes, is 5 2 1 3 0 4
-    assert [it.tolist() for it in stratified(np.zeros(6, int), lambda n: (1, 2), seed=0)] == [[5], [1, 2], [0, 3, 4]]
+    divided = stratified(np.zeros(6, int), lambda n: (1, 2), seed=0)
+    assert [positions.tolist() for positions in divided] == [[5], [1, 2], [0, 3, 4]]
 
 
 @pytest.mark.parametrize("seed", [0, 1])

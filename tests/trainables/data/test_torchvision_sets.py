@@ -13,13 +13,11 @@ from scipy.io import savemat
 from torchvision import datasets
 
 from tests.support.pictures import picture, save
-from trainables.data.dataset import TorchvisionData, open_dataset
+from trainables.data.dataset import open_dataset
+from trainables.data.torchvision_sets import TorchvisionData
 from trainables.errors import DataError
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
