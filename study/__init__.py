@@ -9,6 +9,7 @@ search/         who gets the next trial, and with which hyperparameters; knows n
 tune/           between those turns and Ray Tune: all that bends it
 cluster/        where a study runs: Ray's nodes, what they share, a job server
 show/           what people see: screens, progress, curves
+export/         a study for other tools: Optuna, tables, MLflow
 phases.py       when each phase began and ended, and its slots meanwhile
 lease.py        one study, one driver
 provenance.py   what the results depend on

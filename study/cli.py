@@ -1,4 +1,4 @@
-"""The command line: transfer-study run | resume | status | report | board | plan | data | published.
+"""The command line: transfer-study run | resume | status | report | export | board | plan | data | published.
 
 Torch, Ray and Matplotlib are imported inside the commands that need them, so that `--help` is instant. What the user
 got wrong ends in one line and exit code 2.
@@ -153,6 +153,28 @@ def report(directory: Directory) -> None:
     from study.show.screens import show_report_paths
 
     show_report_paths(write_report(directory), console)
+
+
+@app.command()
+def export(
+    directory: Directory,
+    optuna: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="An Optuna study for each search: sqlite:///search.db, journal:///search.log"),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="FILE", help="One table of all trials, as .parquet or .csv")
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The runs in MLflow's file format, where MLflow is installed.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write anew what is in a target already.")] = False,
+) -> None:
+    """Write a study, also an unfinished one, for other tools: Optuna's dashboard, MLflow, tables."""
+    from study.export.write import export, targets
+
+    for line in export(directory, targets(table=table, mlflow=mlflow, optuna=optuna, replace=replace)):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 @app.command()
