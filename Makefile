@@ -1,21 +1,32 @@
 # make study   set up .venv and run the default study (about three minutes on two cores)
+# make check   set up .venv, check style and types, run the quick tests: after every change
 # make test    set up .venv, check style and types, run the tests
 # make test-cluster   the tests with several nodes, faults and launchers (a quarter of an hour)
+# make coverage   the tests again, counting the lines they run: printed, and in coverage.txt
 # make bench   the benchmarks
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN = .venv/bin
+# Most tests keep one core busy. Those that share something dear (a whole study, a session) stay in one process.
+PARALLEL = -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: study test test-cluster lint bench
+.PHONY: study check test test-cluster coverage lint bench
 
 study: .venv/ready
 	$(BIN)/transfer-study run digits
 
+check: lint
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not cluster'
+
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-cluster: .venv/ready
 	$(BIN)/python -m pytest -m cluster tests/cluster
+
+coverage: .venv/ready
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=
+	$(BIN)/python -m coverage report | tee coverage.txt
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -25,7 +36,7 @@ lint: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/trial_start.py
 	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python benchmarks/calibration.py
+	$(BIN)/python benchmarks/error_rates.py
 
 # Rebuilt when the dependencies change; the package itself is installed in place.
 .venv/ready: pyproject.toml constraints.txt

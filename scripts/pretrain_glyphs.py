@@ -93,9 +93,10 @@ def render(font: str, character: str) -> np.ndarray:
     )
     glyph = canvas.crop(canvas.getbbox())
     scale = 0.875 * MASTER_SIDE / max(glyph.size)
-    glyph = glyph.resize([max(1, round(scale * side)) for side in glyph.size], Image.Resampling.BOX)
+    width, height = (max(1, round(scale * side)) for side in glyph.size)
+    glyph = glyph.resize((width, height), Image.Resampling.BOX)
     master = Image.new("L", (MASTER_SIDE, MASTER_SIDE))
-    master.paste(glyph, [(MASTER_SIDE - side) // 2 for side in glyph.size])
+    master.paste(glyph, ((MASTER_SIDE - width) // 2, (MASTER_SIDE - height) // 2))
     return np.asarray(master)
 
 
@@ -176,7 +177,7 @@ def coarsen(images: Tensor, generator: torch.Generator) -> Tensor:
     sides = torch.tensor([8, 8, 8, 8, 10, 12, 16, SIDE])
     side_of = sides[torch.randint(len(sides), (len(images),), generator=generator)]
     coarse = images.clone()
-    for side in side_of.unique().tolist():
+    for side in side_of.unique().tolist():  # type: ignore[no-untyped-call]
         small = functional.adaptive_avg_pool2d(images[side_of == side], side)
         coarse[side_of == side] = functional.interpolate(small, size=SIDE, mode="bilinear", align_corners=False)
     return coarse
@@ -199,7 +200,7 @@ def train(
         logits = network(as_input(images, mean, std))
         loss = functional.cross_entropy(logits, labels)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if step % 500 == 0:
@@ -211,11 +212,11 @@ def measure(network: nn.Module, sample: Glyphs, *, glyphs: int, mean: float, std
     """Accuracy over `glyphs` fresh glyphs."""
     network.eval()
     images, labels = sample.batch(glyphs)
-    right = [
-        (network(as_input(some, mean, std)).argmax(1) == truth).sum().item()
-        for some, truth in zip(images.split(500), labels.split(500), strict=True)
-    ]
-    return sum(right) / glyphs
+    right = 0
+    for start in range(0, glyphs, 500):
+        some, truth = images[start : start + 500], labels[start : start + 500]
+        right += int((network(as_input(some, mean, std)).argmax(1) == truth).sum())
+    return right / glyphs
 
 
 def as_input(images: Tensor, mean: float, std: float) -> Tensor:

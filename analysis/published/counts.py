@@ -180,9 +180,11 @@ def _closest_and_farthest(a: Counts, b: Counts) -> tuple[tuple[int, int], tuple[
     """Of all counts, those with the smallest and those with the largest difference.
 
     McNemar's p falls with the difference and rises with the images that only the worse one gets right, of which there
-    may be most where the difference is smallest. So these two bound p over all counts.
+    may be most where the difference is smallest. So these two bound p over all counts. Of two ends that differ as
+    much, the one with more such images has every table of the other.
     """
-    ends = (a.most, b.fewest), (a.fewest, b.most)
+    ends = [(a.most, b.fewest), (a.fewest, b.most)]
+    ends.sort(key=lambda counts: _spare(counts[0], counts[1], a.images), reverse=True)
     shared = max(a.fewest, b.fewest)
     overlap = a.may_reach(b) and b.may_reach(a)
     return (shared, shared) if overlap else min(ends, key=_distance), max(ends, key=_distance)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.slow
 WIDTHS = (390, 1200)  # CSS pixels: a telephone held upright, and a window on a desk
 
 

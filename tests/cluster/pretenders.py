@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from unittest import mock
 
 import numpy as np
 import torch
@@ -110,8 +111,8 @@ class Deadly(BetterCNN):
 class OnPretendedGPUs(ApproachTrainable):
     """Holds the GPUs of its slot as any trial does, but computes on the CPU, as the GPUs are not there."""
 
-    def setup(self, config: dict, slot: Slot, **given: object) -> None:
-        super().setup(config, slot=Slot(slot.cpus, gpus=0.0), **given)
+    def setup(self, config: dict[str, Any], *_: Any, **given: Any) -> None:
+        super().setup(config, **given | {"slot": Slot(given["slot"].cpus, gpus=0.0)})
 
 
 def read_diaries(folder: Path) -> list[Note]:
@@ -123,8 +124,7 @@ def read_diaries(folder: Path) -> list[Note]:
 
 if __name__ == "__main__":
     from study import cli
-    from study.tune import searcher
     from tests.cluster import pretenders  # not __main__, which the processes of trials could not import
 
-    searcher.ApproachTrainable = pretenders.OnPretendedGPUs
+    mock.patch("study.tune.searcher.ApproachTrainable", pretenders.OnPretendedGPUs).start()
     cli.main()

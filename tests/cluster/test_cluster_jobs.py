@@ -164,6 +164,7 @@ def test_what_a_study_is_refused_for_comes_through_with_its_exit_code(here, addr
     assert not (here.folder / "refused").exists()
 
 
+@pytest.mark.slow
 def test_another_token_is_refused_in_one_line(here, address, study, monkeypatch):
     monkeypatch.setenv("TEST_RAY_AUTH_TOKEN", secrets.token_hex(32))
     told = here.transfer_study("run", study, "--address", address, "--out", "/x")

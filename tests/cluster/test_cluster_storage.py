@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -21,8 +22,8 @@ from analysis.records.store import Store
 from study import cli
 from study.config.models import StudyConfig
 from study.lease import InUseError, Lease
-from study.place import new_directory
-from study.runner import StudyError, run
+from study.place import StudyError, new_directory
+from study.runner import run
 from tests.cluster.machines import Machines, Told, machines
 from tests.cluster.object_store import BUCKET, Gate, client, environment, object_store
 from tests.cluster.soundness import assert_sound
@@ -31,7 +32,7 @@ from tests.support.waiting import free_port, until
 pytestmark = pytest.mark.cluster
 OUTAGE_S = 30
 URI = f"s3://{BUCKET}/deep/digits"
-STUDY = {
+STUDY: dict[str, Any] = {
     "name": "digits",
     "data": {"source": "digits", "train_per_class": 5, "valid_per_class": 5},
     "backbones": {"glyphs": {"model": "shufflenet_v2_x0_5", "weights": "bundled"}},

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.records.schema import PhaseEvent, TrialEvent
 from analysis.records.store import Store
-from study.lease import InUseError
+from study.lease import InUseError, Lease
 from study.listeners import History, Record
 
 
@@ -18,7 +18,7 @@ def event(trial: str, order: int, time: float, **more: Any) -> TrialEvent:
     return TrialEvent(**about | {"trial": trial, "order": order, "time": time} | more)
 
 
-EVENTS = [
+EVENTS: list[TrialEvent | PhaseEvent] = [
     PhaseEvent(phase="search", event="started", slots=2),
     event("cnn-1", 0, 1.0, params={"lr": 1e-3, "flip": True, "kernel": "rbf", "epochs": 2}),
     event("cnn-0", 0, 2.0),
@@ -50,7 +50,10 @@ def test_what_happens_after_resuming_follows_what_was_read(tmp_path):
 
 
 def test_a_driver_that_has_lost_its_lease_writes_nothing_any_more(tmp_path):
-    class Lost:
+    class Lost(Lease):
+        def __init__(self) -> None:
+            pass
+
         def check(self) -> None:
             raise InUseError("another process took this study over")
 

@@ -1,4 +1,8 @@
-"""Whole studies for real: Ray, three approaches, a small image folder, through the command line."""
+"""Whole studies for real: Ray, three approaches, a small image folder, through the command line.
+
+Two of them are processes of their own, as users start them: one that ends by itself, and one that is killed. The other
+commands run one after another in the session of their machine.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -20,8 +25,10 @@ from filelock import FileLock
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import feature_charges
-from tests.support.commands import Finished, Machine, machine
+from tests.support.commands import Finished, machine
 from tests.support.pictures import PHOTO_SPLITS, photo_folder
+from tests.support.session import Session
+from tests.support.session import session as open_session
 from tests.support.study_files import SMALL, small_study
 from tests.support.waiting import free_port, until
 
@@ -35,11 +42,15 @@ TEST_IMAGES = 3 * PHOTO_SPLITS["test"]
 
 @dataclass(frozen=True)
 class Study:
-    """One study that was run."""
+    """One study that was run, in a folder that holds its data and its file."""
 
-    machine: Machine
-    directory: Path
+    folder: Path
+    name: str
     told: Finished
+
+    @property
+    def directory(self) -> Path:
+        return self.folder / self.name
 
     @property
     def store(self) -> Store:
@@ -65,11 +76,6 @@ def prepared(folder: Path, **changes: object) -> None:
     (folder / "study.yaml").write_text(yaml.safe_dump(small_study(**{"data": PHOTOS} | changes)))
 
 
-def run(folder: Path, name: str, *, cpus: int | None = None) -> Study:
-    with machine(folder, cpus=cpus) as here:
-        return Study(here, folder / name, here.transfer_study("run", "study.yaml", "--out", name))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("studies")
@@ -79,7 +85,15 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def study(folder) -> Study:
-    return run(folder, "mine")
+    with machine(folder) as here:
+        return Study(folder, "mine", here.transfer_study("run", "study.yaml", "--out", "mine"))
+
+
+@pytest.fixture(scope="module")
+def session(folder) -> Iterator[Session]:
+    """Of one slot, so that the same study takes the same course, and a resumed one finds other slots than it had."""
+    with machine(folder) as here, open_session(here, cpus=1) as opened:
+        yield opened
 
 
 def assert_fair_and_complete(study: Study) -> None:
@@ -128,7 +142,7 @@ def test_the_study_file_in_it_gives_the_same_study_again(study):
     from study.config.study_file import read_config
 
     kept = read_config(str(study.directory / "study.yaml"))
-    assert kept == read_config(str(study.machine.folder / "study.yaml"))
+    assert kept == read_config(str(study.folder / "study.yaml"))
 
 
 def test_every_finished_study_is_fair_and_complete(study):
@@ -261,26 +275,27 @@ def test_the_curves_are_served(study, options, phases):
             return False
         return served >= expected
 
-    board = study.machine.started("board", study.directory, "--port", port, *options)
-    try:
-        until(answers, board)
-    finally:
-        os.killpg(board.pid, signal.SIGTERM)
-        board.communicate()
+    with machine(study.folder) as here:
+        board = here.started("board", study.directory, "--port", port, *options)
+        try:
+            until(answers, board)
+        finally:
+            os.killpg(board.pid, signal.SIGTERM)
+            board.communicate()
     assert served == expected
 
 
-def test_one_process_at_a_time_runs_a_study(study):
-    with FileLock(study.directory / ".lock"), machine(study.machine.folder) as here:
-        complaint = here.transfer_study("resume", "mine").complaint
+def test_one_process_at_a_time_runs_a_study(study, session):
+    with FileLock(study.directory / ".lock"):
+        complaint = session.transfer_study("resume", "mine").complaint
     assert "another process runs this study" in complaint
 
 
 def test_a_directory_that_holds_a_study_is_not_overwritten(study, transfer_study):
     before = contents(study.directory)
     complaint = transfer_study(
-        "run", study.machine.folder / "study.yaml", "--out", study.directory,
-        "--set", f"data.path={study.machine.folder / 'photos'}",
+        "run", study.folder / "study.yaml", "--out", study.directory,
+        "--set", f"data.path={study.folder / 'photos'}",
     ).complaint  # fmt: skip
     assert "holds a study already; resume it, or choose another directory" in complaint
     assert contents(study.directory) == before
@@ -290,10 +305,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_finished_study_has_nothing_to_resume(study):
+def test_a_finished_study_has_nothing_to_resume(study, session):
     before, predicted, report = contents(study.directory / "records"), study.predictions, study.report
-    with machine(study.machine.folder) as here:
-        told = here.transfer_study("resume", "mine")
+    told = session.transfer_study("resume", "mine")
     assert told.code == 0, told.err
     assert contents(study.directory / "records") == before
     pd.testing.assert_frame_equal(study.predictions, predicted)
@@ -301,7 +315,7 @@ def test_a_finished_study_has_nothing_to_resume(study):
     assert study.report["pairs"] == report["pairs"]
 
 
-def test_a_study_that_was_killed_goes_on_where_it_stopped(folder):
+def test_a_study_that_was_killed_goes_on_where_it_stopped(folder, session):
     directory = folder / "killed"
 
     def ended() -> list[Path]:
@@ -318,19 +332,21 @@ def test_a_study_that_was_killed_goes_on_where_it_stopped(folder):
     before = {str(path): contents(path) for path in finished}
     assert not (directory / "report").exists()
 
-    with machine(folder) as here:
-        study = Study(here, directory, here.transfer_study("resume", "killed"))
+    study = Study(folder, "killed", session.transfer_study("resume", "killed"))
     assert study.told.code == 0, study.told.err
     assert {str(path): contents(path) for path in finished} == before
     assert_fair_and_complete(study)
 
 
-def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path):
+def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path, session):
     """On one CPU, where nothing is cut short."""
-    changes = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
+    changes: dict[str, Any] = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
     changes["approaches__better_cnn__space__epochs"] = {"int": [1, 10]}
     prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"seeds": 1})
-    one, other = (run(tmp_path, name, cpus=1) for name in ("one", "other"))
+    one, other = (
+        Study(tmp_path, name, session.transfer_study("run", "study.yaml", "--out", name, folder=tmp_path))
+        for name in ("one", "other")
+    )
     assert (one.told.code, other.told.code) == (0, 0), one.told.err + other.told.err
     assert {event.event for event in one.events} >= {"finished"}
     assert not {"cut", "failed"} & {event.event for event in one.events}
@@ -347,13 +363,12 @@ def configurations(study: Study) -> dict[str, tuple]:
     }
 
 
-def test_data_that_changed_since_are_refused(study):
-    picture = study.machine.folder / "photos" / "train" / "red" / "red0_0.png"
+def test_data_that_changed_since_are_refused(study, session):
+    picture = study.folder / "photos" / "train" / "red" / "red0_0.png"
     original = picture.read_bytes()
-    picture.write_bytes((study.machine.folder / "photos" / "train" / "red" / "red0_1.png").read_bytes())
+    picture.write_bytes((study.folder / "photos" / "train" / "red" / "red0_1.png").read_bytes())
     try:
-        with machine(study.machine.folder) as here:
-            told = here.transfer_study("resume", "mine")
+        told = session.transfer_study("resume", "mine")
     finally:
         picture.write_bytes(original)
     assert "mine: the data has changed since the study began" in told.complaint
@@ -367,20 +382,18 @@ def test_data_that_changed_since_are_refused(study):
         ({"approaches__better_cnn__image_size": [8, 8]}, ("8 x 8", "image_size")),
     ],
 )
-def test_what_only_the_approaches_can_know_is_refused_before_anything_is_written(tmp_path, changes, words):
+def test_what_only_the_approaches_can_know_is_refused_before_anything_is_written(tmp_path, session, changes, words):
     """An unknown model, weights that do not fit, images too small for the layers."""
     prepared(tmp_path, **changes)
-    with machine(tmp_path) as here:
-        complaint = here.transfer_study("run", "study.yaml", "--out", "refused").complaint
+    complaint = session.transfer_study("run", "study.yaml", "--out", "refused", folder=tmp_path).complaint
     for word in words:
         assert word in complaint
     assert not (tmp_path / "refused").exists()
 
 
-def test_features_that_cost_too_much_of_the_budget_are_refused(tmp_path):
+def test_features_that_cost_too_much_of_the_budget_are_refused(tmp_path, session):
     prepared(tmp_path, budget={"search_seconds": 0.002, "trial_seconds": 0.002})
-    with machine(tmp_path) as here:
-        complaint = here.transfer_study("run", "study.yaml", "--out", "refused").complaint
+    complaint = session.transfer_study("run", "study.yaml", "--out", "refused", folder=tmp_path).complaint
     assert "budget.search_seconds: 0.002 s is too small for one trial of feature_svm" in complaint
     assert "raise it to at least" in complaint
     assert not (tmp_path / "refused").exists()

@@ -107,10 +107,12 @@ def _run(
     running: list[tuple[float, str, Config]] = []
     now, asked, ended, finished = 0.0, 0, 0, False
     while ended != stop_after:
-        while not finished and (config := searcher.suggest(f"{asked:05d}")) is not None:
-            finished = config == Searcher.FINISHED
-            if not finished:
-                waiting.append((f"{asked:05d}", config))
+        while not finished and (suggested := searcher.suggest(f"{asked:05d}")) is not None:
+            if isinstance(suggested, str):
+                assert suggested == Searcher.FINISHED
+                finished = True
+            else:
+                waiting.append((f"{asked:05d}", suggested))
             asked += 1
         while waiting and len(running) < slots:
             name, config = waiting.popleft()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ class StudyWriter:
         self.now += 1
         self.store.write_phase_event(PhaseEvent(phase=phase, event=event, time=self.now, **more))
 
-    def trial(self, approach: str, index: int, ending: str, charged: float, best: float | None, **more: object) -> None:
+    def trial(self, approach: str, index: int, ending: str, charged: float, best: float | None, **more: Any) -> None:
         replicate = int(more.pop("replicate", 0))
         name = f"{approach}-r{replicate}-{index:04d}"
         self.run(

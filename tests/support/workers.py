@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.stand_ins import SIDE, image_task
 from trainables.approach import Predictions, Probabilities
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.spec import Inputs, Slot, TrialSpec
+from trainables.spec import Deliver, Inputs, Slot, TrialSpec
 from trainables.trainable import ApproachTrainable
 
 SIZE = (SIDE, SIDE)
@@ -26,12 +26,12 @@ class Delivered(list[tuple[TrialSpec, Predictions, Probabilities]]):
 
 
 def start(
-    config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, Any], deliver: Delivered | None = None
+    config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, Any], deliver: Deliver | None = None
 ) -> ApproachTrainable:
     """A worker process's trainable, set up for its first trial."""
 
     class Worker(ApproachTrainable):
-        def setup(self, config: dict[str, Any]) -> None:
+        def setup(self, config: dict[str, Any], *_: Any, **__: Any) -> None:
             super().setup(config, inputs, Slot(cpus=1, gpus=0.0), deliver=deliver, **places)
 
     return Worker(config)

@@ -78,7 +78,7 @@ def test_the_clock_for_the_cpu_runs_forward():
 
 
 def test_the_clock_for_a_gpu_waits_for_that_gpu(monkeypatch):
-    waited_for = []
+    waited_for: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "synchronize", waited_for.append)
     with clock_for(torch.device("cuda", 1)).charging():
         pass

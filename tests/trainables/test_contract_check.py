@@ -112,7 +112,7 @@ class AsksForMore(Hyperparameters):
 
 
 class WithoutDefault(Lucky):
-    hyperparameters_type = AsksForMore
+    hyperparameters_type = AsksForMore  # type: ignore[assignment] # Lucky's is inferred from its value
 
 
 @pytest.mark.parametrize("law", ALL_LAWS, ids=lambda law: law.__name__)

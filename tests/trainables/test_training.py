@@ -54,13 +54,13 @@ class TestSteps:
                 plain.step()
                 losses.append(loss.item())
         assert [report.loss for report in reports] == losses
-        assert torch.equal(trained.network.weight, network.weight)
+        assert torch.equal(trained.network.get_parameter("weight"), network.weight)
 
     def test_report_loss_accuracy_rate_and_size(self):
         trained = training(lr=0.25)
         with torch.no_grad():
-            trained.network.weight.zero_()
-            trained.network.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+            trained.network.get_parameter("weight").zero_()
+            trained.network.get_parameter("bias").copy_(torch.tensor([0.0, 1.0, 0.0]))
         step = trained.step()
         assert step.examples == 6
         assert step.lr == 0.25

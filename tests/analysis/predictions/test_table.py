@@ -1,14 +1,18 @@
 """`python -m analysis`: predictions that were made elsewhere, as CSV or Parquet."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.__main__ import run
 from analysis.predictions.table import read_table
 from analysis.records.errors import RecordsError
 from tests.support.synthetic_study import IMAGES, predictions
@@ -26,14 +30,24 @@ def written(frame: pd.DataFrame, path: Path) -> str:
     return str(path)
 
 
-def analysis(*arguments: str) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "analysis", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+def analysis(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same command in this process, which need not import everything again."""
+    out, err = io.StringIO(), io.StringIO()
+    command = mock.patch.object(sys, "argv", ["analysis", *arguments])
+    with chdir(ROOT), command, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        run()
+    return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
-    done = analysis(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")
+    done = process(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")
     assert (done.returncode, done.stderr) == (0, "")
     assert "svm won: accuracy 0." in done.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text())

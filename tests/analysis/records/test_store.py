@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
@@ -109,16 +109,25 @@ def test_a_damaged_record_in_the_middle_of_a_trial_is_to_be_restored(study_dir):
 
 
 def test_a_file_gets_its_name_only_when_its_content_is_on_the_disk(tmp_path, monkeypatch):
-    done = []
+    done: list[tuple[str, object]] = []
     sync, rename = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda file: done.append(("sync", os.fstat(file).st_size)) or sync(file))
-    monkeypatch.setattr(os, "replace", lambda old, new: done.append(("rename", Path(new).name)) or rename(old, new))
+
+    def noted_sync(file: int) -> None:
+        done.append(("sync", os.fstat(file).st_size))
+        sync(file)
+
+    def noted_rename(old: str, new: str) -> None:
+        done.append(("rename", Path(new).name))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", noted_rename)
     Store(str(tmp_path)).write_bytes("records/t/0000-started.json", b"twelve bytes")
     assert done == [("sync", 12), ("rename", "0000-started.json")]
 
 
 # As they were written before records had a schema version.
-OLD_RECORDS = {
+OLD_RECORDS: dict[str, tuple[type[Record], bytes]] = {
     "records/svm-r0-seed0/0003-evaluated.json": (
         TrialEvent,
         b'{"trial":"svm-r0-seed0","order":3,"event":"evaluated","time":1163.0,"approach":"svm","phase":"final",'
@@ -337,7 +346,7 @@ EVENTS = st.fixed_dictionaries(
 
 def row_by_row(events: list[TrialEvent]) -> list[dict[str, object]]:
     """The table's definition, one trial and event after another."""
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for e in events:
         row = rows.setdefault(e.trial, {"trial": e.trial, "allowance_s": e.allowance_s, "status": "running"})
         row |= {"charged_s": e.charged_s, "lost_s": e.lost_s, "steps": e.steps}

@@ -1,5 +1,6 @@
 """The figure of the search has a panel for whatever the study's own spaces draw from a range."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from analysis.report.figures.style import Drawing, one_panel
 from analysis.report.summary import summarise
 
 
-def drawn(location: str, spaces: dict[str, dict[str, object]]) -> Drawing | None:
+def drawn(location: str, spaces: Mapping[str, Mapping[str, object]]) -> Drawing | None:
     """The figure of the search, had the approaches these spaces."""
     records = read_study(location)
     settings = records.settings.model_copy(update={"approaches": {a: {"space": space} for a, space in spaces.items()}})

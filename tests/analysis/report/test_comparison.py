@@ -74,7 +74,7 @@ def test_losses_and_balanced_accuracies_are_tested_by_the_design_of_the_accuraci
 
     assert pair.losses.log_loss == tested(-np.log(a.scores.p_true), -np.log(b.scores.p_true))
     assert pair.losses.brier == tested(a.scores.brier, b.scores.brier)
-    assert pair.view(BALANCED) == tested(balanced(a.correct, LABELS), balanced(b.correct, LABELS))
+    assert pair.view(BALANCED) == tested(*(balanced(one.correct.astype(float), LABELS) for one in (a, b)))
     assert pair.losses.brier.units == pair.view(BALANCED).units == pair.difference.units
     assert pair.losses.brier.matched is pair.view(BALANCED).matched is pair.difference.matched is matched
 
@@ -82,9 +82,9 @@ def test_losses_and_balanced_accuracies_are_tested_by_the_design_of_the_accuraci
 def test_groups_of_copied_images_create_no_evidence_about_losses():
     p_a, p_b = draw(1, runs=3), draw(2, runs=3)
     labels, groups = np.repeat(LABELS, 10), np.repeat(np.arange(40), 10)
-    tenfold = [runs_of(np.repeat(p, 10, axis=1), labels) for p in (p_a, p_b)]
+    a, b = (runs_of(np.repeat(p, 10, axis=1), labels) for p in (p_a, p_b))
     alone = pair_of(runs_of(p_a), runs_of(p_b), Design()).losses
-    copied = pair_of(*tenfold, Design(), groups, labels).losses
+    copied = pair_of(a, b, Design(), groups, labels).losses
     assert (copied.log_loss.p, copied.brier.p) == pytest.approx((alone.log_loss.p, alone.brier.p))
 
 

@@ -1,5 +1,7 @@
 """The page and the Markdown say the same: tables are defined once, and sentences are shared."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 import yaml
@@ -9,13 +11,13 @@ from analysis.records.store import Store, read_study
 from analysis.report.comparison import compare
 from analysis.report.design import Design
 from analysis.report.summary import summarise
-from analysis.report.table import Column, Table, as_html, as_markdown, table
+from analysis.report.table import Column, Form, Table, as_html, as_markdown, table
 from analysis.report.tables import comparison_tables, study_tables
 from analysis.report.write import Findings, render
 from tests.analysis.report.reading import Document, Shown, read_markdown, read_page
 from tests.support.synthetic_study import SETTINGS, predictions, write_study
 
-STUDIES = {
+STUDIES: dict[str, dict[str, Any]] = {
     "three approaches": {},
     "groups of images": {"grouped": True},
     "a single seed": {"seeds": 1},
@@ -110,7 +112,7 @@ def test_a_remark_stands_in_place_of_all_cells_but_the_first():
 
 
 def test_columns_are_aligned_as_their_form_says():
-    forms = ("text", "number", "unbroken", "interval", "text")
+    forms: tuple[Form, ...] = ("text", "number", "unbroken", "interval", "text")
     shown = table("forms", [Column(form, str, form) for form in forms], ["x"], about="About.", notes=["Note."])
     assert as_markdown(shown).split("\n") == [
         "About.",

@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,9 +18,11 @@ from analysis.report.figures.style import Drawing, class_label
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.wording import verdict_sentence
-from analysis.report.write import Findings, render, write_report
+from analysis.report.write import Findings, ReportPaths, render, write_report
+from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
-from analysis.statistics.verdicts import equivalence_p, verdict
+from analysis.statistics.verdicts import verdict
+from tests.support.synthetic_study import write_study
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -49,8 +52,20 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+@pytest.fixture(scope="module")
+def study_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One study, that the tests read and none of them changes."""
+    return write_study(tmp_path_factory.mktemp("study"))
+
+
+@cache
+def written(location: str) -> ReportPaths:
+    """The report of a study, written once."""
+    return write_report(location)
+
+
 def html(location: str) -> str:
-    return Path(write_report(location).html).read_text()
+    return Path(written(location).html).read_text()
 
 
 def markdown(study: StudySummary) -> str:
@@ -68,7 +83,7 @@ def drawn(location: str) -> tuple[Drawing, ...]:
 
 
 def test_the_json_has_the_names_that_others_rely_on(study_dir):
-    report = json.loads(Path(write_report(study_dir).json).read_text())
+    report = json.loads(Path(written(study_dir).json).read_text())
     assert next(iter(report.items())) == ("schema_version", 1)
     svm = report["approaches"]["feature_svm"]
     assert set(svm["accuracy"]) >= {"estimate", "low", "high"}
@@ -94,7 +109,7 @@ def test_what_is_unknown_is_null_in_the_json(make_study):
 
 
 def test_the_page_loads_nothing_and_links_only_to_the_data_beside_it(study_dir):
-    page = Path(write_report(study_dir).html)
+    page = Path(written(study_dir).html)
     text = page.read_text()
     links = [value or "" for name, value in Page(text).attributes if name in {"src", "href", "xlink:href", "srcset"}]
     outside = {link for link in links if not link.startswith(("#", "data:"))}
@@ -150,7 +165,7 @@ def test_the_same_study_gives_the_same_figures(study_dir):
 
 
 def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
-    page = Path(write_report(study_dir).html)
+    page = Path(written(study_dir).html)
     differences = pd.read_csv(page.parent / "data" / "differences.csv")
     report = json.loads(page.with_suffix(".json").read_text())
     assert differences.difference.tolist() == pytest.approx([pair["difference"] for pair in report["pairs"]])
@@ -159,7 +174,7 @@ def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
 
 
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
-    text = Path(write_report(study_dir).markdown).read_text()
+    text = Path(written(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
     # of the test split: accuracy, differences, secondary views, McNemar run by run, losses, their differences, hard
     # decisions, classes; of the study: accounts, incumbents, hyperparameters, final runs, environment
@@ -169,7 +184,7 @@ def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
 
 
 def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir):
-    paths = write_report(study_dir)
+    paths = written(study_dir)
     report = json.loads(Path(paths.json).read_text())
     page, text = unescape(re.sub(r"<[^>]*>", " ", Path(paths.html).read_text())), Path(paths.markdown).read_text()
     for pair in report["pairs"]:
@@ -186,7 +201,7 @@ def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir
 
 def test_the_report_opens_with_the_verdict(study_dir):
     verdict = quoted(summarise(read_study(study_dir)))
-    text = Path(write_report(study_dir).markdown).read_text()
+    text = Path(written(study_dir).markdown).read_text()
     assert text.startswith(f"# three-boats\n\n{verdict}\n")
 
 

@@ -3,6 +3,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import optuna
@@ -20,7 +21,7 @@ from analysis.search.attribution import Attribution, attribute
 from analysis.search.importance import WithinApproach
 from tests.support.synthetic_study import write_study
 
-Params = dict[str, object]
+Params = dict[str, Any]
 ACCURACIES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=6)
 
 

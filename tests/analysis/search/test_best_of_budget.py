@@ -1,13 +1,16 @@
 import itertools
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from math import comb, inf, nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from analysis.records.store import read_study
 from analysis.records.trials import feature_charges, trial_table
@@ -23,10 +26,16 @@ TRIALS = st.lists(
 )
 
 
-def compute(sets: dict[str, object], budget: float = 1000, *, seed: int = 0, **more: object) -> BestOfBudget:
+def compute(
+    sets: Mapping[str, TrialSet | Sequence[TrialSet]], budget: float = 1000, *, seed: int = 0, **more: Any
+) -> BestOfBudget:
     """`sets`: by approach one TrialSet or several."""
     several = {name: [one] if isinstance(one, TrialSet) else list(one) for name, one in sets.items()}
     return best_of_budget(several, budget, rng=np.random.default_rng(seed), **more)
+
+
+def values(of_trials: ArrayLike) -> list[float]:
+    return [float(value) for value in np.asarray(of_trials)]
 
 
 def set_of(trials: list[tuple[float, float | None]], start: float = 0.0) -> TrialSet:
@@ -144,7 +153,7 @@ def test_every_replicate_is_a_set_of_its_own():
 
 
 def test_replicates_that_differ_are_no_noise_of_the_redraws():
-    sets = {"a": [TrialSet([100], [0.2]), TrialSet([100], [0.6])], "b": TrialSet([100], [0.399])}
+    sets: dict[str, Any] = {"a": [TrialSet([100], [0.2]), TrialSet([100], [0.6])], "b": TrialSet([100], [0.399])}
     assert compute(sets).overtakings[0].leader == "a"
 
 
@@ -273,7 +282,7 @@ def test_the_sets_of_a_study_are_its_ended_search_trials(tmp_path):
     trials = trial_table(records.events)
     owed = feature_charges(records.features, records.settings.feature_cost)
     (svm,) = trial_sets(trials, "feature_svm", start_s=owed["feature_svm"])
-    assert (list(svm.cost_s), list(svm.accuracy), svm.start_s) == ([5.0, 5.0], [0.90, 0.85], 10.0)
+    assert (values(svm.cost_s), values(svm.accuracy), svm.start_s) == ([5.0, 5.0], [0.90, 0.85], 10.0)
     (cnn,) = trial_sets(trials, "better_cnn")
     np.testing.assert_array_equal(cnn.accuracy, [0.55, nan, 0.65])  # the second diverged
     found = compute({"feature_svm": svm, "better_cnn": cnn}, records.settings.budget.search_seconds)
@@ -291,4 +300,4 @@ def test_what_a_failed_trial_had_reached_is_left_out_and_replicates_stay_apart(t
     events = [event.model_dump() for event in writer.store.trial_events()]
     first, second = trial_sets(trial_table(pd.DataFrame(events)), "a")
     np.testing.assert_array_equal(first.accuracy, [0.5, nan])
-    assert (list(first.cost_s), list(second.cost_s), list(second.accuracy)) == ([10.0, 4.0], [20.0], [0.7])
+    assert (values(first.cost_s), values(second.cost_s), values(second.accuracy)) == ([10.0, 4.0], [20.0], [0.7])

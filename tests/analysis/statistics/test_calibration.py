@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,11 @@ def scored(confidence: np.ndarray, hit: np.ndarray) -> ProbabilityScores:
     confidence, hit = np.atleast_2d(confidence), np.atleast_2d(hit).astype(bool)
     p_true = np.where(hit, confidence, 1 - confidence)
     return ProbabilityScores(p_true, 2 * (1 - p_true) ** 2, confidence, hit)
+
+
+def each_array(scores: ProbabilityScores, change: Callable[[np.ndarray], np.ndarray]) -> ProbabilityScores:
+    """The same change made to everything that is known of each image."""
+    return ProbabilityScores(change(scores.p_true), change(scores.brier), change(scores.confidence), change(scores.hit))
 
 
 def true_error(slope: float, bins: int = 15) -> float:
@@ -148,7 +154,7 @@ def test_the_interval_of_a_bin_is_wilsons_for_one_seed_of_many_images():
 
 def test_seeds_that_are_copies_tell_no_more_than_one():
     one, _ = draw(np.random.default_rng(7), 1, 300, slope=0.6)
-    copies = ProbabilityScores(*(np.repeat(x, 5, axis=0) for x in (one.p_true, one.brier, one.confidence, one.hit)))
+    copies = each_array(one, lambda x: np.repeat(x, 5, axis=0))
     alone, copied = calibration(one), calibration(copies)
     assert (copied.ece.low, copied.ece.high) == pytest.approx((alone.ece.low, alone.ece.high))
     assert bin_intervals(copied) == pytest.approx(bin_intervals(alone))
@@ -156,8 +162,7 @@ def test_seeds_that_are_copies_tell_no_more_than_one():
 
 def test_images_copied_within_their_group_tell_no_more_than_one():
     scores, _ = draw(np.random.default_rng(8), 2, 200, slope=0.6)
-    parts = (scores.p_true, scores.brier, scores.confidence, scores.hit)
-    tenfold = ProbabilityScores(*(np.repeat(x, 10, axis=1) for x in parts))
+    tenfold = each_array(scores, lambda x: np.repeat(x, 10, axis=1))
     found = calibration(tenfold, groups=np.repeat(np.arange(200), 10))
     alone = calibration(scores, groups=np.arange(200))
     assert (found.ece.estimate, found.ece.high) == pytest.approx((alone.ece.estimate, alone.ece.high))
@@ -188,8 +193,10 @@ def test_certain_and_right_everywhere_has_no_error_and_says_that_there_is_no_var
 
 
 def test_probabilities_that_rounding_left_above_one_count_as_one():
-    found = calibration(probability_scores(np.float32([[1.0000001, 0], [0, 1.0000001], [1, 0]]), [0, 1, 1]))
-    assert (found.ece.estimate, found.bins[0].confidence) == (pytest.approx(1 / 3), 1)
+    p = np.array([[1.0000001, 0], [0, 1.0000001], [1, 0]], dtype=np.float32)
+    found = calibration(probability_scores(p, [0, 1, 1]))
+    assert found.ece.estimate == pytest.approx(1 / 3)
+    assert found.bins[0].confidence == 1
 
 
 def test_all_right_at_the_same_confidence_keeps_an_interval():
@@ -222,8 +229,7 @@ def test_the_order_of_images_and_seeds_does_not_matter(seed, seeds, random):
     images, runs = list(range(40)), list(range(seeds))
     random.shuffle(images)
     random.shuffle(runs)
-    parts = (scores.p_true, scores.brier, scores.confidence, scores.hit)
-    mixed = ProbabilityScores(*(x[runs][:, images] for x in parts))
+    mixed = each_array(scores, lambda x: x[runs][:, images])
     one, other = calibration(scores, groups=groups), calibration(mixed, groups=groups[images])
     assert figures(other) == pytest.approx(figures(one), abs=1e-9)
 

@@ -92,7 +92,8 @@ def test_repeated_searches_make_replicates_the_units():
 
 def test_groups_of_copied_images_leave_the_interval_of_a_loss_as_it_is():
     once = runs(3)
-    tenfold = ProbabilityScores(*(np.repeat(x, 10, axis=1) for x in arrays(once)))
+    p_true, brier, confidence, hit = (np.repeat(x, 10, axis=1) for x in arrays(once))
+    tenfold = ProbabilityScores(p_true, brier, confidence, hit)
     alone, copied = losses.losses(once), losses.losses(tenfold, groups=np.repeat(np.arange(40), 10))
     assert (copied.log_loss.high, copied.brier.high) == pytest.approx((alone.log_loss.high, alone.brier.high))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ray.job_submission import JobStatus
@@ -17,10 +18,10 @@ from study.cluster.jobs import STUDY_FILE, ConnectionLost, Ending, JobError, Job
 class FakeClient:
     """A job server that knows one job, with the log in pieces; an exception among them is a broken connection."""
 
-    def __init__(self, *logs: list[str | Exception], **ending: object) -> None:
+    def __init__(self, *logs: Sequence[str | Exception], **ending: object) -> None:
         self.logs = list(logs)
         self.ending = {"status": JobStatus.SUCCEEDED, "message": "", "driver_exit_code": 0} | ending
-        self.submitted: dict[str, object] = {}
+        self.submitted: dict[str, Any] = {}
         self.jobs: list[SimpleNamespace] = []
         self.stopping: list[JobStatus] = []  # what is answered once the job is being stopped
 
@@ -41,8 +42,8 @@ class FakeClient:
     def list_jobs(self) -> list[SimpleNamespace]:
         return self.jobs
 
-    def submit_job(self, **given: object) -> str:
-        folder = Path(given["runtime_env"]["working_dir"])  # type: ignore[index]
+    def submit_job(self, **given: Any) -> str:
+        folder = Path(given["runtime_env"]["working_dir"])
         self.submitted = given | {"files": {path.name: path.read_text() for path in folder.iterdir()}}
         return "job_1"
 
@@ -99,7 +100,7 @@ def test_a_broken_connection_is_made_again_and_no_line_comes_twice(server):
 
 def test_a_server_that_stays_away_is_lost(server):
     with pytest.raises(ConnectionLost):
-        followed(server, FakeClient(*[["one\n", ConnectionError("gone")]] * jobs.RECONNECTS))
+        followed(server, FakeClient(*[("one\n", ConnectionError("gone"))] * jobs.RECONNECTS))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_numbers_with_an_exponent_but_no_dot_are_numbers():
     text = text.replace("0.0001", "1e-4").replace("lr: 0.001", "lr: 1e-3").replace("0.125", "1e-6")
     assert yaml.safe_load("1e-4") == "1e-4"
     config = parse_config(text, name="study.yaml").approaches["better_cnn"]
-    assert config.varied["lr"].low == 1e-4
+    assert config.varied["lr"].bounds[0] == 1e-4
     assert config.published == {"lr": 1e-3, "epochs": 10}
     assert config.constants["weight_decay"] == 1e-6
 

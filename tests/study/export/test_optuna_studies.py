@@ -6,6 +6,7 @@ import json
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import optuna
@@ -176,7 +177,7 @@ def test_optunas_dashboard_lists_every_study_with_all_trials_and_hyperparameters
     assert names["small/feature_svm"] == {"C", "kernel"}
 
 
-def get(app: object, path: str) -> dict[str, object]:
+def get(app: Any, path: str) -> dict[str, Any]:
     """What a WSGI application answers, as JSON."""
     environment: dict[str, object] = {}
     setup_testing_defaults(environment)
@@ -215,7 +216,7 @@ def test_with_replace_its_studies_are_written_anew_and_others_stay(transfer_stud
 def test_an_export_that_is_interrupted_leaves_the_database_as_it_was(transfer_study, study, exported, monkeypatch):
     before, write = dump(exported), optuna_studies._write_search
 
-    def interrupted(storage: object, search: object, *more: object) -> None:
+    def interrupted(storage: Any, search: Any, *more: Any) -> None:
         write(storage, search, *more)
         if search.approach == "fine_tune":
             raise InterruptedError("stopped")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.records.schema import TrialEvent
 from study.search import sampler
 from study.search.sampler import grid, space_size
 from study.search.seeds import derived_seed
@@ -268,7 +269,7 @@ def test_a_resumed_search_goes_on_with_the_suggestions_of_the_uninterrupted_one(
 @few
 @given(PACES, st.lists(st.integers(0, 15), max_size=3), st.sampled_from([1, 2, 8]))
 def test_however_often_it_is_killed_a_search_spends_its_budgets_and_starts_no_trial_twice(seed, stops, slots):
-    events = []
+    events: list[TrialEvent] = []
     for stop_after in [*stops, None]:
         done = search(THREE, slots=slots, duration=pace(seed), earlier=events, stop_after=stop_after)
         events = done.events

@@ -1,6 +1,7 @@
 """The event files, read back with TensorBoard's own reader."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -41,7 +42,7 @@ def read(folder: Path) -> EventAccumulator:
     return EventAccumulator(str(folder)).Reload()
 
 
-def points(folder: Path, tag: str) -> list[tuple[float, int, float]]:
+def points(folder: Path, tag: str) -> list[tuple[float, int, Any]]:
     """(wall time, step, value) of one curve."""
     return [(event.wall_time, event.step, pytest.approx(event.value)) for event in read(folder).Scalars(tag)]
 

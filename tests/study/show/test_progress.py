@@ -9,7 +9,6 @@ from rich.console import Console
 
 from analysis.records.schema import PhaseEvent, TrialEvent
 from study.search.ledger import Account, Ledger
-from study.show import progress
 from study.show.progress import Progress, duration
 
 
@@ -109,7 +108,7 @@ def test_what_is_left_goes_by_the_slots_there_are_now(slots, left):
 
 def test_a_terminal_is_drawn_a_few_times_a_second_however_many_trials_report(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("study.show.progress.time.monotonic", lambda: now[0])
     screen = Screen(terminal=True)
     draws = screen.show().count("better_cnn")
     with screen.progress as shown:

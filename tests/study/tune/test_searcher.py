@@ -4,6 +4,7 @@ import math
 import pickle
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 from ray.tune.search import Searcher
@@ -16,7 +17,7 @@ from trainables.errors import UnreachableError
 from trainables.spec import DeliveryError, TrialSpec
 
 
-def turn(index: int, *, phase: str = "search", precharged_s: float = 0.0) -> Turn:
+def turn(index: int, *, phase: Literal["search", "final"] = "search", precharged_s: float = 0.0) -> Turn:
     spec = TrialSpec(
         trial=f"cnn-r0-{index:04d}",
         approach="cnn",

@@ -87,5 +87,7 @@ class TestTraining:
         assert (approach.predict(inputs).probabilities == approach.predict(inputs).probabilities).all()
 
     def test_the_dropout_asked_for_is_the_networks(self):
-        dropouts = [layer for layer in better_cnn(dropout=0.35).training.network if isinstance(layer, nn.Dropout)]
+        dropouts = [
+            layer for layer in better_cnn(dropout=0.35).training.network.modules() if isinstance(layer, nn.Dropout)
+        ]
         assert [layer.p for layer in dropouts] == [0.35]

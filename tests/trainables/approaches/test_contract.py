@@ -31,7 +31,11 @@ def test_a_name_is_fit_for_files_and_columns(name):
 
 def test_fine_tuning_and_the_small_network_are_checked_in_each_precision_and_with_each_part_frozen():
     assert set(find("better_cnn").examples) == {"float32", "bfloat16"}
-    assert {example.settings.frozen for example in find("fine_tune").examples.values()} == {"none", "head", "backbone"}
+    assert {vars(example.settings)["frozen"] for example in find("fine_tune").examples.values()} == {
+        "none",
+        "head",
+        "backbone",
+    }
     assert {example.settings.precision for example in find("fine_tune").examples.values()} >= {"float32", "bfloat16"}
 
 

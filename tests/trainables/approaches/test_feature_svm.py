@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from trainables.approaches.feature_svm import (
 from trainables.backbones.networks import GLYPHS
 
 
-def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: object) -> FeatureSVM:
+def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: Any) -> FeatureSVM:
     return FeatureSVM(
         task,
         FeatureSVMSettings(image_size=(32, 32), backbone=GLYPHS),
@@ -35,15 +36,19 @@ def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: object) -> Feat
     )
 
 
-def fitted(task: Task, **options: object) -> FeatureSVM:
+def fitted(task: Task, **options: Any) -> FeatureSVM:
     approach = feature_svm(task, **options)
     while approach.epoch < approach.epochs:
         approach.step()
     return approach
 
 
+def classifier(approach: FeatureSVM) -> Any:
+    return approach.model_state()["classifier"]
+
+
 def decision_values(approach: FeatureSVM, inputs: np.ndarray) -> np.ndarray:
-    values: np.ndarray = approach.model_state()["classifier"].decision_function(inputs)
+    values: np.ndarray = classifier(approach).decision_function(inputs)
     return values
 
 
@@ -134,7 +139,7 @@ class TestOrder:
         train.labels[700] = 2
         approach = feature_svm(Task(train, None, CLASSES), seed=3)
         approach.step()
-        assert list(approach.model_state()["classifier"].classes_) == [0, 1, 2]
+        assert list(classifier(approach).classes_) == [0, 1, 2]
 
     def test_depends_on_the_seed(self):
         labels = np.arange(50) % 5
@@ -177,7 +182,7 @@ class TestCalibration:
 
     def test_of_two_classes_gives_two_columns(self):
         two = [Examples(one.inputs, one.labels % 2) for one in (features(40), features(20, seed=1))]
-        approach = fitted(Task(*two, 2))
+        approach = fitted(Task(two[0], two[1], 2))
         approach.calibrate()
         assert approach.predict(two[0].inputs).probabilities.shape == (40, 2)
 

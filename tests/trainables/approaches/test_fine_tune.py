@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -16,19 +16,24 @@ CPU = torch.device("cpu")
 Frozen = Literal["head", "backbone", "none"]
 
 
-def fine_tune(frozen: Frozen, *, seed: int = 0, images: int = 12, **hyperparameters: object) -> FineTune:
+def fine_tune(frozen: Frozen, *, seed: int = 0, images: int = 12, **hyperparameters: Any) -> FineTune:
     task = feature_task() if frozen == "backbone" else image_task(count=images)
     settings = FineTuneSettings(image_size=(16, 16), backbone=GLYPHS, frozen=frozen)
     given = FineTuneHyperparameters(**({"batch_size": 8, "epochs": 2} | hyperparameters))
     return FineTune(task, settings, given, seed=seed, device=CPU)
 
 
+def tensors(approach: FineTune) -> dict[str, Tensor]:
+    state: dict[str, Any] = dict(approach.model_state())
+    return state
+
+
 def changed_by_an_epoch(approach: FineTune) -> dict[str, bool]:
     """Of every parameter and statistic, whether training has changed it."""
-    before: dict[str, Tensor] = dict(approach.model_state())
+    before = tensors(approach)
     while approach.epoch < 1:
         approach.step()
-    after = approach.model_state()
+    after = tensors(approach)
     return {name: not torch.equal(before[name], after[name]) for name in before}
 
 
@@ -38,7 +43,9 @@ class TestFrozenHead:
         assert {name for name, moved in changed.items() if not moved} == {"fc.weight", "fc.bias"}
 
     def test_decides_by_the_seed_which_new_layer_that_is(self):
-        one, same, other = (fine_tune("head", seed=seed).training.network.fc.weight for seed in (1, 1, 2))
+        one, same, other = (
+            fine_tune("head", seed=seed).training.network.get_parameter("fc.weight") for seed in (1, 1, 2)
+        )
         assert torch.equal(one, same)
         assert not torch.equal(one, other)
 
@@ -49,13 +56,15 @@ class TestNothingFrozen:
 
     def test_starts_from_the_weights_of_the_backbone_with_a_layer_for_the_classes(self):
         network = fine_tune("none").training.network
-        torch.testing.assert_close(network.conv1[0].weight, networks.load(GLYPHS).conv1[0].weight)
-        assert network.fc.out_features == 3
+        torch.testing.assert_close(*(one.get_parameter("conv1.0.weight") for one in (network, networks.load(GLYPHS))))
+        assert network.get_submodule("fc").out_features == 3
 
     def test_sees_images_normalised_as_the_weights_expect(self):
         approach = fine_tune("none")
         seen: list[Tensor] = []
-        approach.training.network.conv1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        approach.training.network.get_submodule("conv1").register_forward_pre_hook(
+            lambda _, inputs: seen.append(inputs[0])
+        )
         approach.predict(image_task().valid.inputs)
         mean, std = (torch.tensor(values)[:, None, None] for values in networks.normalise(GLYPHS))
         raw = torch.tensor(image_task().valid.inputs).permute(0, 3, 1, 2) / 255

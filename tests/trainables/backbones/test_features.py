@@ -66,7 +66,8 @@ class TestExtraction:
     def test_is_the_networks_output_before_its_last_layer(self, monkeypatch, batch):
         monkeypatch.setitem(PREDICT_VALUES, "cpu", batch * PICTURES[0].size)
         made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
-        assert (made.values.dtype, made.values.shape) == (np.float32, (5, 1024))
+        assert made.values.dtype == np.float32
+        assert made.values.shape == (5, 1024)
         np.testing.assert_allclose(made.values, self.reference(), rtol=1e-3, atol=1e-4)
 
     def test_in_bfloat16_is_nearly_the_same(self):

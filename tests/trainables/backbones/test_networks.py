@@ -106,6 +106,7 @@ def message(error: pytest.ExceptionInfo[BackboneError]) -> str:
     return text
 
 
+@pytest.mark.slow
 class TestForms:
     @pytest.mark.parametrize("model", FAMILIES)
     def test_a_fresh_head_gives_one_logit_per_class_in_training_and_in_eval_mode(self, model):
@@ -145,7 +146,7 @@ class TestSeeds:
     @pytest.mark.parametrize("weights", [None, "bundled"])
     def test_another_seed_gives_another_head(self, weights):
         backbone = Backbone(model=SMALL, weights=weights)
-        first, second = (networks.with_head(backbone, 3, seed=seed).fc.weight for seed in (0, 1))
+        first, second = (networks.with_head(backbone, 3, seed=seed).get_parameter("fc.weight") for seed in (0, 1))
         assert not torch.equal(first, second)
 
     def test_building_networks_leaves_the_global_random_state_alone(self, tmp_path):
@@ -157,7 +158,7 @@ class TestSeeds:
 
     def test_the_seed_of_a_head_does_not_touch_loaded_weights(self):
         backbone = Backbone(model=SMALL, weights="bundled")
-        first, second = (networks.with_head(backbone, 3, seed=seed).conv5[0].weight for seed in (0, 1))
+        first, second = (networks.with_head(backbone, 3, seed=seed).get_parameter("conv5.0.weight") for seed in (0, 1))
         assert torch.equal(first, second)
 
 
@@ -168,7 +169,7 @@ class TestFiles:
         path = tmp_path / f"net{suffix}"
         state = save(path, classes=classes)
         network = networks.load(Backbone(model=SMALL, weights=str(path)))
-        assert network.fc.out_features == classes
+        assert network.get_submodule("fc").out_features == classes
         assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
 
     def test_a_file_of_a_network_that_ends_in_a_convolution_loads(self, tmp_path):
@@ -197,7 +198,7 @@ class TestFiles:
     def test_a_home_directory_in_the_path_is_expanded(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))
         save(tmp_path / "net.pth", classes=5)
-        assert networks.load(Backbone(model=SMALL, weights="~/net.pth")).fc.out_features == 5
+        assert networks.load(Backbone(model=SMALL, weights="~/net.pth")).get_submodule("fc").out_features == 5
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(BackboneError, match="no such weights file; check the path") as error:
@@ -292,7 +293,7 @@ class TestNames:
         networks.load(backbone)
         (server.folder / "net.pth").unlink()
         again = networks.load(backbone)
-        assert torch.equal(again.classifier[1].weight, state["classifier.1.weight"])
+        assert torch.equal(again.get_parameter("classifier.1.weight"), state["classifier.1.weight"])
 
     @pytest.mark.parametrize("fault", ["no such file", "other content"])
     def test_a_failed_download_says_so_and_offers_the_way_by_a_file(self, server, monkeypatch, fault):
@@ -377,6 +378,7 @@ class TestKeys:
             networks.content_key(Backbone(model=SMALL, weights="none.pth"))
 
 
+@pytest.mark.slow
 class TestImageSizes:
     @pytest.mark.parametrize("model", [SMALL, "mobilenet_v2", "resnet18", "densenet121"])
     def test_small_images_suit_a_network_that_pools_over_whatever_is_left(self, model):

@@ -41,9 +41,12 @@ class Server(ThreadingHTTPServer):
     content = b""
     announced: int | None = None
     status = 200
+    url = ""
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self) -> None:
         self.send_response(self.server.status)
         if self.server.announced is not None:

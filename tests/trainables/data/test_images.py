@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_a_photograph_taken_upright_is_turned_upright(tmp_path, suffix, size):
     upright, path = smooth(160, 80), tmp_path / f"a.{suffix}"
     exif = Image.Exif()
     exif[0x0112] = 6  # "rotate by 90 degrees clockwise to show"
-    options = {"quality": 95} if suffix == "jpg" else {}
+    options: dict[str, Any] = {"quality": 95} if suffix == "jpg" else {}
     upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, **options)
     expected = upright if size is None else upright.resize(size[::-1], Image.Resampling.BILINEAR)
     found = pixels(FilePicture(path), size).astype(int)

@@ -1,4 +1,4 @@
-"""A small version of benchmarks/calibration.py, and what its simulated studies are like."""
+"""A small version of benchmarks/error_rates.py, and what its simulated studies are like."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 with pytest.MonkeyPatch.context() as context:  # the benchmarks are scripts, no package
     context.syspath_prepend(BENCHMARKS)
-    import calibration
+    import error_rates
     from probit import Design, Variation, correct, latent
 
 DRAWS = 300
 ALLOWED = 3  # standard errors: what chance alone may do to a rate from so few draws
 
 
-def cell(name: str) -> calibration.Cell:
-    return next(cell for cell in calibration.CELLS if cell.name == name)
+def cell(name: str) -> error_rates.Cell:
+    return next(cell for cell in error_rates.CELLS if cell.name == name)
 
 
 def simulate(design: Design, draws: int, accuracies: tuple[float, ...]) -> np.ndarray:
@@ -31,7 +31,7 @@ def simulate(design: Design, draws: int, accuracies: tuple[float, ...]) -> np.nd
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / "calibration.py"), "--jobs", "1", *arguments]
+    command = [sys.executable, str(BENCHMARKS / "error_rates.py"), "--jobs", "1", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS.parent, check=False)
 
 
@@ -74,7 +74,7 @@ def test_groups_hold_four_to_ten_images_that_are_mostly_classified_alike():
 
 @pytest.mark.parametrize("name", ["no-seed-variance-S5-N200", "large-S10-N200", "one-side-S5-N200-grouped"])
 def test_the_tests_err_about_as_often_as_they_say_and_pooling_seeds_errs_more_often(name):
-    rates = calibration.measure(cell(name), DRAWS)
+    rates = error_rates.measure(cell(name), DRAWS)
     for rate in rates:
         allowed = ALLOWED * max(rate.se, 0.01)
         assert rate.required_low - allowed <= rate.rate <= rate.required_high + allowed, rate
@@ -83,14 +83,16 @@ def test_the_tests_err_about_as_often_as_they_say_and_pooling_seeds_errs_more_of
     assert by_name["McNemar, pooled seeds"] > 2 * by_name["false positives"]
 
 
+@pytest.mark.slow
 def test_a_cell_gives_the_same_rates_whatever_else_is_measured(tmp_path):
     names, out = ["small-S3-N200", "deterministic-S3-N200"], tmp_path / "rates.csv"
     run("--draws", "20", "--cells", *names, "--out", str(out))
-    alone = [f"{rate.rate:.5f}" for rate in calibration.measure(cell(names[1]), 20)]
+    alone = [f"{rate.rate:.5f}" for rate in error_rates.measure(cell(names[1]), 20)]
     assert [row["rate"] for row in table(out) if row["cell"] == names[1]] == alone
     assert {row["cell"] for row in table(out)} == set(names)
 
 
+@pytest.mark.slow
 def test_a_requirement_that_does_not_hold_is_said_and_gives_exit_code_1():
     ended = run("--draws", "1", "--cells", "small-S3-N200")  # one study rejects in 0 or 100 %
     assert ended.returncode == 1
@@ -104,22 +106,22 @@ def test_a_requirement_that_does_not_hold_is_said_and_gives_exit_code_1():
 )
 def test_unusable_arguments_are_named(arguments, message, capsys):
     with pytest.raises(SystemExit) as ended:
-        calibration.main(arguments)
+        error_rates.main(arguments)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_the_paired_t_habit_is_scipys():
     apart = np.random.default_rng(2).integers(-3, 9, (40, 5))
-    expected = stats.ttest_1samp(apart, 0, axis=1).pvalue < calibration.ALPHA
-    assert calibration.paired_t_rejections(apart) == expected.sum()
+    expected = stats.ttest_1samp(apart, 0, axis=1).pvalue < error_rates.ALPHA
+    assert error_rates.paired_t_rejections(apart) == expected.sum()
     assert 0 < expected.sum() < 40
 
 
 def test_the_table_beside_the_benchmark_covers_every_cell_and_holds():
-    rows = table(BENCHMARKS / "calibration.csv")
+    rows = table(BENCHMARKS / "error_rates.csv")
     assert [(row["cell"], row["quantity"]) for row in rows] == [
-        (cell.name, quantity) for cell in calibration.CELLS for quantity in calibration.REQUIRED
+        (cell.name, quantity) for cell in error_rates.CELLS for quantity in error_rates.REQUIRED
     ]
     for row in rows:
         assert int(row["draws"]) >= 4000
@@ -127,8 +129,8 @@ def test_the_table_beside_the_benchmark_covers_every_cell_and_holds():
 
 
 def test_nothing_is_required_of_holm_with_three_matched_seeds_and_of_all_other_cells_the_same():
-    free = {cell.name for cell in calibration.CELLS if cell.matched and cell.seeds == 3}
-    for row in table(BENCHMARKS / "calibration.csv"):
+    free = {cell.name for cell in error_rates.CELLS if cell.matched and cell.seeds == 3}
+    for row in table(BENCHMARKS / "error_rates.csv"):
         required = (float(row["required_low"]), float(row["required_high"]))
         limit = row["cell"] in free and row["quantity"].startswith("Holm")
-        assert required == ((0, 1) if limit else calibration.REQUIRED[row["quantity"]]), row
+        assert required == ((0, 1) if limit else error_rates.REQUIRED[row["quantity"]]), row

@@ -1,6 +1,6 @@
 """How often the significance tests are right where the truth is known, beside the tests that are usual in the field.
 
-    python benchmarks/calibration.py [--draws 4000] [--out FILE.csv] [--cells PATTERN ...]
+    python benchmarks/error_rates.py [--draws 4000] [--out FILE.csv] [--cells PATTERN ...]
 
 Every cell simulates so many studies by probit.py and analyses each with the functions that a report uses: four
 approaches of the same true accuracy, two that differ by half the cell's margin, and two that differ by the margin
