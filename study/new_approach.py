@@ -8,8 +8,8 @@ import re
 from importlib import resources
 from pathlib import Path
 
+from trainables.approaches import APPROACHES
 from trainables.errors import InputError
-from trainables.finding import built_in
 
 TEMPLATE = "nearest_neighbours"
 
@@ -69,7 +69,7 @@ def _refuse_name(name: str) -> None:
 
 def _refuse_taken(name: str) -> None:
     """A module of this name that Python finds first would be imported in its place."""
-    if name in built_in():
+    if name in APPROACHES.built_in():
         raise InputError(f"{name!r}: an approach of this name is built in; choose another")
     taken = importlib.util.find_spec(name)
     if taken is not None:

@@ -27,10 +27,10 @@ FLOORS = {
     ),
     "trainables": (
         "errors cache clock approach",
-        "batches checkpoints contract driver precision",
+        "batches checkpoints contract driver finding precision",
         "data backbones training",
         "approaches spec",
-        "finding trainable",
+        "trainable",
     ),
     "study": (
         "config lease provenance template",

@@ -3,7 +3,7 @@
 approach.py       the contract that every approach keeps
 contract.py       its laws as a check, for whoever writes an approach
 approaches/       the approaches, one a file
-finding.py        which class a study file means by an approach's name
+finding.py        which class a study file means by a name
 batches.py        batches of images, augmented and normalised
 precision.py      in which precision networks compute
 training.py       training by Adam, for all networks

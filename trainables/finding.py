@@ -1,10 +1,10 @@
-"""Which class a study file means by the name of an approach. Nothing is imported before it is asked for.
+"""Which class a study file means by a name. Nothing is imported before it is asked for.
 
 A name is looked for in three places, in this order:
 
-    better_cnn      built in: the file of trainables/approaches/ that is called so, and the one approach in it
+    better_cnn      built in: it comes with the program
     module:Class    any class that can be imported
-    knn             an entry point of the group `transfer_study.approaches`, as an installed package declares it
+    knn             an entry point of the door's group, as an installed package declares it
 
 A module is looked for where Python looks (sys.path, PYTHONPATH), then in the folders given to `search_in`, in turn.
 """
@@ -13,58 +13,117 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Generic, TypeVar
 
-from trainables import approaches
-from trainables.errors import ApproachError, one_line
+from trainables.errors import InputError, one_line
 
-if TYPE_CHECKING:
-    from trainables.approach import Approach
-
-GROUP = "transfer_study.approaches"
+T = TypeVar("T")
 _added: list[str] = []  # the folders of `search_in`, for messages
 
 
-def built_in() -> list[str]:
-    """Names of the approaches that come with the program."""
-    return sorted(module.name for module in pkgutil.iter_modules(approaches.__path__))
+@dataclass(frozen=True, kw_only=True)
+class Door(Generic[T]):
+    """Where the classes of one kind come in.
 
-
-def find(name: str) -> type[Approach]:
-    """The class of an approach.
-
-    Raises:
-        ApproachError: there is none of this name, it cannot be imported, or it is no approach.
+    Attributes:
+        folder: of those that are built in, with slashes.
+        group: of entry points, by which installed packages declare theirs.
+        contract: the file that says what such a class must be.
+        built_in: names of those that come with the program.
+        load: gives one of these by its name.
+        unfit: says what keeps something from being such a class, None where nothing does.
+        error: raised for whatever is wrong, in one line.
     """
-    written = written_out(name)
-    if ":" not in written:
-        return _the_one_in(importlib.import_module(f"{approaches.__name__}.{written}"))
-    module, _, attribute = written.partition(":")
-    return _approach(_imported(module, name), attribute, name)
 
+    folder: str
+    group: str
+    contract: str
+    built_in: Callable[[], list[str]]
+    load: Callable[[str], type[T]]
+    unfit: Callable[[object], str | None]
+    error: type[InputError]
 
-def written_out(name: str) -> str:
-    """The name as it holds on any machine: that of an entry point becomes the `module:Class` it stands for.
+    def find(self, name: object) -> type[T]:
+        """The class of this name, as a study file gives it.
 
-    Raises:
-        ApproachError: there is no approach of this name, or there are two.
-    """
-    if ":" in name or name in built_in():
-        return name
-    declared = {f"{entry.module}:{entry.attr}": entry for entry in entry_points(group=GROUP, name=name)}
-    if not declared:
-        raise ApproachError(_not_there(name))
-    if len(declared) > 1:
-        owners = [f"{value} of {entry.dist.name if entry.dist else '?'}" for value, entry in declared.items()]
-        raise ApproachError(f"{name!r} is declared twice: {' and '.join(sorted(owners))}; write module:Class instead")
-    return next(iter(declared))
+        Raises:
+            InputError: there is none, it cannot be imported, or it is not fit.
+        """
+        written = self.written_out(name)
+        if ":" not in written:
+            return self.load(written)
+        return self._class(self._imported(written), written)
+
+    def written_out(self, name: object) -> str:
+        """The name as it holds on any machine: that of an entry point becomes the `module:Class` it stands for.
+
+        Raises:
+            InputError: there is nothing of this name, or there are two.
+        """
+        if not isinstance(name, str):
+            raise self.error(self._not_there(name))
+        if ":" in name or name in self.built_in():
+            return name
+        declared = {f"{entry.module}:{entry.attr}": entry for entry in entry_points(group=self.group, name=name)}
+        if not declared:
+            raise self.error(self._not_there(name))
+        if len(declared) > 1:
+            owners = [f"{value} of {entry.dist.name if entry.dist else '?'}" for value, entry in declared.items()]
+            raise self.error(f"{name!r} is declared twice: {' and '.join(sorted(owners))}; write module:Class instead")
+        return next(iter(declared))
+
+    def declared(self) -> list[str]:
+        """Names of the entry points."""
+        return sorted({entry.name for entry in entry_points(group=self.group)})
+
+    def all_in(self, module: ModuleType) -> list[type[T]]:
+        """The fit classes that are written in a module, not only imported there."""
+        classes = [found for found in vars(module).values() if isinstance(found, type)]
+        return [found for found in classes if found.__module__ == module.__name__ and self.unfit(found) is None]
+
+    def _not_there(self, name: object) -> str:
+        known = list(dict.fromkeys([*self.built_in(), *self.declared()]))
+        return (
+            f"{name!r} is not one of {', '.join(known)}{_meant(str(name), known)} (looked for in {self.folder} and "
+            f"among the entry points {self.group}: {', '.join(self.declared()) or 'none'}); a class of your own is "
+            "written module:Class"
+        )
+
+    def _imported(self, address: str) -> ModuleType:
+        module = address.partition(":")[0]
+        importlib.invalidate_caches()  # the file may be younger than this process
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            absent = str(error.name)
+            if not f"{module}.".startswith(f"{absent}."):  # what is absent is something that the module imports
+                raise self.error(f"{address!r}: needs the module {absent!r}, which is absent; install it") from error
+            places = ", ".join([*_added, "sys.path"])
+            near = _meant(absent, [found.name for found in pkgutil.iter_modules()])
+            mend = "install its package, or put its folder on PYTHONPATH"
+            raise self.error(f"{address!r}: no module {absent!r} in {places}{near}; {mend}") from error
+        except (Exception, SystemExit) as error:  # whatever somebody else's file does
+            raise self.error(f"{address!r}: {module} cannot be imported ({one_line(error)}); mend it") from error
+
+    def _class(self, module: ModuleType, address: str) -> type[T]:
+        attribute = address.partition(":")[2]
+        where = f"{address!r} ({getattr(module, '__file__', None) or module.__name__})"
+        found = getattr(module, attribute, None)
+        if found is None:
+            known = [other.__name__ for other in self.all_in(module)]
+            meant = _meant(attribute, known) or f"; in it: {', '.join(known) or 'none'}"
+            raise self.error(f"{where}: no class {attribute!r} in it{meant}")
+        if problem := self.unfit(found):
+            raise self.error(f"{where}: {problem}; {self.contract} has the contract")
+        fit: type[T] = found
+        return fit
 
 
 def search_in(*folders: str | os.PathLike[str]) -> None:
@@ -76,66 +135,6 @@ def search_in(*folders: str | os.PathLike[str]) -> None:
             sys.path.append(folder)
 
 
-def _not_there(name: str) -> str:
-    declared = sorted({entry.name for entry in entry_points(group=GROUP)})
-    return (
-        f"{name!r} is no approach{_meant(name, [*built_in(), *declared])} (built in: {', '.join(built_in())}; entry "
-        f"points {GROUP}: {', '.join(declared) or 'none'}); a class of your own is written module:Class"
-    )
-
-
 def _meant(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _imported(module: str, name: str) -> ModuleType:
-    importlib.invalidate_caches()  # the file may be younger than this process
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            places = ", ".join([*_added, "sys.path"])
-            raise ApproachError(f"{name!r}: no module {error.name}; looked in {places}; set PYTHONPATH") from error
-        raise ApproachError(f"{name!r}: {module} cannot be imported ({one_line(error)}); install that") from error
-    except (Exception, SystemExit) as error:  # whatever somebody else's file does
-        raise ApproachError(f"{name!r}: {module} cannot be imported ({one_line(error)}); mend it") from error
-
-
-def _approach(module: ModuleType, attribute: str, name: str) -> type[Approach]:
-    """The class of this name in a module, found fit."""
-    where = f"{name!r} ({getattr(module, '__file__', None) or module.__name__})"
-    kind = getattr(module, attribute, None)
-    if kind is None:
-        known = [kind.__name__ for kind in _approaches_of(module)]
-        meant = _meant(attribute, known) or f"; its approaches: {', '.join(known) or 'none'}"
-        raise ApproachError(f"{where}: no class {attribute} in it{meant}")
-    if problem := _unfit(kind):
-        raise ApproachError(f"{where}: {problem}; trainables/approach.py has the contract")
-    found: type[Approach] = kind
-    return found
-
-
-def _unfit(kind: object) -> str | None:
-    from trainables.approach import Approach
-
-    if not isinstance(kind, type) or not issubclass(kind, Approach):
-        return "no subclass of trainables.approach.Approach"
-    lacking = sorted(kind.__abstractmethods__) + [
-        name for name in ("settings_type", "hyperparameters_type") if not hasattr(kind, name)
-    ]
-    return f"lacks {', '.join(lacking)}" if lacking else None
-
-
-def _the_one_in(module: ModuleType) -> type[Approach]:
-    kinds = _approaches_of(module)
-    if len(kinds) != 1:
-        names = ", ".join(kind.__name__ for kind in kinds) or "none"
-        raise ApproachError(f"{module.__file__}: a file of this folder holds one approach, but this one {names}")
-    return kinds[0]
-
-
-def _approaches_of(module: ModuleType) -> list[type[Approach]]:
-    """The complete approaches that are written in a module, not only imported there."""
-    classes: list[Any] = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]
-    return [kind for kind in classes if kind.__module__ == module.__name__ and _unfit(kind) is None]

@@ -27,11 +27,11 @@ from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterV
 from study.config.messages import hint, problem
 from study.config.space import Distribution, Space, parse_hyperparameter
 from trainables.approach import Approach, Settings
+from trainables.approaches import APPROACHES
 from trainables.backbones.networks import Backbone
 from trainables.data.config import DataSource
-from trainables.data.sources import find_source
+from trainables.data.sources import SOURCES
 from trainables.errors import ApproachError, DataError
-from trainables.finding import find, written_out
 
 
 class ApproachConfig(BaseModel):
@@ -56,7 +56,7 @@ class ApproachConfig(BaseModel):
     @cached_property
     def kind(self) -> type[Approach]:
         """The approach's class."""
-        return find(self.approach)
+        return APPROACHES.find(self.approach)
 
     @cached_property
     def varied(self) -> dict[str, Distribution]:
@@ -72,8 +72,8 @@ class ApproachConfig(BaseModel):
     @classmethod
     def _find(cls, name: str) -> str:
         try:
-            find(name)
-            return written_out(name)
+            APPROACHES.find(name)
+            return APPROACHES.written_out(name)
         except ApproachError as error:
             raise ValueError(str(error)) from None
 
@@ -161,7 +161,7 @@ def _data_source(given: object) -> object:
     if not isinstance(given, Mapping):
         return given
     try:
-        kind = find_source(given.get("source"))
+        kind = SOURCES.find(given.get("source"))
     except DataError as error:
         raise ValueError(f"source: {error}") from error
     try:

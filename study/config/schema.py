@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,8 +18,8 @@ from study.config.docstrings import attributes, summary
 from study.config.models import ApproachConfig, StudyConfig
 from study.config.space import CATEGORICAL, RANGES
 from trainables.approach import Approach
+from trainables.approaches import APPROACHES
 from trainables.data.sources import sources
-from trainables.finding import GROUP, built_in, find
 
 Schema = dict[str, Any]
 
@@ -60,7 +59,7 @@ def study_schema() -> Schema:
 
 def _approaches() -> dict[str, type[Approach]]:
     """The approaches that have a name: those that are built in, then those of entry points."""
-    return {name: find(name) for name in [*built_in(), *(entry.name for entry in entry_points(group=GROUP))]}
+    return {name: APPROACHES.find(name) for name in [*APPROACHES.built_in(), *APPROACHES.declared()]}
 
 
 def _told_apart_by(key: str, sections: Mapping[str, Schema], description: str) -> Schema:

@@ -12,12 +12,18 @@ import pytest
 from trainables import finding
 
 
-def declare(folder: Path, project: str, name: str, value: str) -> None:
-    """As if a package that declares an approach as an entry point were installed in this folder."""
+def installed(folder: Path, project: str, group: str, **names: str) -> None:
+    """What pip leaves in a folder of packages: a distribution that declares entry points by these names."""
     about = folder / f"{project}-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[transfer_study.approaches]\n{name} = {value}\n")
+    lines = [f"{name} = {value}" for name, value in names.items()]
+    (about / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+
+
+def declare(folder: Path, project: str, name: str, value: str) -> None:
+    """As if a package that declares an approach were installed in this folder."""
+    installed(folder, project, "transfer_study.approaches", **{name: value})
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.outside import installed
+
 NPZ_ADDRESS = "npz_source:NpzData"
 NPZ_MODULE = '''
 """Images in one .npz file: `images` (N, H, W, 3) uint8, `labels` (N,) positions in `classes`, and perhaps `groups`."""
@@ -59,12 +61,8 @@ def stranger(folder: Path) -> Iterator[Path]:
 
 
 def install(folder: Path, package: str = "strangers", **words: str) -> None:
-    """What pip leaves in a folder of packages: a distribution that gives addresses of data sources their words."""
-    distribution = folder / f"{package}-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    lines = [f"{word} = {address}" for word, address in words.items()]
-    (distribution / "entry_points.txt").write_text("\n".join(["[transfer_study.data_sources]", *lines]))
+    """As if a package that gives addresses of data sources their words were installed in this folder."""
+    installed(folder, package, "transfer_study.data_sources", **words)
 
 
 def write_images(path: Path, *, per_class: int = 20, **more: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.outside import declare
 from trainables import approaches, finding
+from trainables.approaches import APPROACHES
 from trainables.errors import ApproachError
-from trainables.finding import built_in, find, search_in, written_out
+from trainables.finding import search_in
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMAL = '''
@@ -36,22 +37,22 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def refusal(name: str) -> str:
     with pytest.raises(ApproachError) as refused:
-        find(name)
+        APPROACHES.find(name)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
 
 def test_every_file_of_the_folder_is_an_approach_by_the_name_of_the_file():
     files = [path.stem for path in (ROOT / "trainables" / "approaches").glob("[!_]*.py")]
-    assert built_in() == sorted(files) == ["better_cnn", "feature_svm", "fine_tune"]
-    assert {find(name).__module__ for name in files} == {f"trainables.approaches.{name}" for name in files}
+    assert APPROACHES.built_in() == sorted(files) == ["better_cnn", "feature_svm", "fine_tune"]
+    assert {APPROACHES.find(name).__module__ for name in files} == {f"trainables.approaches.{name}" for name in files}
 
 
 def test_a_new_file_with_a_class_is_enough(tmp_path, monkeypatch):
     (tmp_path / "outside_new.py").write_text(MINIMAL.format(name="Outside"))
     monkeypatch.setattr(approaches, "__path__", [*approaches.__path__, str(tmp_path)])
-    assert "outside_new" in built_in()
-    assert find("outside_new").__name__ == "Outside"
+    assert "outside_new" in APPROACHES.built_in()
+    assert APPROACHES.find("outside_new").__name__ == "Outside"
 
 
 def test_a_file_with_two_approaches_is_refused(tmp_path, monkeypatch):
@@ -62,16 +63,16 @@ def test_a_file_with_two_approaches_is_refused(tmp_path, monkeypatch):
 
 def test_a_class_is_found_by_module_and_name_wherever_it_lies(folder):
     (folder / "outside_one.py").write_text(MINIMAL.format(name="Outside"))
-    kind = find("outside_one:Outside")
+    kind = APPROACHES.find("outside_one:Outside")
     assert (kind.__module__, kind.__name__) == ("outside_one", "Outside")
-    assert written_out("outside_one:Outside") == "outside_one:Outside"
+    assert APPROACHES.written_out("outside_one:Outside") == "outside_one:Outside"
 
 
 def test_an_entry_point_is_found_by_its_name_and_written_out_as_what_it_stands_for(folder):
     (folder / "outside_two.py").write_text(MINIMAL.format(name="Outside"))
     declare(folder, "somebodys", "theirs", "outside_two:Outside")
-    assert find("theirs").__module__ == "outside_two"
-    assert written_out("theirs") == "outside_two:Outside"
+    assert APPROACHES.find("theirs").__module__ == "outside_two"
+    assert APPROACHES.written_out("theirs") == "outside_two:Outside"
 
 
 def test_two_entry_points_of_one_name_are_refused_by_their_owners(folder):
@@ -86,22 +87,22 @@ def test_two_entry_points_of_one_name_are_refused_by_their_owners(folder):
 def test_a_name_that_is_not_there_is_refused_with_all_places_and_the_near_name(folder):
     declare(folder, "somebodys", "theirs", "outside_one:Outside")
     assert refusal("beter_cnn") == (
-        "'beter_cnn' is no approach; did you mean 'better_cnn'? (built in: better_cnn, feature_svm, fine_tune; entry "
-        "points transfer_study.approaches: theirs); a class of your own is written module:Class"
+        "'beter_cnn' is not one of better_cnn, feature_svm, fine_tune, theirs; did you mean 'better_cnn'? (looked for "
+        "in trainables/approaches and among the entry points transfer_study.approaches: theirs); a class of your own "
+        "is written module:Class"
     )
     assert "did you mean 'theirs'?" in refusal("their")
 
 
 def test_a_module_that_is_not_there_is_refused_with_where_it_was_looked_for(folder):
-    assert refusal("nowhere.at_all:X") == f"'nowhere.at_all:X': no module nowhere; looked in {folder}, sys.path; " + (
-        "set PYTHONPATH"
+    assert refusal("nowhere.at_all:X") == f"'nowhere.at_all:X': no module 'nowhere' in {folder}, sys.path; " + (
+        "install its package, or put its folder on PYTHONPATH"
     )
 
 
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        ("import nowhere_either", "ModuleNotFoundError: No module named 'nowhere_either'"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("class :", "SyntaxError: invalid syntax (outside_one.py, line 1)"),
@@ -112,14 +113,21 @@ def test_a_module_that_cannot_be_imported_is_refused_with_the_cause(folder, cont
     assert f"'outside_one:X': outside_one cannot be imported ({cause})" in refusal("outside_one:X")
 
 
+def test_a_module_that_needs_another_which_is_absent_is_refused_with_that_one(folder):
+    (folder / "outside_one.py").write_text("import nowhere_either")
+    assert refusal("outside_one:X") == (
+        "'outside_one:X': needs the module 'nowhere_either', which is absent; install it"
+    )
+
+
 def test_a_class_that_is_not_in_the_module_is_refused_with_the_near_one(folder):
     (folder / "outside_one.py").write_text(MINIMAL.format(name="Outside"))
     where = f"({folder}/outside_one.py)"
     assert refusal("outside_one:Outsid") == (
-        f"'outside_one:Outsid' {where}: no class Outsid in it; did you mean 'Outside'?"
+        f"'outside_one:Outsid' {where}: no class 'Outsid' in it; did you mean 'Outside'?"
     )
-    assert refusal("outside_one:X").endswith("no class X in it; its approaches: Outside")
-    assert refusal("outside_one:").endswith("no class  in it; its approaches: Outside")
+    assert refusal("outside_one:X").endswith("no class 'X' in it; in it: Outside")
+    assert refusal("outside_one:").endswith("no class '' in it; in it: Outside")
 
 
 @pytest.mark.parametrize(
@@ -140,10 +148,12 @@ def test_what_is_no_approach_is_refused(folder, content, problem):
 
 def test_folders_are_searched_after_all_that_python_finds_by_itself(folder):
     (folder / "json.py").write_text("1 / 0")
-    assert "no class X in it" in refusal("json:X")
+    assert "no class 'X' in it" in refusal("json:X")
 
 
 def test_names_are_listed_without_importing_any_approach():
-    code = "import sys; from trainables.finding import built_in; built_in(); print('torch' in sys.modules)"
+    code = (
+        "import sys; from trainables.approaches import APPROACHES; APPROACHES.built_in(); print('torch' in sys.modules)"
+    )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"

@@ -160,7 +160,7 @@ def test_a_published_value_of_a_constant_is_refused():
 
 
 def test_an_approach_that_does_not_exist_is_refused_with_the_ones_that_do():
-    words = "'resnet' is no approach (built in: better_cnn, feature_svm, fine_tune; entry points"
+    words = "'resnet' is not one of better_cnn, feature_svm, fine_tune (looked for"
     assert words in refusal(**{f"{CNN}__approach": "resnet"})
 
 

@@ -11,6 +11,7 @@ import yaml
 from study.config.messages import ConfigError
 from study.config.presets import presets
 from study.config.study_file import parse_config, read_config
+from tests.support import outside
 from tests.support.study_files import small_study
 
 OWN = Path(__file__).resolve().parents[3] / "study" / "presets"
@@ -25,10 +26,7 @@ def installed(tmp_path, monkeypatch):
         (site / package).mkdir(parents=True)
         (site / package / "__init__.py").write_text(code)
         (site / package / f"{preset}.yaml").write_text(yaml.safe_dump(small_study(**changes)))
-        about = site / f"{package}-1.0.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (about / "entry_points.txt").write_text(f"[transfer_study.presets]\n{package} = {package}\n")
+        outside.installed(site, package, "transfer_study.presets", **{package: package})
         monkeypatch.syspath_prepend(site)
 
     before = set(sys.modules)

@@ -6,38 +6,35 @@ import re
 
 import pytest
 
+from trainables.approaches import APPROACHES
 from trainables.contract import LAWS, check_class, check_law
-from trainables.finding import built_in, find
 
-FORMS = [(name, form) for name in built_in() for form in find(name).examples]
+FORMS = [(name, form) for name in APPROACHES.built_in() for form in APPROACHES.find(name).examples]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 @pytest.mark.parametrize(("name", "form"), FORMS)
 def test_every_approach_keeps_every_law(name, form, law):
-    kind = find(name)
+    kind = APPROACHES.find(name)
     check_law(law, kind, form, kind.examples[form])
 
 
-@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("name", APPROACHES.built_in())
 def test_an_approach_says_what_it_needs_and_never_reads_the_clock(name):
-    check_class(find(name))
+    check_class(APPROACHES.find(name))
 
 
-@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("name", APPROACHES.built_in())
 def test_a_name_is_fit_for_files_and_columns(name):
     assert re.fullmatch("[a-z][a-z0-9_]*", name)
 
 
 def test_fine_tuning_and_the_small_network_are_checked_in_each_precision_and_with_each_part_frozen():
-    assert set(find("better_cnn").examples) == {"float32", "bfloat16"}
-    assert {vars(example.settings)["frozen"] for example in find("fine_tune").examples.values()} == {
-        "none",
-        "head",
-        "backbone",
-    }
-    assert {example.settings.precision for example in find("fine_tune").examples.values()} >= {"float32", "bfloat16"}
+    assert set(APPROACHES.find("better_cnn").examples) == {"float32", "bfloat16"}
+    settings = [example.settings for example in APPROACHES.find("fine_tune").examples.values()]
+    assert {vars(one)["frozen"] for one in settings} == {"none", "head", "backbone"}
+    assert {one.precision for one in settings} >= {"float32", "bfloat16"}
 
 
 def test_only_the_support_vector_machine_learns_the_same_whatever_the_seed():
-    assert [name for name in built_in() if not find(name).by_chance] == ["feature_svm"]
+    assert [name for name in APPROACHES.built_in() if not APPROACHES.find(name).by_chance] == ["feature_svm"]

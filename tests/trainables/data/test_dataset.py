@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tests.support.pictures import class_folders, image_folder, picture, save
 from trainables.data.dataset import describe, duplicates, open_dataset
 from trainables.data.folders import FolderData
-from trainables.data.sources import find_source
+from trainables.data.sources import SOURCES
 from trainables.data.splits import SPLITS
 from trainables.errors import DataError
 
@@ -308,4 +308,4 @@ def test_a_description_counts_the_groups_of_each_split(tmp_path):
 )
 def test_a_wrong_key_or_value_of_the_configuration_is_named(given, cause):
     with pytest.raises(ValidationError, match=cause):
-        find_source(given["source"]).model_validate(given)
+        SOURCES.find(given["source"]).model_validate(given)

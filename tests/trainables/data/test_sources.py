@@ -13,7 +13,7 @@ from trainables.data.config import Contents, DataSource
 from trainables.data.dataset import Dataset, describe, open_dataset
 from trainables.data.digits import DigitsData
 from trainables.data.images import ArrayPicture
-from trainables.data.sources import find_source, sources
+from trainables.data.sources import SOURCES, sources
 from trainables.data.splits import SPLITS, SplitIndex
 from trainables.errors import DataError
 
@@ -28,25 +28,25 @@ def packages(tmp_path) -> Iterator[Path]:
 
 
 def opened(path: Path, source: str = NPZ_ADDRESS, **options: object) -> Dataset:
-    return open_dataset(find_source(source).model_validate({"source": source, "path": str(path), **options}))
+    return open_dataset(SOURCES.find(source).model_validate({"source": source, "path": str(path), **options}))
 
 
 def made(source: str = NPZ_ADDRESS, **keys: object) -> DataSource:
     """A source as a program makes it, which says nothing of what the source is called."""
-    return find_source(source).model_validate(keys)
+    return SOURCES.find(source).model_validate(keys)
 
 
 def refusal(source: object) -> str:
     """The one line with which a source is refused."""
     with pytest.raises(DataError) as caught:
-        find_source(source)
+        SOURCES.find(source)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_the_sources_of_the_folder_are_found_by_their_word():
     assert {"digits", "folder", "torchvision"} <= sources().keys()
-    assert find_source("digits").model_validate({"source": "digits", "train_per_class": 5}) == DigitsData(
+    assert SOURCES.find("digits").model_validate({"source": "digits", "train_per_class": 5}) == DigitsData(
         train_per_class=5
     )
 
@@ -74,20 +74,22 @@ def test_an_entry_point_gives_a_strangers_source_a_word(packages, tmp_path):
     write_images(tmp_path / "photos.npz")
     assert "npz" not in before
     assert list(sources()) == [*before, "npz"]
-    assert sources()["npz"] is find_source(NPZ_ADDRESS)
+    assert sources()["npz"] is SOURCES.find(NPZ_ADDRESS)
     assert opened(tmp_path / "photos.npz", "npz").config == opened(tmp_path / "photos.npz").config
 
 
 def test_a_word_of_this_folder_is_not_taken_over_by_an_entry_point(packages):
     install(packages, digits=NPZ_ADDRESS)
-    assert find_source("digits") is DigitsData
+    assert SOURCES.find("digits") is DigitsData
 
 
 def test_a_word_that_two_packages_chose_is_refused_when_it_is_used(packages):
     install(packages, npz=NPZ_ADDRESS)
     install(packages, "others", npz="npz_source:Undivided", more=NPZ_ADDRESS)
-    assert "'npz' stands for npz_source:NpzData and npz_source:Undivided; write the one that is meant" in refusal("npz")
-    assert find_source("more") is find_source(NPZ_ADDRESS)
+    assert "'npz' is declared twice: npz_source:NpzData of strangers and npz_source:Undivided of others" in refusal(
+        "npz"
+    )
+    assert SOURCES.find("more") is SOURCES.find(NPZ_ADDRESS)
 
 
 def test_a_source_made_in_python_goes_by_its_address(packages):
@@ -123,7 +125,7 @@ def test_a_source_that_must_come_divided_and_does_not_is_refused(packages):
 def test_an_unknown_word_is_answered_with_the_words_there_are_and_the_nearest(word, near):
     message = refusal(word)
     assert f"'{word}' is not one of {', '.join(sources())}; did you mean '{near}'?" in message
-    assert "looked for in trainables.data and among the entry points transfer_study.data_sources" in message
+    assert "looked for in trainables/data and among the entry points transfer_study.data_sources" in message
 
 
 @pytest.mark.parametrize("word", ["imagenet", None, 3, ["a", "b"]])
@@ -134,13 +136,13 @@ def test_a_word_like_no_other_is_answered_with_the_words_there_are(word):
 @pytest.mark.parametrize(
     ("address", "answer"),
     [
-        ("npz_sorce:NpzData", "npz_sorce:NpzData: no module 'npz_sorce' where Python looks for modules; did you mean "
+        ("npz_sorce:NpzData", "'npz_sorce:NpzData': no module 'npz_sorce' in sys.path; did you mean "
          "'npz_source'?; install its package, or put its folder on PYTHONPATH"),
         ("npz_source.deep:NpzData", "no module 'npz_source.deep'"),
-        ("npz_source:NpzDat", "npz_source.py; did you mean 'NpzData'?"),
-        ("npz_source:", "no '' in "),
-        ("npz_source:np", "npz_source:np: no data source; a class is needed that extends"),
-        ("npz_source:Unwritten", "npz_source:Unwritten: the class lacks read; write it"),
+        ("npz_source:NpzDat", "npz_source.py): no class 'NpzDat' in it; did you mean 'NpzData'?"),
+        ("npz_source:", "no class '' in it; in it: NpzData, Undivided"),
+        ("npz_source:np", "no subclass of trainables.data.config.DataSource; trainables/data/config.py has"),
+        ("npz_source:Unwritten", "lacks read; trainables/data/config.py has the contract"),
         (":NpzData", "cannot be imported"),
     ],
 )  # fmt: skip
@@ -151,7 +153,7 @@ def test_an_address_that_leads_nowhere_is_refused_with_what_was_looked_for_and_w
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("import a_reader_of_rare_files", "npz_source needs the module 'a_reader_of_rare_files', which is absent"),
+        ("import a_reader_of_rare_files", "needs the module 'a_reader_of_rare_files', which is absent"),
         ("1 / 0", "npz_source cannot be imported (ZeroDivisionError: division by zero); mend it"),
         ("def", "npz_source cannot be imported (SyntaxError: "),
     ],
@@ -163,7 +165,7 @@ def test_a_module_that_cannot_be_imported_is_refused_with_the_reason(packages, l
 
 def test_an_entry_point_that_leads_nowhere_is_named(packages):
     install(packages, npz="npz_source:Gone")
-    assert "npz (entry point npz_source:Gone): no 'Gone' in" in refusal("npz")
+    assert "'npz_source:Gone' (" in refusal("npz")
 
 
 def index(names: tuple[str, ...], labels: list[int], pictures: int) -> SplitIndex:
