@@ -150,6 +150,7 @@ def test_a_library_is_known_where_the_table_says_and_nowhere_else(package, libra
     assert {user for user in users if not known & {user, *user.parents}} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["study/search", "study/config"])
 def test_turns_and_study_files_work_without_ray(folder):
     """Not even through what they import."""
@@ -228,6 +229,7 @@ def test_a_trial_reads_the_test_split_in_one_place():
     assert readers == {"_evaluate"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"]])
 def test_help_is_instant_since_nothing_heavy_is_imported_for_it(arguments):
     code = (

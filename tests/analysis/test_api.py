@@ -66,6 +66,7 @@ def assert_approaches_are(
         assert approaches[name].tolist() == pytest.approx([place(one) for one in report["approaches"].values()]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variation", [{}, {"grouped": True}, {"seeds": 1}])
 def test_a_loaded_study_has_the_numbers_of_its_report(make_study, variation):
     location = make_study(**variation)
@@ -132,6 +133,7 @@ def test_what_is_no_study_is_refused_in_one_line(tmp_path):
         analysis.load(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("matched", "grouped"), [(False, False), (True, False), (False, True)])
 def test_a_compared_table_has_the_numbers_of_the_command(study_dir, tmp_path, matched, grouped):
     predictions = analysis.load(study_dir).predictions

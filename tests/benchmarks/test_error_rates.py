@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 with pytest.MonkeyPatch.context() as context:  # the benchmarks are scripts, no package
@@ -83,7 +85,6 @@ def test_the_tests_err_about_as_often_as_they_say_and_pooling_seeds_errs_more_of
     assert by_name["McNemar, pooled seeds"] > 2 * by_name["false positives"]
 
 
-@pytest.mark.slow
 def test_a_cell_gives_the_same_rates_whatever_else_is_measured(tmp_path):
     names, out = ["small-S3-N200", "deterministic-S3-N200"], tmp_path / "rates.csv"
     run("--draws", "20", "--cells", *names, "--out", str(out))
@@ -92,7 +93,6 @@ def test_a_cell_gives_the_same_rates_whatever_else_is_measured(tmp_path):
     assert {row["cell"] for row in table(out)} == set(names)
 
 
-@pytest.mark.slow
 def test_a_requirement_that_does_not_hold_is_said_and_gives_exit_code_1():
     ended = run("--draws", "1", "--cells", "small-S3-N200")  # one study rejects in 0 or 100 %
     assert ended.returncode == 1

@@ -21,6 +21,8 @@ from analysis.search.attribution import Attribution, attribute
 from analysis.search.importance import WithinApproach
 from tests.support.synthetic_study import write_study
 
+pytestmark = pytest.mark.slow
+
 Params = dict[str, Any]
 ACCURACIES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=6)
 

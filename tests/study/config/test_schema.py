@@ -238,11 +238,13 @@ def refuses_nothing_that_is_read(key: str, value: object) -> None:
     assert refused(content) == ""
 
 
+@pytest.mark.slow
 @given(changes)
 def test_the_schema_refuses_nothing_that_is_read(change):
     refuses_nothing_that_is_read(*change)
 
 
+@pytest.mark.slow
 @given(spaces(CNN_KINDS))
 def test_the_schema_refuses_no_space_that_is_read(space):
     refuses_nothing_that_is_read(f"{CNN}__space", space)

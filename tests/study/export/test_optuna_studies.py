@@ -22,6 +22,8 @@ from study.export import optuna_studies
 from study.export.optuna_studies import widened
 from tests.study.export.conftest import written
 
+pytestmark = pytest.mark.slow
+
 APPROACHES = ("better_cnn", "fine_tune", "feature_svm")
 COMPLETE, FAIL, RUNNING = TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING
 

@@ -85,6 +85,7 @@ def test_constants_are_part_of_every_configuration():
     assert [params["epochs"] for params in done.suggestions("cnn")] == [7] * len(done.started)
 
 
+@pytest.mark.slow
 @few
 @given(PACES, PACES)
 def test_in_one_slot_suggestions_do_not_depend_on_how_long_trials_take(one, other):
@@ -95,6 +96,7 @@ def test_in_one_slot_suggestions_do_not_depend_on_how_long_trials_take(one, othe
         assert first.suggestions(name)[:shared] == second.suggestions(name)[:shared]
 
 
+@pytest.mark.slow
 @few
 @given(PACES, PACES, st.sampled_from([1, 2, 8]))
 def test_suggestions_depend_on_earlier_results_alone_and_not_on_which_trial_ends_first(one, other, slots):
@@ -104,6 +106,7 @@ def test_suggestions_depend_on_earlier_results_alone_and_not_on_which_trial_ends
     assert agree_where_they_rest_on_the_same_results(first, second) >= len(THREE) * without_results
 
 
+@pytest.mark.slow
 @few
 @given(PACES, st.sampled_from([2, 8]))
 def test_a_turn_waits_for_results_while_other_approaches_can_use_the_slot(seed, slots):
@@ -153,6 +156,7 @@ def test_a_search_too_long_to_remember_still_learns_where_accuracy_is_high(short
     assert sum(reached[-20:]) / 20 > sum(reached[:10]) / 10 + 0.1
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PACES, st.integers(15, 130))
 def test_a_search_too_long_to_remember_goes_on_as_if_it_had_not_been_interrupted(short_memory, seed, stop_after):
@@ -255,6 +259,7 @@ def test_an_approach_that_reaches_max_trials_with_its_last_second_is_not_called_
     assert done.turns.exhausted == {}
 
 
+@pytest.mark.slow
 @few
 @given(PACES, st.integers(0, 40), st.sampled_from([1, 2, 8]))
 def test_a_resumed_search_goes_on_with_the_suggestions_of_the_uninterrupted_one(seed, stop_after, slots):

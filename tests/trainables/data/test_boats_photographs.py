@@ -9,6 +9,8 @@ from trainables.data.dataset import describe, open_dataset
 from trainables.data.folders import FolderData
 from trainables.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 BOATS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "boats-120x400.zip"
 
 

@@ -136,7 +136,7 @@ def test_a_word_like_no_other_is_answered_with_the_words_there_are(word):
 @pytest.mark.parametrize(
     ("address", "answer"),
     [
-        ("npz_sorce:NpzData", "sys.path; did you mean 'npz_source'?; install its package, or put its folder on PYTHONPATH"),
+        ("npz_sorce:NpzData", "sys.path; did you mean 'npz_source'?; install its package, or put its folder on "),
         ("npz_source.deep:NpzData", "no module 'npz_source.deep'"),
         ("npz_source:NpzDat", "npz_source.py): no class 'NpzDat' in it; did you mean 'NpzData'?"),
         ("npz_source:", "no class '' in it; in it: NpzData, Undivided"),
