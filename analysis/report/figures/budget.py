@@ -75,7 +75,7 @@ def draw_expected_best(study: StudySummary) -> Drawing | None:
 
 
 def draw_search(study: StudySummary) -> Drawing | None:
-    """Validation accuracy of every trial against the hyperparameters that the search drew from ranges."""
+    """Validation accuracy of every trial against the hyperparameters that the search drew from numbers."""
     trials = _scored(study.trials)
     wanted = [axis for axis in axes(study.records.settings.approaches.values()) if _values(trials, axis).notna().any()]
     if not wanted:
