@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ def predictions(approach: str, seed: int, *, accuracy: float, images: int = IMAG
     groups = [f"boat{i // 4}" for i in range(images)]
     fixed = {"approach": approach, "seed": seed, "image": ids, "group": groups, "label": label, "prediction": predicted}
     return pd.DataFrame({**fixed, **columns})
+
+
+def two_runs_each(approaches: Sequence[str]) -> pd.DataFrame:
+    """Predictions of approaches of these names, two runs each."""
+    runs = [predictions(name, seed, accuracy=0.8) for name in approaches for seed in range(2)]
+    return pd.concat(runs, ignore_index=True)
 
 
 def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float] = ACCURACY, seeds: int = 3) -> str:
