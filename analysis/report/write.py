@@ -22,7 +22,7 @@ from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.style import Drawing
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.table import Table, as_html, as_markdown, escaped
+from analysis.report.table import Table, as_html, as_markdown, code, escaped
 from analysis.report.table_comparison import compare_table
 from analysis.report.tables import comparison_tables, study_tables
 from analysis.statistics.losses import SMALLEST_PROBABILITY
@@ -111,7 +111,7 @@ def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["value"] = _value
+    environment.filters |= {"value": _value, "code": code}
     return environment.get_template(template).render(_context(findings, drawings, as_html if page else as_markdown))
 
 
