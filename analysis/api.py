@@ -159,13 +159,13 @@ def load(location: str | os.PathLike[str]) -> LoadedStudy:
     {'better_cnn': 55.0, 'feature_svm': 10.0, 'fine_tune': 59.0}
 
     Args:
-        location: its directory, or its URI, such as `s3://bucket/prefix/name`.
+        location: its directory, the study.yaml in it, or its URI, such as `s3://bucket/prefix/name`.
 
     Raises:
         RecordsError: there is no study, or one of its files is damaged; the message is one line and names the file.
     """
-    where = os.fspath(location)
-    return LoadedStudy(where, read_study(where))
+    records = read_study(os.fspath(location))
+    return LoadedStudy(records.location, records)
 
 
 def compare(

@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.predictions.table import PredictionTable, read_table
+from analysis.predictions.table import read_table
 from analysis.records.store import Store, read_study
 from analysis.report import search_wording, wording
 from analysis.report.comparison import Comparison
@@ -48,13 +48,11 @@ class Findings:
     Attributes:
         compared: what the test predictions say; None before the first final run of a study.
         study: None for a bare table of predictions.
-        table: the table, where there is no study.
     """
 
     title: str
     compared: Comparison | None
     study: StudySummary | None = None
-    table: PredictionTable | None = None
 
 
 def write_report(location: str) -> ReportPaths:
@@ -68,7 +66,8 @@ def write_report(location: str) -> ReportPaths:
             these are fewer than two images or groups.
     """
     study = summarise(read_study(location))
-    return _write(Findings(study.records.settings.name, study.comparison, study), Store(location), "report/")
+    store = Store(study.records.location)
+    return _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
 
 
 def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
@@ -83,7 +82,7 @@ def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
         RecordsError: the table cannot be used, or the folder not be written.
     """
     table = read_table(path)
-    return _write(Findings(path, compare_table(table, design), table=table), Store(out), "")
+    return _write(Findings(path, compare_table(table, design)), Store(out), "")
 
 
 def _write(findings: Findings, store: Store, below: str) -> ReportPaths:

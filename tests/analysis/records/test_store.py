@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import check_predictions
@@ -161,6 +162,19 @@ def test_a_record_of_before_there_were_versions_is_of_version_1_and_says_the_sam
     assert json.loads(store.read_bytes(name)) == {"schema_version": 1, **json.loads(content)}
 
 
+def test_what_is_written_is_of_the_version_of_this_program_and_what_does_not_say_is_of_the_first(tmp_path):
+    assert Record.model_fields["schema_version"].default == SCHEMA_VERSION
+
+    class Later(Record):  # as records will be once SCHEMA_VERSION is 2
+        schema_version: int = Field(2, ge=1, le=2)
+
+    store = Store(str(tmp_path))
+    store.write_record("new.json", Later())
+    store.write_bytes("old.json", b"{}")
+    versions = {name: store.read_record(name, Later).schema_version for name in ("new.json", "old.json")}
+    assert versions == {"new.json": 2, "old.json": 1}
+
+
 def test_a_study_of_before_there_were_versions_reads_as_one_of_today(study_dir):
     today = read_study(study_dir)
     for path in Path(study_dir).rglob("*.json"):
@@ -215,6 +229,31 @@ def test_a_wrong_value_in_the_study_file_is_named(study_dir):
     path.write_text(path.read_text().replace("search_seconds: 60.0", "search_seconds: soon"))
     with pytest.raises(RecordsError, match=r"study.yaml: not a study file \(budget.search_seconds: "):
         read_study(study_dir)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "null"])
+def test_an_environment_that_names_nothing_is_refused(study_dir, content):
+    Path(study_dir, "environment.json").write_text(content)
+    with pytest.raises(RecordsError, match=r"environment\.json: a \w+, where names with values belong; restore it"):
+        read_study(study_dir)
+
+
+def test_a_file_of_predictions_that_holds_something_else_is_named(study_dir):
+    path = Path(study_dir, "predictions/fine_tune-r0-seed1.parquet")
+    pd.read_parquet(path).drop(columns="label").to_parquet(path)
+    with pytest.raises(RecordsError, match=r"fine_tune-r0-seed1\.parquet: predictions lack the column 'label'"):
+        read_study(study_dir)
+
+
+def test_a_study_is_found_by_its_study_file_and_below_the_home_directory(study_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path(study_dir).parent))
+    for location in (f"{study_dir}/study.yaml", "~/study", "~/study/study.yaml", f"file://{study_dir}/study.yaml"):
+        assert read_study(location).location.removeprefix("file://") == study_dir
+
+
+def test_a_path_that_does_not_exist_is_said_to_be_no_directory(tmp_path):
+    with pytest.raises(RecordsError, match=r"three-boots: no such directory; give the directory of a study"):
+        read_study(f"{tmp_path}/three-boots")
 
 
 def test_another_directory_is_no_study(tmp_path):
