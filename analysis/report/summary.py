@@ -66,6 +66,11 @@ class ApproachSummary:
     test: TestScores | None
     problem: str | None
 
+    @property
+    def incumbent(self) -> Incumbent | None:
+        """The best validated one of its incumbents; None before a trial was validated."""
+        return max(self.incumbents, key=lambda one: one.valid_accuracy, default=None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySummary:
