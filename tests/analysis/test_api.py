@@ -180,10 +180,9 @@ def test_what_is_no_study_is_refused_in_one_line(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("matched", "grouped"), [(False, False), (True, False), (False, True)])
-def test_a_compared_table_has_the_numbers_of_the_command(study_dir, tmp_path, matched, grouped):
-    predictions = analysis.load(study_dir).predictions
+def test_a_compared_table_has_the_numbers_of_the_command(make_study, tmp_path, matched, grouped):
     csv = tmp_path / "predictions.csv"
-    (predictions if grouped else predictions.drop(columns="group")).to_csv(csv, index=False)
+    analysis.load(make_study(grouped=grouped)).predictions.to_csv(csv, index=False)
     seeds = Seeds.matched if matched else Seeds.unmatched
     main(str(csv), str(tmp_path / "out"), margin=0.02, alpha=0.1, seeds=seeds)
     report = json.loads((tmp_path / "out" / "report.json").read_text())

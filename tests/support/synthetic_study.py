@@ -122,6 +122,7 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     writer.phase("final", "started", slots=2)
     for approach, level in accuracy.items():
         for index in range(seeds):
-            writer.final(approach, index, predictions(approach, index, accuracy=level))
+            rows = predictions(approach, index, accuracy=level)
+            writer.final(approach, index, rows if grouped else rows.assign(group=None))
     writer.phase("final", "finished")
     return str(root)
