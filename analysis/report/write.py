@@ -25,7 +25,7 @@ from analysis.report.summary import StudySummary, summarise
 from analysis.report.table import Table, as_html, as_markdown, code, escaped
 from analysis.report.table_comparison import compare_table
 from analysis.report.tables import comparison_tables, study_tables
-from analysis.statistics.losses import SMALLEST_PROBABILITY
+from analysis.statistics.losses import CLIP
 from analysis.statistics.power import POWER
 
 MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV file
@@ -130,7 +130,7 @@ def _context(
         "say_search": search_wording,
         "tables": {name: written(table) for name, table in tables.items()},
         "figures": {drawing.key: (drawing, Markup(drawing.svg), _shown(drawing.data)) for drawing in drawings},
-        "smallest_probability": SMALLEST_PROBABILITY,
+        "smallest_probability": CLIP,
         "power": POWER,
     }
 
