@@ -77,7 +77,7 @@ class StudySummary:
     """The whole study.
 
     Attributes:
-        trials: records.trial_table of its events.
+        trials: records.trials.trial_table of its events.
         comparison: what the final runs say of the approaches; None before the first was evaluated.
         best_of_budget: expected best validation accuracy against charged seconds, and who overtakes whom.
         attribution: how much of the spread of validation accuracy is the approach, how much its hyperparameters.
