@@ -44,7 +44,8 @@ def refusal(name: str) -> str:
 
 def test_every_file_of_the_folder_is_an_approach_by_the_name_of_the_file():
     files = [path.stem for path in (ROOT / "trainables" / "approaches").glob("[!_]*.py")]
-    assert APPROACHES.built_in() == sorted(files) == ["better_cnn", "feature_svm", "fine_tune"]
+    assert APPROACHES.built_in() == sorted(files)
+    assert {"better_cnn", "feature_svm", "fine_tune"} <= set(files)
     assert {APPROACHES.find(name).__module__ for name in files} == {f"trainables.approaches.{name}" for name in files}
 
 
