@@ -20,6 +20,9 @@ PUBLIC = (
     "analysis.compare",
     "analysis.ComparedTable",
     "analysis.RecordsError",
+    "study.read_config",
+    "study.run",
+    "study.resume",
 )
 INTRODUCTION = """\
 # From Python

@@ -7,6 +7,7 @@ template/       that approach
 plan.py         what a study would do
 runner.py       the phases of a study, and resuming one
 prepare.py      data, frozen features and a rehearsal, before the search
+inputs.py       what trials are given; the one place that opens the test split
 search/         who gets the next trial, and with which hyperparameters; knows no Ray
 tune/           between those turns and Ray Tune: all that bends it
 cluster/        where a study runs: Ray's nodes, what they share, a job server

@@ -147,7 +147,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of the study file, with which editors complete and check one."""
-    from study.config.schema import schema_text
+    from study.config.json_schema import schema_text
 
     if out is None:
         typer.echo(schema_text(), nl=False)

@@ -26,7 +26,7 @@ from trainables.data.dataset import Dataset, duplicates
 from trainables.data.splits import Split
 from trainables.errors import BackboneError, one_line
 from trainables.precision import in_bfloat16
-from trainables.spec import Inputs, Slot, pin_threads
+from trainables.spec import Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
 
@@ -146,29 +146,6 @@ def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) 
     return frozen
 
 
-def search_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Frozen]) -> dict[str, Inputs]:
-    """What search trials get: train and validation. The test split is not in it."""
-    return {
-        name: Inputs(approach.kind, config.settings(name), _task(config, name, dataset, frozen, refit=False))
-        for name, approach in config.approaches.items()
-    }
-
-
-def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Frozen]) -> dict[str, Inputs]:
-    """What final runs get: the data they train on, and the test split."""
-    inputs = {}
-    for name, approach in config.approaches.items():
-        settings = config.settings(name)
-        inputs[name] = Inputs(
-            kind=approach.kind,
-            settings=settings,
-            task=_task(config, name, dataset, frozen, refit=config.final.refit == "train_and_valid"),
-            test=Examples(dataset.images("test", settings.image_size), dataset.splits["test"].labels),
-            backbone=backbone_of(settings) if name in frozen else None,
-        )
-    return inputs
-
-
 def feature_costs(frozen: Mapping[str, Frozen]) -> list[FeatureCost]:
     """What each set of features cost, and all approaches that use it, also where they name it in different ways."""
     merged: dict[str, FeatureCost] = {}
@@ -213,22 +190,6 @@ def _refuse_too_little(config: StudyConfig, prepared: Prepared) -> None:
                 f"budget.trial_seconds: {trial_s:g} s is too small for one trial of {name}: with feature_cost: "
                 f"every_trial its frozen features alone take {cost_s:.1f} s of it; raise it"
             )
-
-
-def _task(config: StudyConfig, name: str, dataset: Dataset, frozen: Mapping[str, Frozen], *, refit: bool) -> Task:
-    size = config.settings(name).image_size
-    parts = {
-        split: Examples(
-            frozen[name].values[split] if name in frozen else dataset.images(split, size),
-            dataset.splits[split].labels,
-        )
-        for split in SEARCH_SPLITS
-    }
-    train, valid = parts["train"], parts["valid"]
-    if not refit:
-        return Task(train, valid, len(dataset.classes))
-    together = Examples(np.concatenate([train.inputs, valid.inputs]), np.concatenate([train.labels, valid.labels]))
-    return Task(together, None, len(dataset.classes))
 
 
 class _FeatureSettings(Settings):

@@ -26,6 +26,7 @@ from study.cluster.nodes import Slots, connected, first_slot, nodes
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
 from study.config.study_file import parse_config
+from study.inputs import final_inputs, search_inputs
 from study.lease import Lease, alone
 from study.listeners import History, Listener, Record
 from study.phases import Phases
@@ -213,7 +214,7 @@ class _Session:
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
         if not turns.finished:
-            inputs = prepare.search_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+            inputs = search_inputs(ready.config, ready.dataset, ready.prepared.frozen)
             with self.phases.during("search"):
                 self._run(turns, inputs)
         for event in _exhaustions(turns.exhausted, self.history.phases):
@@ -226,7 +227,7 @@ class _Session:
         ready.progress.final(len(turns))
         if not turns:
             return
-        inputs = prepare.final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+        inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
         with self.phases.during("final"):
             self._run(ListedTurns(turns), inputs, _deliver(ready))
 

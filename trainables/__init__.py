@@ -1,7 +1,7 @@
 """The approaches and what they stand on. Only trainable.py knows Ray.
 
 approach.py       the contract that every approach keeps
-contract.py       its laws as a check, for whoever writes an approach
+contract.py       the laws of approach.py as a check, for whoever writes an approach
 approaches/       the approaches, one a file
 finding.py        which class a study file means by a name
 batches.py        batches of images, augmented and normalised
@@ -10,7 +10,7 @@ training.py       training by Adam, for all networks
 data/             data sets as arrays of images, one source a file, and their splits
 backbones/        networks to transfer from, their weights and frozen features; weights/ holds the bundled ones
 clock.py          metered time: what is charged and what is not
-driver.py         the only loop: step, validate, report, stop at the allowance
+driver.py         the loop of one trial: step, validate, report; it stops the trial at its allowance
 checkpoints.py    checkpoints of running trials
 spec.py           what a trial is given; knows no Ray
 cache.py          where what is kept between studies lies

@@ -2,10 +2,10 @@
 
   wilson.py          the interval of a proportion
   crossed.py         the variance of a mean when seeds and images are both random
-  paired.py          accuracies, other means, and their paired differences
+  paired.py          accuracies, other means; the p-value and interval of a paired difference
   omnibus.py         are the approaches different at all?
   equivalence.py     are two approaches equally good within a margin?
-  verdicts.py        Holm's correction, the verdict on a pair
+  verdicts.py        Holm's correction, and which of better, equivalent, undecided a pair is
   power.py           the smallest difference a design can find, and what it takes to find a smaller one
   losses.py          log-loss, Brier score, hard decisions scored by convention
   calibration.py     is an approach as often right as it is sure?

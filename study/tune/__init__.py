@@ -1,6 +1,6 @@
 """All that bends Ray Tune.
 
-searcher.py    between turns and Ray Tune, and into the records
-scheduler.py   which trial gets the process of one that has ended
-failures.py    why a trial's process died
+searcher.py    between turns and Ray Tune, and into the records; what a trial lost when its process died
+scheduler.py   which waiting trial gets a process that has become free
+failures.py    why a trial's process died, in words
 """

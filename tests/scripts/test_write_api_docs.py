@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 import analysis
+import study
 from tests.support.synthetic_study import write_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +32,9 @@ def test_the_page_is_what_the_script_writes(script):
     assert written == script.page(), "run `python scripts/write_api_docs.py`"
 
 
-def test_all_that_the_analysis_offers_is_on_the_page(script):
-    assert {name for name in script.PUBLIC if name.startswith("analysis.")} == {
-        f"analysis.{name}" for name in analysis.__all__
-    }
+def test_all_that_the_packages_offer_is_on_the_page(script):
+    offered = {f"{package.__name__}.{name}" for package in (analysis, study) for name in package.__all__}
+    assert set(script.PUBLIC) == offered
 
 
 def test_the_examples_give_what_the_page_shows(tmp_path, monkeypatch):

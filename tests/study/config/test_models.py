@@ -9,6 +9,7 @@ from study.config.messages import ConfigError
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config, read_config
 from tests.support.study_files import small_config, small_study
+from trainables.approaches import APPROACHES
 
 CNN = "approaches__better_cnn"
 
@@ -160,7 +161,7 @@ def test_a_published_value_of_a_constant_is_refused():
 
 
 def test_an_approach_that_does_not_exist_is_refused_with_the_ones_that_do():
-    words = "'resnet' is not one of better_cnn, feature_svm, fine_tune (looked for"
+    words = f"'resnet' is not one of {', '.join(APPROACHES.built_in())} (looked for"
     assert words in refusal(**{f"{CNN}__approach": "resnet"})
 
 

@@ -78,7 +78,7 @@ def test_an_unknown_preset_is_refused_with_those_there_are_and_the_one_probably_
     with pytest.raises(ConfigError) as refused:
         read_config("leafs")
     assert str(refused.value) == (
-        "leafs: neither a file nor a preset; presets are boats, boats-cpu, digits, leaves; did you mean 'leaves'?"
+        f"leafs: neither a file nor a preset; presets are {', '.join(presets())}; did you mean 'leaves'?"
     )
 
 

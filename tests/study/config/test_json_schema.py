@@ -15,10 +15,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from study.config.json_schema import schema_text
 from study.config.messages import ConfigError
 from study.config.models import StudyConfig
 from study.config.presets import preset_text, presets
-from study.config.schema import schema_text
 from study.config.study_file import parse_config, read_yaml
 from tests.support.study_files import small_study
 
