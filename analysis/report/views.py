@@ -15,11 +15,11 @@ import numpy as np
 from analysis.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.design import SEED, Design, PairData
 from analysis.report.table import Column
-from analysis.statistics.bayes import Posterior, posterior
-from analysis.statistics.mcnemar import RunPair, run_by_run
-from analysis.statistics.outperformance import Outperformance, outperformance
 from analysis.statistics.paired import Difference, mean_difference
 from analysis.statistics.per_class import balanced
+from analysis.statistics.secondary.bayes import Posterior, posterior
+from analysis.statistics.secondary.mcnemar import RunPair, run_by_run
+from analysis.statistics.secondary.outperformance import Outperformance, outperformance
 
 T = TypeVar("T")
 
