@@ -53,7 +53,8 @@ STUDY: dict[str, Any] = {
     "budget": {"search_seconds": 5, "trial_seconds": 1},
     "final": {"seeds": 2},
     "slot": {"cpus": 1, "gpus": 0},
-    "pace": {"heartbeat_seconds": 0.2, "checkpoint_seconds": 0.3},
+    # Trials that wait for a checkpoint to be written would leave the driver nothing to write, and to say, in an outage.
+    "pace": {"heartbeat_seconds": 0.1, "checkpoint_seconds": 0.9},
     "storage": f"s3://{BUCKET}/deep",
 }
 RUNS = {f"{name}-r0-seed{seed}" for name in STUDY["approaches"] for seed in range(2)}
