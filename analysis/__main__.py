@@ -35,13 +35,13 @@ def main(
     ] = Seeds.unmatched,
 ) -> None:
     """Test whether accuracy differences are significant, over seeds and images."""
-    for name, value in (("--margin", margin), ("--alpha", alpha)):
-        if not 0 < value < 1:
-            raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
     from analysis.report.design import Design
     from analysis.report.write import write_table_report
 
-    design = Design(alpha=alpha, margin=margin, matched=seeds is Seeds.matched)
+    try:
+        design = Design(alpha=alpha, margin=margin, matched=seeds is Seeds.matched)
+    except RecordsError as error:
+        raise RecordsError(f"--{error}") from None
     paths = write_table_report(predictions, out, design)
     typer.echo(f"{paths.verdict}\n")
     for path in (paths.html, paths.markdown, paths.json):

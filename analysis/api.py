@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.predictions.table import as_table
+from analysis.predictions.table import PredictionTable, as_table, read_table
 from analysis.records.errors import RecordsError
 from analysis.records.schema import DataInfo, StudySettings
 from analysis.records.store import StudyRecords, read_study
@@ -34,7 +34,15 @@ class LoadedStudy:
     """
 
     location: str
-    records: StudyRecords = field(repr=False)
+    records: StudyRecords
+
+    def __repr__(self) -> str:
+        """Name, approaches and runs; the verdict in short once the report was asked for, as it may take its time."""
+        searched = int((self.trials.phase == "search").sum())
+        runs = f"{searched} trials, {len(self.trials) - searched} final runs"
+        verdict = [_short(self.verdict)] if "report" in self.__dict__ else []
+        parts = [self.settings.name, ", ".join(self.settings.approaches), runs, *verdict]
+        return f"LoadedStudy({self.location!r}: {'; '.join(parts)})"
 
     @property
     def settings(self) -> StudySettings:
@@ -84,7 +92,8 @@ class LoadedStudy:
         runs (seeds; replicates where the search was repeated) and images; `balanced_accuracy` with its interval;
         `log_loss` and `brier` of its probabilities and where these come from; `valid_accuracy` and `gap`, its excess
         over `accuracy`; the search's `charged_s` of `budget_s` slot-seconds and its `trials` by ending; `incumbent`,
-        the best validated trial; why it was `exhausted`; and the `problem` where there is no test result.
+        the best validated trial; why it was `exhausted`; and the `problem` where there is no test result. A number that
+        is not known is NaN, a text that is not known None, here and in `pairs`.
         """
         from analysis.frames import searched_approaches
 
@@ -119,7 +128,13 @@ class ComparedTable:
         report: all that the report is written from, as a frozen dataclass.
     """
 
-    report: Comparison = field(repr=False)
+    report: Comparison
+
+    def __repr__(self) -> str:
+        """Approaches, runs and images, and the verdict in short."""
+        runs = sum(len(one.accuracy.per_seed) for one in self.report.approaches)
+        names = ", ".join(self.report.names)
+        return f"ComparedTable({names}; {runs} runs on {self.report.images:,} images; {_short(self.verdict)})"
 
     @cached_property
     def approaches(self) -> pd.DataFrame:
@@ -159,28 +174,28 @@ def load(location: str | os.PathLike[str]) -> LoadedStudy:
     {'better_cnn': 55.0, 'feature_svm': 10.0, 'fine_tune': 59.0}
 
     Args:
-        location: its directory, or its URI, such as `s3://bucket/prefix/name`.
+        location: its directory, the study.yaml in it, or its URI, such as `s3://bucket/prefix/name`.
 
     Raises:
         RecordsError: there is no study, or one of its files is damaged; the message is one line and names the file.
     """
-    where = os.fspath(location)
-    return LoadedStudy(where, read_study(where))
+    records = read_study(os.fspath(location))
+    return LoadedStudy(records.location, records)
 
 
 def compare(
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | str | os.PathLike[str],
     *,
     alpha: float = 0.05,
     margin: float = 0.01,
     matched: bool = False,
-    names: Sequence[str] | None = None,
+    names: Sequence[object] | None = None,
 ) -> ComparedTable:
     """Compare approaches on a table of predictions, made here or elsewhere: the numbers of `python -m analysis`.
 
     >>> import analysis
     >>> import pandas as pd
-    >>> c = analysis.compare(pd.read_csv("predictions.csv"), margin=0.02)
+    >>> c = analysis.compare(pd.read_csv("predictions.csv"), margin=0.02)  # or the path alone
     >>> c.approaches[["approach", "accuracy", "low", "high"]].round(3)
           approach  accuracy    low   high
     0  feature_svm     0.831  0.767  0.879
@@ -193,21 +208,40 @@ def compare(
         frame: one row a run and test image, with the columns approach, seed, image, label and prediction; `group` where
             images come in groups (all of them or none); `p_<class>` of every class, or of none. Labels and predictions
             are class indices, or names of classes. Every seed counts as an independent run: predictions of a study
-            that repeated its search are compared by `load` instead, whose runs are the replicates.
+            that repeated its search are compared by `load` instead, whose runs are the replicates. Or the path of a
+            .csv or .parquet file of such a table.
         alpha: level of the tests; intervals have the level 1 - alpha.
         margin: accuracies closer than this count as equivalent.
         matched: whether seed s of every approach shares what it decides, say a split of the training data.
-        names: the approaches to compare, in order. Default: all, in the order of the frame.
+        names: the approaches to compare, in order, as they stand in the frame. Default: all, in its order.
 
     Raises:
-        RecordsError: the frame is no such table, the runs do not share their images, a name has no predictions, or
-            alpha or margin is not between 0 and 1. The message is one line.
+        RecordsError: the frame is no such table, the runs do not share their images, `names` is a single text, a name
+            in it has no predictions, or alpha or margin is not between 0 and 1. The message is one line.
     """
     from analysis.report.design import Design
     from analysis.report.table_comparison import compare_table
 
-    for name, value in (("alpha", alpha), ("margin", margin)):
-        if not 0 < value < 1:
-            raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
-    table = as_table(frame, source="predictions")
-    return ComparedTable(compare_table(table, Design(alpha=alpha, margin=margin, matched=matched), names=names))
+    design = Design(alpha=alpha, margin=margin, matched=matched)
+    wanted = None if names is None else _names(names)
+    return ComparedTable(compare_table(_table(frame), design, names=wanted))
+
+
+def _short(verdict: str) -> str:
+    """Who won, without the numbers."""
+    return verdict.partition(": ")[0].removesuffix(".")
+
+
+def _names(names: Sequence[object]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise RecordsError(f"names {names!r}: is one name; give several in a list")
+    return tuple(str(name) for name in names)
+
+
+def _table(frame: object) -> PredictionTable:
+    if isinstance(frame, str | os.PathLike):
+        return read_table(os.path.expanduser(frame))
+    if not isinstance(frame, pd.DataFrame):
+        found = type(frame).__name__
+        raise RecordsError(f"predictions: a {found}; give a data frame, or the path of a .csv or .parquet file")
+    return as_table(frame, source="predictions")

@@ -60,7 +60,7 @@ def _test(test: TestScores) -> dict[str, object]:
 
 
 def _search(approach: ApproachSummary) -> dict[str, object]:
-    spent, best = approach.spending, max(approach.incumbents, key=lambda one: one.valid_accuracy, default=None)
+    spent, best = approach.spending, approach.incumbent
     return {
         "runs": len(approach.test.accuracy.per_seed) if approach.test else 0,
         "valid_accuracy": approach.valid_accuracy,
@@ -84,7 +84,12 @@ def _pair(pair: PairSummary) -> dict[str, object]:
 
 
 def _frame(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> pd.DataFrame:
-    """Numbers that are not known are NaN, texts None, also where no row knows them."""
-    frame = pd.DataFrame(rows, columns=list(columns))
+    """Columns of floats, of whole numbers where every row has one, and of objects for texts.
+
+    Numbers that are not known are NaN, texts None, also where no row knows them.
+    """
+    data = {name: [row.get(name) for row in rows] for name in columns}
+    texts = {name: pd.Series(values, dtype=object) for name, values in data.items() if name in TEXTS}
+    frame = pd.DataFrame(data | texts)
     whole = frame.select_dtypes("integer").columns
     return frame.astype({name: float for name in columns if name not in TEXTS and name not in whole})

@@ -33,10 +33,10 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from analysis.statistics.equivalence import equivalence_p
-from analysis.statistics.mcnemar import from_counts
 from analysis.statistics.omnibus import omnibus
-from analysis.statistics.outperformance import outperformance
 from analysis.statistics.paired import Difference, difference
+from analysis.statistics.secondary.mcnemar import from_counts
+from analysis.statistics.secondary.outperformance import outperformance
 from analysis.statistics.verdicts import holm
 
 ALPHA = 0.05

@@ -45,8 +45,9 @@ def test_a_wheel_holds_every_module_and_says_that_it_is_typed(installed, package
 
 
 def test_a_wheel_holds_what_is_read_beside_the_modules(installed):
-    read = files("analysis", "*.j2") | files("study", "*.yaml") | files("trainables", "*.safetensors")
-    assert {Path(name).suffix for name in read} == {".j2", ".yaml", ".safetensors"}
+    kinds = {"analysis": ("*.j2",), "study": ("*.yaml", "*.json"), "trainables": ("*.safetensors",)}
+    read = {name for package, patterns in kinds.items() for pattern in patterns for name in files(package, pattern)}
+    assert {Path(name).suffix for name in read} == {".j2", ".json", ".yaml", ".safetensors"}
     assert read <= installed
 
 

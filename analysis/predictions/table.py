@@ -50,13 +50,11 @@ def as_table(frame: pd.DataFrame, *, source: str) -> PredictionTable:
     """Check a table of predictions; `source` is what messages call it, and they count its rows from 1.
 
     Raises:
-        RecordsError: no such table, a column is missing or has gaps, labels and predictions are of different kinds, a
-            row is there twice, or probabilities are none.
+        RecordsError: no such table, a column is missing, has gaps or is there twice, labels and predictions are of
+            different kinds, a row is there twice, or probabilities are none.
     """
     table = frame.set_axis(range(1, len(frame) + 1))
-    missing = [name for name in NEEDED if name not in table]
-    if missing:
-        raise RecordsError(f"{source}: no column {missing[0]!r}; needed are {', '.join(NEEDED)} (has {_some(table)})")
+    _check_columns(source, table)
     if table.empty:
         raise RecordsError(f"{source}: no rows; give one for each run and test image")
     for name in NEEDED:
@@ -68,6 +66,16 @@ def as_table(frame: pd.DataFrame, *, source: str) -> PredictionTable:
         row = table["group"].isna().idxmax()
         raise RecordsError(f"{source}: column 'group' is empty in row {row}; give every image a group, or none")
     return _checked(source, table, grouped)
+
+
+def _check_columns(source: str, table: pd.DataFrame) -> None:
+    missing = [repr(name) for name in NEEDED if name not in table]
+    if missing:
+        lacking = f"no column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        raise RecordsError(f"{source}: {lacking}; needed are {', '.join(NEEDED)} (has {_some(table)})")
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise RecordsError(f"{source}: column {repeated[0]!r} is there more than once; leave one")
 
 
 def _read(path: str) -> pd.DataFrame:
@@ -104,7 +112,7 @@ def _checked(source: str, table: pd.DataFrame, grouped: bool) -> PredictionTable
 def _classes(source: str, table: pd.DataFrame) -> tuple[pd.Series, pd.Series, tuple[str, ...], list[str]]:
     """Labels and predictions as indices, the classes' names, and the columns of their probabilities."""
     given = [str(name) for name in table.columns if str(name).startswith("p_")]
-    labels, predicted = table["label"], table["prediction"]
+    labels, predicted = (_plain(source, table[name]) for name in ("label", "prediction"))
     numeric = [_is_whole(column) for column in (labels, predicted)]
     if numeric[0] != numeric[1]:
         raise RecordsError(
@@ -141,6 +149,17 @@ def _numbers(source: str, table: pd.DataFrame, name: str) -> pd.Series:
     if wrong.any():
         raise RecordsError(f"{source}: {table[name][wrong.idxmax()]!r} in column {name!r} is no number")
     return numbers
+
+
+def _plain(source: str, column: pd.Series) -> pd.Series:
+    """Classes as what a category stands for: 3 is the class index 3, whether the column is categorical or not."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    infinite = column.isin([np.inf, -np.inf])
+    if infinite.any():
+        row = infinite.idxmax()
+        raise RecordsError(f"{source}: column {column.name!r} is {column[row]} in row {row}; give a class")
+    return column
 
 
 def _is_whole(column: pd.Series) -> bool:

@@ -15,8 +15,8 @@ from math import ceil, sqrt
 
 from scipy import stats
 
-from analysis.statistics.mcnemar import McNemar, from_counts
 from analysis.statistics.power import POWER
+from analysis.statistics.secondary.mcnemar import McNemar, from_counts
 from analysis.statistics.wilson import wilson
 
 

@@ -9,8 +9,8 @@ from analysis.published.counts import Counts, Paired
 from analysis.published.rows import Accuracy, Split
 from analysis.published.table import PublishedPair, PublishedTable
 from analysis.statistics.losses import CLIP, one_hot_losses
-from analysis.statistics.mcnemar import McNemar
 from analysis.statistics.power import POWER
+from analysis.statistics.secondary.mcnemar import McNemar
 
 # Cohen's kappa of being correct: "fair" up to the one, "almost perfect" above the other (Landis & Koch 1977, Biometrics
 # 33:159). On scikit-learn's digits two different approaches reached 0.45 to 0.67, two seeds of one random forest 0.79:

@@ -29,10 +29,10 @@ class Record(Section):
     """What every kind of record is: a file of its own.
 
     Attributes:
-        schema_version: of the schema it is written in; a record that does not say is of version 1.
+        schema_version: of the schema it is written in.
     """
 
-    schema_version: int = Field(1, ge=1, le=SCHEMA_VERSION)
+    schema_version: int = Field(SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
 
 
 class TrialEvent(Record):

@@ -17,8 +17,9 @@ are derived from these files alone; this module knows neither torch nor Ray.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -64,6 +65,7 @@ class StudyRecords:
 
 R = TypeVar("R", bound=Record)
 RESTORE = "restore it from a copy of the study"
+BEFORE_VERSIONS = 1  # the schema of a record that does not say which
 LEAVE_OUT = "delete it, and its trial goes on from the record before it"
 
 
@@ -115,7 +117,11 @@ class Store(Storage):
         self.write_bytes(f"predictions/{run}.parquet", sink.getvalue().to_pybytes())
 
     def predictions(self) -> pd.DataFrame:
-        """All final runs' predictions in one frame; empty, with the columns, where there are none yet."""
+        """All final runs' predictions in one frame; empty, with the columns, where there are none yet.
+
+        Raises:
+            RecordsError: a file is no Parquet file, or what it holds is no table of predictions; the message names it.
+        """
         names = self.names("predictions", ".parquet")
         tables = [self._table(name, content) for name, content in zip(names, self.read_many(names), strict=True)]
         if not tables:
@@ -125,11 +131,13 @@ class Store(Storage):
 
     def _parsed(self, name: str, content: bytes, kind: type[R], mend: str) -> R:
         try:
-            return kind.model_validate_json(content)
+            record = kind.model_validate_json(content)
         except ValidationError as error:
             self._refuse_later(name, content)
             problem = _first_problem(error)
             raise RecordsError(f"{self.path(name)}: not a {kind.__name__} ({problem}); {mend}") from error
+        versioned = "schema_version" in record.model_fields_set
+        return record if versioned else record.model_copy(update={"schema_version": BEFORE_VERSIONS})
 
     def _refuse_later(self, name: str, content: bytes) -> None:
         """A record of a later version cannot be judged by this schema, so its version is the first thing to say."""
@@ -142,9 +150,13 @@ class Store(Storage):
 
     def _table(self, name: str, content: bytes) -> pa.Table:
         try:
-            return pq.read_table(pa.BufferReader(content)).replace_schema_metadata()
+            table = pq.read_table(pa.BufferReader(content)).replace_schema_metadata()
+            check_predictions(table.to_pandas())
         except (pa.ArrowException, OSError) as error:
             raise RecordsError(f"{self.path(name)}: not a Parquet file ({first_line(error)})") from error
+        except RecordsError as error:
+            raise RecordsError(f"{self.path(name)}: {error}; {RESTORE}") from None
+        return table
 
 
 def existing_study(location: str) -> Store:
@@ -154,21 +166,23 @@ def existing_study(location: str) -> Store:
         RecordsError: there is none.
     """
     store = Store(location)
+    if "://" not in location and not Path(location).exists():
+        raise RecordsError(f"{location}: no such directory; give the directory of a study")
     if not store.exists("study.yaml"):
         raise RecordsError(f"{location}: not a study directory (no study.yaml in it); give the directory of a study")
     return store
 
 
 def read_study(location: str) -> StudyRecords:
-    """Read a study directory, given as a path or a URI.
+    """Read a study directory, given as a path, or as that of its study.yaml, or as a URI.
 
     Raises:
         RecordsError: it is no study directory, or one of its files is damaged; the message names the file.
     """
-    store = existing_study(location)
+    store = existing_study(_directory(str(location)))
     events = store.trial_events()
     return StudyRecords(
-        location=str(location),
+        location=store.location,
         settings=_read_settings(store),
         data=store.read_record("data.json", DataInfo) if store.exists("data.json") else None,
         environment=_read_environment(store),
@@ -177,6 +191,14 @@ def read_study(location: str) -> StudyRecords:
         events=pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields)),
         predictions=store.predictions(),
     )
+
+
+def _directory(location: str) -> str:
+    """The study directory that a user means, perhaps by its study.yaml; `~` is the home directory."""
+    if "://" in location:
+        return location.removesuffix("/study.yaml")
+    path = Path(os.path.expanduser(location))
+    return str(path.parent if path.name == "study.yaml" and path.is_file() else path)
 
 
 def _read_settings(store: Store) -> StudySettings:
@@ -192,9 +214,12 @@ def _read_environment(store: Store) -> dict[str, Any]:
     if not store.exists("environment.json"):
         return {}
     try:
-        environment: dict[str, Any] = json.loads(store.read_bytes("environment.json"))
+        environment = json.loads(store.read_bytes("environment.json"))
     except ValueError as error:
         raise RecordsError(f"{store.path('environment.json')}: not JSON ({first_line(error)})") from error
+    if not isinstance(environment, dict):
+        found = type(environment).__name__
+        raise RecordsError(f"{store.path('environment.json')}: a {found}, where names with values belong; {RESTORE}")
     return environment
 
 

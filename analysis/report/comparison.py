@@ -19,7 +19,6 @@ from analysis.report import views
 from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
 from analysis.statistics import per_class
-from analysis.statistics.agreement import Agreement, agreement
 from analysis.statistics.calibration import Calibration, calibration
 from analysis.statistics.crossed import Matrix
 from analysis.statistics.equivalence import equivalence_p
@@ -37,6 +36,7 @@ from analysis.statistics.omnibus import Omnibus, omnibus
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
+from analysis.statistics.secondary.agreement import Agreement, agreement
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.predictions.outcomes import Runs
+from analysis.records.errors import RecordsError
 from analysis.statistics.crossed import Matrix
 from analysis.statistics.paired import Difference
 
@@ -23,12 +24,20 @@ class Design:
         margin: accuracies closer than this count as equivalent.
         matched: whether run s of every approach shares what its seed decides.
         unit: what a row of the correctness matrix is: a seed, or a replicate where searches were repeated.
+
+    Raises:
+        RecordsError: alpha or margin is not between 0 and 1.
     """
 
     alpha: float = 0.05
     margin: float = 0.01
     matched: bool = False
     unit: str = "seed"
+
+    def __post_init__(self) -> None:
+        for name, value in (("alpha", self.alpha), ("margin", self.margin)):
+            if not 0 < value < 1:
+                raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def _search(approach: ApproachSummary) -> dict[str, Any]:
         "charged_seconds": spent.pop("charged_s"),
         "budget_seconds": spent.pop("budget_s"),
         **spent,
-        "incumbent": max(approach.incumbents, key=lambda i: i.valid_accuracy, default=None),
+        "incumbent": approach.incumbent,
         "incumbents": approach.incumbents,
         "final_runs": approach.final_runs,
         "valid_accuracy": approach.valid_accuracy,

@@ -66,13 +66,18 @@ class ApproachSummary:
     test: TestScores | None
     problem: str | None
 
+    @property
+    def incumbent(self) -> Incumbent | None:
+        """The best validated one of its incumbents; None before a trial was validated."""
+        return max(self.incumbents, key=lambda one: one.valid_accuracy, default=None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySummary:
     """The whole study.
 
     Attributes:
-        trials: records.trial_table of its events.
+        trials: records.trials.trial_table of its events.
         comparison: what the final runs say of the approaches; None before the first was evaluated.
         best_of_budget: expected best validation accuracy against charged seconds, and who overtakes whom.
         attribution: how much of the spread of validation accuracy is the approach, how much its hyperparameters.

@@ -15,6 +15,9 @@ from markupsafe import Markup
 Form = Literal["number", "unbroken", "interval", "text"]
 HTML_CLASS = {"number": "", "unbroken": "nowrap", "interval": "nowrap", "text": "text"}
 MARKDOWN_RULE = {"number": "---:", "unbroken": "---:", "interval": ":---:", "text": "---"}
+MARKUP = re.compile(  # a `<` alone begins no tag, and an underscore inside a word no emphasis
+    r"""[\\`*\[\]|~] | <(?=[A-Za-z/!?]) | (?<![^\W_])_ | _(?![^\W_])""", re.VERBOSE
+)
 
 R = TypeVar("R")
 
@@ -113,8 +116,15 @@ def as_markdown(shown: Table) -> Markup:
 
 
 def escaped(text: str) -> str:
-    """Text in one line that Markdown does not read as a tag or as an escape."""
-    return re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text.replace("\\", "\\\\").replace("\n", " "))
+    """Text in one line in which Markdown reads no markup: no tag, link, picture, emphasis, code or escape."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def code(text: str) -> Markup:
+    """Text in one line as code in Markdown: between more backticks than follow each other in it."""
+    line = " ".join(text.splitlines())
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return Markup(f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}")
 
 
 def _html_row(row: tuple[str, ...], forms: tuple[Form, ...]) -> Markup:
@@ -141,5 +151,5 @@ def _two_lines(cell: str) -> str | Markup:
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
-    shown = (escaped(cell).replace("|", r"\|") for cell in cells)
+    shown = (escaped(cell) for cell in cells)
     return f"| {' | '.join(shown)} |"

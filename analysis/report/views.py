@@ -15,11 +15,11 @@ import numpy as np
 from analysis.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.design import SEED, Design, PairData
 from analysis.report.table import Column
-from analysis.statistics.bayes import Posterior, posterior
-from analysis.statistics.mcnemar import RunPair, run_by_run
-from analysis.statistics.outperformance import Outperformance, outperformance
 from analysis.statistics.paired import Difference, mean_difference
 from analysis.statistics.per_class import balanced
+from analysis.statistics.secondary.bayes import Posterior, posterior
+from analysis.statistics.secondary.mcnemar import RunPair, run_by_run
+from analysis.statistics.secondary.outperformance import Outperformance, outperformance
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ def _outperformance(pair: PairData) -> Outperformance:
 
 
 OUTPERFORMANCE = View(
-    "superiority",
+    "superiority",  # as report.json has called it from the start; the field calls it the probability of outperformance
     _outperformance,
     lambda _: (
         Column("P(A>B)", lambda found: number(found.probability, 2)),
@@ -115,11 +115,11 @@ BALANCED = View(
     "balanced",
     _balanced,
     lambda design: (
-        Column("balanced accuracy", lambda found: signed(found.difference)),
+        Column("difference of balanced accuracies", lambda found: signed(found.difference)),
         Column(f"{level(design.alpha)} interval", lambda found: signed_interval(found.low, found.high), "interval"),
         Column("p", lambda found: p_value(found.p), "unbroken"),
     ),
-    "Balanced accuracy: first minus second, tested as accuracies are.",
+    "Balanced accuracies: first minus second, tested as accuracies are.",
 )
 
 VIEWS: tuple[View[Any], ...] = (MCNEMAR, POSTERIOR, OUTPERFORMANCE, BALANCED)

@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.predictions.table import PredictionTable, read_table
+from analysis.predictions.table import read_table
 from analysis.records.store import Store, read_study
 from analysis.report import search_wording, wording
 from analysis.report.comparison import Comparison
@@ -22,10 +22,10 @@ from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.style import Drawing
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.table import Table, as_html, as_markdown, escaped
+from analysis.report.table import Table, as_html, as_markdown, code, escaped
 from analysis.report.table_comparison import compare_table
 from analysis.report.tables import comparison_tables, study_tables
-from analysis.statistics.losses import SMALLEST_PROBABILITY
+from analysis.statistics.losses import CLIP
 from analysis.statistics.power import POWER
 
 MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV file
@@ -48,13 +48,11 @@ class Findings:
     Attributes:
         compared: what the test predictions say; None before the first final run of a study.
         study: None for a bare table of predictions.
-        table: the table, where there is no study.
     """
 
     title: str
     compared: Comparison | None
     study: StudySummary | None = None
-    table: PredictionTable | None = None
 
 
 def write_report(location: str) -> ReportPaths:
@@ -68,7 +66,8 @@ def write_report(location: str) -> ReportPaths:
             these are fewer than two images or groups.
     """
     study = summarise(read_study(location))
-    return _write(Findings(study.records.settings.name, study.comparison, study), Store(location), "report/")
+    store = Store(study.records.location)
+    return _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
 
 
 def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
@@ -83,7 +82,7 @@ def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
         RecordsError: the table cannot be used, or the folder not be written.
     """
     table = read_table(path)
-    return _write(Findings(path, compare_table(table, design), table=table), Store(out), "")
+    return _write(Findings(path, compare_table(table, design)), Store(out), "")
 
 
 def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
@@ -111,7 +110,7 @@ def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["value"] = _value
+    environment.filters |= {"value": _value, "code": code}
     return environment.get_template(template).render(_context(findings, drawings, as_html if page else as_markdown))
 
 
@@ -131,7 +130,7 @@ def _context(
         "say_search": search_wording,
         "tables": {name: written(table) for name, table in tables.items()},
         "figures": {drawing.key: (drawing, Markup(drawing.svg), _shown(drawing.data)) for drawing in drawings},
-        "smallest_probability": SMALLEST_PROBABILITY,
+        "smallest_probability": CLIP,
         "power": POWER,
     }
 

@@ -63,7 +63,7 @@ class Search:
 
 
 def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
-    """What every approach in the study file spent; `trials` is records.trial_table of the study's events."""
+    """What every approach in the study file spent; `trials` is records.trials.trial_table of the study's events."""
     rule = records.settings.feature_cost
     costs = costs_by_approach(records.features)
     once, each = (costs if rule == due else {} for due in ("first_use", "every_trial"))

@@ -81,7 +81,8 @@ def attribute(trials: pd.DataFrame, *, rng: np.random.Generator, alpha: float = 
     """Split the variance of the validation accuracy of the search trials of all approaches.
 
     Args:
-        trials: records.trial_table, or any frame with its columns phase, approach, status, params, best_accuracy.
+        trials: records.trials.trial_table, or any frame with its columns phase, approach, status, params and
+            best_accuracy.
         rng: seeds the forests and draws the bootstrap.
         alpha: 1 minus the level of the interval.
     """

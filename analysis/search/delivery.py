@@ -43,8 +43,8 @@ class Choice:
     """Which of two approaches to run, given a budget for one search and one final run.
 
     Attributes:
-        better: the one with the higher mean test accuracy (whether significantly, paired.difference says); None where
-            they are equal.
+        better: the one with the higher mean test accuracy (whether significantly, statistics.paired.difference says);
+            None where they are equal.
         from_s, low_s, high_s: from which budget on it can be delivered, with the interval of its `Delivery`.
         until_then, since_s: the other one, and from which budget it can be delivered, where that is smaller: between
             the two it is all there is. None where the better one is there first.
@@ -61,7 +61,7 @@ class Choice:
 
 
 def final_costs(trials: pd.DataFrame, approach: str) -> dict[int, tuple[float, ...]]:
-    """Charged seconds of the approach's evaluated final runs by replicate, from records.trial_table."""
+    """Charged seconds of the approach's evaluated final runs by replicate, from records.trials.trial_table."""
     runs = trials[(trials.phase == "final") & (trials.approach == approach) & trials.test_accuracy.notna()]
     return {int(replicate): tuple(one.charged_s.astype(float)) for replicate, one in runs.groupby("replicate")}
 

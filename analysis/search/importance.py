@@ -130,16 +130,16 @@ def _why_no_forest(y: Array, varied: Mapping[str, object]) -> str | None:
     return None if varied else "no hyperparameter varies"
 
 
-Column = tuple[float, ...] | tuple[str, ...]
+Values = tuple[float, ...] | tuple[str, ...]
 
 
-def _columns(params: Sequence[Mapping[str, HyperparameterValue]]) -> dict[str, Column]:
+def _columns(params: Sequence[Mapping[str, HyperparameterValue]]) -> dict[str, Values]:
     """By hyperparameter, a number in [0, 1] or a category for each trial."""
     names = sorted({name for given in params for name in given})
     return {name: _column([given.get(name) for given in params]) for name in names}
 
 
-def _column(values: Sequence[HyperparameterValue | None]) -> Column:
+def _column(values: Sequence[HyperparameterValue | None]) -> Values:
     """Words as they are; with numbers among them, the share of trials below each, words and missing ones lowest."""
     keys = [_key(value) for value in values]
     if all(word for _, word in keys):
@@ -156,14 +156,14 @@ def _key(value: HyperparameterValue | None) -> tuple[float, str]:
     return -np.inf, str(value)
 
 
-def _predicted(columns: Mapping[str, Column], y: Array, seed: int) -> float:
+def _predicted(columns: Mapping[str, Values], y: Array, seed: int) -> float:
     """R2 out of bag, floored at 0."""
     X = pd.get_dummies(pd.DataFrame({name: list(column) for name, column in columns.items()})).to_numpy(dtype=float)
     forest = RandomForestRegressor(2 * TREES, max_depth=DEPTH, oob_score=True, random_state=seed).fit(X, y)
     return max(0.0, float(forest.oob_score_))
 
 
-def _main_effects(columns: Mapping[str, Column], y: Array, seed: int) -> dict[str, float]:
+def _main_effects(columns: Mapping[str, Values], y: Array, seed: int) -> dict[str, float]:
     """Share of each hyperparameter alone in the variance of the forest's predictions; together at most 1."""
     spaces = {
         name: CategoricalDistribution(sorted(set(column))) if isinstance(column[0], str) else FloatDistribution(0, 1)

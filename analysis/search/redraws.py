@@ -52,10 +52,10 @@ class TrialSet:
 
 
 def trial_sets(trials: pd.DataFrame, approach: str, *, start_s: float = 0.0) -> tuple[TrialSet, ...]:
-    """One set per replicate from records.trial_table: the approach's search trials that have ended.
+    """One set per replicate from records.trials.trial_table: the approach's search trials that have ended.
 
     What a failed trial had reached is left out, as it never becomes the incumbent; one that diverged or was cut counts
-    with its best validated state. `start_s` is what records.feature_charges says of this approach.
+    with its best validated state. `start_s` is what records.trials.feature_charges says of this approach.
     """
     ended = trials[(trials.phase == "search") & (trials.approach == approach) & trials.status.isin(ENDINGS)]
     return tuple(

@@ -1,18 +1,14 @@
 """The statistics, on plain arrays: (S, N) seeds x images. Each file has its formula, its source and its letters.
 
-  wilson.py          the interval of a proportion
-  crossed.py         the variance of a mean when seeds and images are both random
-  paired.py          accuracies, other means; the p-value and interval of a paired difference
-  omnibus.py         are the approaches different at all?
-  equivalence.py     are two approaches equally good within a margin?
-  verdicts.py        Holm's correction, and which of better, equivalent, undecided a pair is
-  power.py           the smallest difference a design can find, and what it takes to find a smaller one
-  losses.py          log-loss, Brier score, hard decisions scored by convention
-  calibration.py     is an approach as often right as it is sure?
-  per_class.py       class by class; balanced accuracy
-views beside the verdict, never its basis
-  mcnemar.py         one run against another
-  bayes.py           the posterior of a difference
-  outperformance.py  how often one approach's run beats the other's
-  agreement.py       on how many images two approaches agree
+wilson.py          the interval of a proportion
+crossed.py         the variance of a mean when seeds and images are both random
+paired.py          accuracies, other means; the p-value and interval of a paired difference
+omnibus.py         are the approaches different at all?
+equivalence.py     are two approaches equally good within a margin?
+verdicts.py        Holm's correction, and which of better, equivalent, undecided a pair is
+power.py           the smallest difference a design can find, and what it takes to find a smaller one
+losses.py          log-loss, Brier score, hard decisions scored by convention
+calibration.py     is an approach as often right as it is sure?
+per_class.py       class by class; balanced accuracy
+secondary/         what the field also computes: beside the verdict, never its basis
 """

@@ -197,26 +197,6 @@ def class_frequency_yardstick(labels: ArrayLike) -> Yardstick:
     return Yardstick(float(np.sum(f * np.log(1 / f))), float(1 - f @ f))
 
 
-def hard_decision_sentence(name: str, accuracy: float, classes: int) -> str:
-    """Why a one-hot loss looks bad, and what it is made of."""
-    as_logits, clipped = one_hot_losses(accuracy, classes)
-    return (
-        f"A hard decision claims certainty, so every error of {name} costs the maximum, however close the call, and the"
-        f" loss depends on its accuracy and on the convention alone: at accuracy {accuracy:.3f} with {classes} classes"
-        f" it is {as_logits:.3f} where one-hot vectors are read as logits (ln(e + {classes - 1}) − accuracy, so"
-        f" {log(e + classes - 1) - 1:.3f} without a single error), and {clipped:.3f} where they are clipped at"
-        f" {CLIP}. Neither says how good its probabilities are."
-    )
-
-
-def no_probabilities_sentence(name: str) -> str:
-    """What follows where an approach only decides."""
-    return (
-        f"{name} gives no probabilities, so it has no log-loss, no Brier score and no calibration; its decisions are"
-        " scored by named conventions instead."
-    )
-
-
 def _checked(p: ArrayLike, labels: ArrayLike) -> tuple[Scores, NDArray[np.int64]]:
     P, y = np.asarray(p), np.asarray(labels)
     P = P if P.dtype in (np.float32, np.float64) else P.astype(np.float64)

@@ -10,11 +10,13 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import analysis
 from analysis.__main__ import Seeds, main
+from analysis.frames import TEXTS
 from analysis.records.trials import TRIAL_COLUMNS
 from analysis.report.write import write_report
 
@@ -115,9 +117,52 @@ def test_what_an_approach_does_not_give_is_missing_in_its_row_alone(make_study):
 
 def test_a_study_is_loaded_from_a_path_and_from_a_uri_alike(study_dir):
     by_path, by_uri = analysis.load(Path(study_dir)), analysis.load(f"file://{study_dir}")
-    assert repr(by_uri) == f"LoadedStudy(location='file://{study_dir}')"
+    assert (by_path.location, by_uri.location) == (study_dir, f"file://{study_dir}")
     pd.testing.assert_frame_equal(by_path.pairs, by_uri.pairs)
     pd.testing.assert_frame_equal(by_path.trials, by_uri.trials)
+
+
+def test_a_study_and_a_comparison_show_what_they_are_about(study_dir):
+    s = analysis.load(study_dir)
+    about = f"LoadedStudy('{study_dir}': three-boats; better_cnn, feature_svm, fine_tune; 9 trials, 9 final runs"
+    assert repr(s) == f"{about})"
+    assert "report" not in vars(s), "showing it computes nothing that takes long"
+    c = analysis.compare(s.predictions, names=["fine_tune", "better_cnn"])
+    assert repr(c) == "ComparedTable(fine_tune, better_cnn; 6 runs on 120 images; fine_tune won)"
+    assert repr(s).startswith(about)
+    assert c.verdict.split(":")[0] in repr(c)
+    assert s.report.comparison is not None
+    assert repr(s) == f"{about}; {s.verdict.split(':')[0]})"
+
+
+@pytest.mark.parametrize("variation", [{}, {"accuracy": {}}, {"accuracy": {"fine_tune": 0.85}}])
+def test_texts_are_python_strings_or_none_whatever_is_known(make_study, variation):
+    s = analysis.load(make_study(**variation))
+    for frame in (s.approaches, s.pairs):
+        for name in TEXTS & set(frame.columns):
+            assert frame[name].dtype == object, name
+            assert {type(value) for value in frame[name]} <= {str, type(None)}, name
+
+
+def test_a_table_is_compared_from_its_path_as_from_its_frame(study_dir, tmp_path):
+    predictions = analysis.load(study_dir).predictions
+    predictions.to_csv(tmp_path / "runs.csv", index=False)
+    by_frame = analysis.compare(predictions).pairs
+    for path in (tmp_path / "runs.csv", str(tmp_path / "runs.csv")):
+        pd.testing.assert_frame_equal(analysis.compare(path).pairs, by_frame)
+
+
+def test_approaches_that_are_numbers_are_named_by_numbers(study_dir):
+    predictions = analysis.load(study_dir).predictions
+    numbered = predictions.assign(approach=predictions.approach.map({"better_cnn": 0, "fine_tune": 1}))
+    numbered = numbered[numbered.approach.notna()].astype({"approach": int})
+    assert analysis.compare(numbered, names=[1, 0]).pairs[["a", "b"]].to_numpy().tolist() == [["1", "0"]]
+
+
+def test_a_categorical_label_compares_with_a_prediction_that_is_none(study_dir):
+    predictions = analysis.load(study_dir).predictions
+    categorical = predictions.astype({"label": "category"})
+    pd.testing.assert_frame_equal(analysis.compare(categorical).pairs, analysis.compare(predictions).pairs)
 
 
 def test_a_loaded_study_is_frozen_and_computes_once(study_dir):
@@ -135,10 +180,9 @@ def test_what_is_no_study_is_refused_in_one_line(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("matched", "grouped"), [(False, False), (True, False), (False, True)])
-def test_a_compared_table_has_the_numbers_of_the_command(study_dir, tmp_path, matched, grouped):
-    predictions = analysis.load(study_dir).predictions
+def test_a_compared_table_has_the_numbers_of_the_command(make_study, tmp_path, matched, grouped):
     csv = tmp_path / "predictions.csv"
-    (predictions if grouped else predictions.drop(columns="group")).to_csv(csv, index=False)
+    analysis.load(make_study(grouped=grouped)).predictions.to_csv(csv, index=False)
     seeds = Seeds.matched if matched else Seeds.unmatched
     main(str(csv), str(tmp_path / "out"), margin=0.02, alpha=0.1, seeds=seeds)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -177,6 +221,25 @@ def test_the_frame_stays_as_it_was(study_dir):
     ("change", "options", "words"),
     [
         (lambda frame: frame.drop(columns="seed"), {}, "predictions: no column 'seed'; needed are approach, seed,"),
+        (
+            lambda frame: frame.drop(columns=["seed", "label"]),
+            {},
+            "predictions: no columns 'seed', 'label'; needed are approach, seed,",
+        ),
+        (
+            lambda frame: pd.concat([frame, frame[["label"]]], axis=1),
+            {},
+            "predictions: column 'label' is there more than once; leave one",
+        ),
+        (
+            lambda frame: frame.assign(label=frame.label.where(frame.index != 2, np.inf)),
+            {},
+            "predictions: column 'label' is inf in row 3; give a class",
+        ),
+        (lambda frame: [1, 2], {}, "predictions: a list; give a data frame, or the path of a .csv or .parquet file"),
+        (lambda frame: None, {}, "predictions: a NoneType; give a data frame"),
+        (lambda frame: "runs.txt", {}, "runs.txt: neither a study directory nor a table of predictions"),
+        (lambda frame: frame, {"names": "fine_tune"}, "names 'fine_tune': is one name; give several in a list"),
         (lambda frame: frame.iloc[:0], {}, "predictions: no rows"),
         (lambda frame: frame.iloc[1:], {}, "lack image 'test/0000.jpg'; every run must predict the same images"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,12 @@ def predictions(approach: str, seed: int, *, accuracy: float, images: int = IMAG
     return pd.DataFrame({**fixed, **columns})
 
 
+def two_runs_each(approaches: Sequence[str]) -> pd.DataFrame:
+    """Predictions of approaches of these names, two runs each."""
+    runs = [predictions(name, seed, accuracy=0.8) for name in approaches for seed in range(2)]
+    return pd.concat(runs, ignore_index=True)
+
+
 def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float] = ACCURACY, seeds: int = 3) -> str:
     """Three approaches: one ran out of configurations; a cut, a diverged and a failed trial; a cached backbone."""
     writer = StudyWriter(root)
@@ -115,6 +122,7 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     writer.phase("final", "started", slots=2)
     for approach, level in accuracy.items():
         for index in range(seeds):
-            writer.final(approach, index, predictions(approach, index, accuracy=level))
+            rows = predictions(approach, index, accuracy=level)
+            writer.final(approach, index, rows if grouped else rows.assign(group=None))
     writer.phase("final", "finished")
     return str(root)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.report.figures.axes import Axis, axes, numeric
-from analysis.report.figures.style import Drawing, drawing, legend, look, one_panel, panels, plain
+from analysis.report.figures.style import Drawing, drawing, legend, legend_label, look, one_panel, panels, plain
 from analysis.report.summary import StudySummary
 from analysis.search.learning_rate import LEARNING_RATE
 
@@ -26,7 +26,7 @@ def draw_incumbents(study: StudySummary) -> Drawing | None:
     rows = []
     for approach, curve in drawn:
         style = look(study.names, approach.name)
-        label = approach.name if curve is next(c for c in approach.curves if c.seconds) else None
+        label = legend_label(approach.name) if curve is next(c for c in approach.curves if c.seconds) else None
         line = {"color": style.colour, "linewidth": 1.8, "marker": style.marker, "markersize": 5, "label": label}
         ax.step(curve.seconds, curve.accuracy, where="post", markevery=slice(0, -1), **line)
         points = zip(curve.seconds, curve.accuracy, curve.trial, strict=True)
@@ -55,7 +55,7 @@ def draw_expected_best(study: StudySummary) -> Drawing | None:
         style = look(study.names, curve.approach)
         ax.fill_between(curve.seconds, curve.low, curve.high, color=style.colour, alpha=0.15, linewidth=0)
         every = max(1, len(curve.seconds) // 8)
-        (line,) = ax.plot(curve.seconds, curve.expected, color=style.colour, label=curve.approach)
+        (line,) = ax.plot(curve.seconds, curve.expected, color=style.colour, label=legend_label(curve.approach))
         line.set_marker(style.marker)
         line.set_markersize(5)
         line.set_markevery(every)
@@ -75,7 +75,7 @@ def draw_expected_best(study: StudySummary) -> Drawing | None:
 
 
 def draw_search(study: StudySummary) -> Drawing | None:
-    """Validation accuracy of every trial against the hyperparameters that the search drew from ranges."""
+    """Validation accuracy of every trial against the hyperparameters that the search drew from numbers."""
     trials = _scored(study.trials)
     wanted = [axis for axis in axes(study.records.settings.approaches.values()) if _values(trials, axis).notna().any()]
     if not wanted:
@@ -117,7 +117,7 @@ def _scatter(study: StudySummary, trials: pd.DataFrame, axis: Axis, ax: Axes) ->
             chosen = x.notna() & ((of_approach.status == "cut") == cut)
             if chosen.any():
                 style = look(study.names, approach.name)
-                label = f"{approach.name}, cut" if cut else approach.name
+                label = legend_label(f"{approach.name}, cut" if cut else approach.name)
                 marks = (x[chosen], of_approach.best_accuracy[chosen].astype(float))
                 pixels = len(trials) > MOST_MARKS
                 (line,) = ax.plot(*marks, style.marker, color=style.colour, alpha=0.8, markersize=5, label=label)

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from analysis.report.comparison import Comparison, TestScores
-from analysis.report.figures.style import Drawing, class_label, drawing, legend, look, name_rows, one_panel
+from analysis.report.figures.style import (
+    Drawing,
+    class_label,
+    drawing,
+    legend,
+    legend_label,
+    look,
+    name_rows,
+    one_panel,
+)
 from analysis.statistics.paired import Estimate
 
 MOST_CLASSES = 20  # more cannot be read in one figure
@@ -26,7 +35,7 @@ def draw_classes(compared: Comparison) -> Drawing:
             value = found.estimate if isinstance(found, Estimate) else found
             if isinstance(found, Estimate):
                 ax.plot([found.low, found.high], [at, at], color=style.colour, linewidth=1.3)
-            label = test.name if y == 0 else None
+            label = legend_label(test.name) if y == 0 else None
             ax.plot([value], [at], style.marker, color=style.colour, markersize=4.5, label=label)
     name_rows(ax, [""] * len(shown))
     names = [f"{class_label(compared.classes, c)} ({compared.counts[c]:,})" for c in shown]
@@ -65,9 +74,11 @@ def draw_confusion(compared: Comparison, test: TestScores) -> Drawing:
         f"Test images of each true class (row) by predicted class (column), mean over {test.name}'s runs;"
         f" the darker, the larger the share of the row.{some}"
     )
-    data = pd.DataFrame(test.confusion, columns=list(classes)).assign(**{"true class": list(classes)})
-    data = data[["true class", *classes]]
-    return drawing(f"confusion-{test.name}", f"Confusion on the test split: {test.name}", caption, figure, data)
+    data = pd.DataFrame(test.confusion, columns=list(classes))
+    data.insert(0, "true class", list(classes), allow_duplicates=True)
+    data.insert(0, "approach", test.name, allow_duplicates=True)
+    number = compared.names.index(test.name) + 1
+    return drawing(f"confusion-{number}", f"Confusion on the test split: {test.name}", caption, figure, data)
 
 
 def _class_table(compared: Comparison) -> pd.DataFrame:

@@ -7,7 +7,17 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from analysis.report.comparison import Comparison
-from analysis.report.figures.style import GREY, Drawing, drawing, legend, look, name_rows, one_panel, plain
+from analysis.report.figures.style import (
+    GREY,
+    Drawing,
+    drawing,
+    legend,
+    legend_label,
+    look,
+    name_rows,
+    one_panel,
+    plain,
+)
 from analysis.report.wording import pair_verdict
 
 
@@ -73,7 +83,7 @@ def draw_power(compared: Comparison) -> Drawing | None:
         pair, _ = compared.pair(best, other.name)
         style = look(compared.names, other.name)
         for curve, line in zip(pair.power, ("-", "--", ":"), strict=False):
-            label = f"{best} and {other.name}" if line == "-" else None
+            label = legend_label(f"{best} and {other.name}") if line == "-" else None
             ax.plot(curve.units, np.multiply(100, curve.detectable), line, color=style.colour, label=label)
             if line == "-":
                 ax.plot(compared.units, 100 * (pair.detectable or np.nan), style.marker, color=style.colour)

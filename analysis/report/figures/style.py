@@ -37,7 +37,11 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure: its title, how to read it, the SVG element, and the numbers it shows."""
+    """One figure: its title, how to read it, the SVG element, and the numbers it shows.
+
+    Attributes:
+        key: names its file and its ids, so it holds letters, digits and hyphens alone, and no name that data give.
+    """
 
     key: str
     title: str
@@ -96,6 +100,11 @@ def class_label(classes: Sequence[str], index: int) -> str:
     if not all(font.get_char_index(ord(character)) for character in classes[index]):
         return str(index)
     return plain(_short(classes[index]))
+
+
+def legend_label(text: str) -> str:
+    """Text as it stands in a legend, from which Matplotlib leaves out what begins with an underscore."""
+    return f" {plain(text)}" if text.startswith("_") else plain(text)
 
 
 def plain(text: str) -> str:

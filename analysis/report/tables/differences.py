@@ -12,7 +12,7 @@ from analysis.report.design import Design
 from analysis.report.table import Column, Table, table
 from analysis.report.views import MCNEMAR, View
 from analysis.report.wording import pair_name, pair_verdict
-from analysis.statistics.mcnemar import RunPair
+from analysis.statistics.secondary.mcnemar import RunPair
 
 T = TypeVar("T")
 NAME: Column[PairSummary] = Column("first − second", lambda pair: pair_name(pair.difference), "text")

@@ -5,15 +5,9 @@ from __future__ import annotations
 from analysis.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.comparison import Comparison, TestScores
 from analysis.report.table import Column, Table, table
-from analysis.report.wording import pair_name
+from analysis.report.wording import hard_decision_sentence, no_probabilities_sentence, pair_name
 from analysis.statistics.calibration import CalibrationError
-from analysis.statistics.losses import (
-    SMALLEST_PROBABILITY,
-    LossDifferences,
-    ProbabilityLosses,
-    hard_decision_sentence,
-    no_probabilities_sentence,
-)
+from analysis.statistics.losses import CLIP, LossDifferences, ProbabilityLosses
 from analysis.statistics.paired import Estimate
 
 NAME: Column[TestScores] = Column("approach", lambda test: test.name, "text")
@@ -81,7 +75,7 @@ def hard_decisions(compared: Comparison) -> Table:
         NAME,
         Column("one-hot as logits", lambda test: number(_as_logits(test).estimate)),
         Column(interval_heading, lambda test: _interval(_as_logits(test)), "interval"),
-        Column(f"one-hot clipped at {SMALLEST_PROBABILITY}", lambda test: number(_clipped(test).estimate)),
+        Column(f"one-hot clipped at {CLIP}", lambda test: number(_clipped(test).estimate)),
         Column(interval_heading, lambda test: _interval(_clipped(test)), "interval"),
     ]
     return table("One-hot losses", columns, compared.ranked, notes=_hard_decision_sentences(compared))

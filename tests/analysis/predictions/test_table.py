@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -15,7 +16,7 @@ import pytest
 from analysis.__main__ import run
 from analysis.predictions.table import read_table
 from analysis.records.errors import RecordsError
-from tests.support.synthetic_study import IMAGES, predictions
+from tests.support.synthetic_study import IMAGES, predictions, two_runs_each
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,6 +43,19 @@ def analysis(*arguments: str) -> subprocess.CompletedProcess[str]:
     with chdir(ROOT), command, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         run()
     return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def test_no_name_in_a_table_becomes_a_path_or_a_link(tmp_path):
+    names = ("a/../../../evil", "b#c?d", "_mine$x^$")
+    done = analysis(written(two_runs_each(names), tmp_path / "runs.csv"), "--out", str(tmp_path / "deep" / "out"))
+    assert (done.returncode, done.stderr) == (0, "")
+    written_files = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    outside = {path for path in written_files if path.parts[:2] != ("deep", "out")}
+    assert outside == {Path("runs.csv")}
+    links = set(re.findall(r'href="(data/[^"]*)"', (tmp_path / "deep" / "out" / "report.html").read_text()))
+    assert links == {f"data/{path.name}" for path in written_files if path.parent.name == "data"}
+    confusions = [pd.read_csv(path) for path in sorted(tmp_path.rglob("confusion-*.csv"))]
+    assert [set(confusion.approach) for confusion in confusions] == [{name} for name in names]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from statsmodels.stats.proportion import (
 )
 
 from analysis.published.counts import Counts, paired, paired_images, unpaired, unpaired_images
-from analysis.statistics.mcnemar import McNemar, from_counts
+from analysis.statistics.secondary.mcnemar import McNemar, from_counts
 
 
 def exactly(k: int, n: int) -> Counts:

@@ -3,38 +3,25 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pydantic import Field
 
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import check_predictions
 from analysis.records.schema import (
-    ENDINGS,
     SCHEMA_VERSION,
     BudgetSettings,
     DataInfo,
-    EventName,
     FeatureCost,
     PhaseEvent,
     Record,
     TrialEvent,
 )
 from analysis.records.store import Store, read_study
-from analysis.records.trials import SCORES, TRIAL_COLUMNS, costs_by_approach, feature_charges, trial_table
+from analysis.records.trials import trial_table
 from tests.support.synthetic_study import predictions
-
-
-def event(order: int, name: str, **more: object) -> TrialEvent:
-    fixed = {"trial": "t", "order": order, "event": name, "approach": "a", "phase": "search", "index": 0}
-    return TrialEvent(**{**fixed, "time": float(order), **more})
-
-
-def table(*events: TrialEvent) -> pd.DataFrame:
-    return trial_table(pd.DataFrame([e.model_dump() for e in events]))
 
 
 def test_a_study_is_read_as_it_was_written(study_dir):
@@ -50,7 +37,9 @@ def test_a_study_is_read_as_it_was_written(study_dir):
 
 def test_an_event_survives_the_round_trip(tmp_path):
     store = Store(str(tmp_path))
-    written = event(0, "started", params={"lr": 1e-3, "scale": True, "kernel": "rbf"}, allowance_s=20.0, lr=0.1)
+    identity = {"trial": "t", "order": 0, "event": "started", "approach": "a", "phase": "search", "index": 0}
+    given = {"time": 0.0, "params": {"lr": 1e-3, "scale": True, "kernel": "rbf"}, "allowance_s": 20.0, "lr": 0.1}
+    written = TrialEvent(**identity, **given)
     store.write_trial_event(written)
     assert store.trial_events() == [written]
 
@@ -161,6 +150,19 @@ def test_a_record_of_before_there_were_versions_is_of_version_1_and_says_the_sam
     assert json.loads(store.read_bytes(name)) == {"schema_version": 1, **json.loads(content)}
 
 
+def test_what_is_written_is_of_the_version_of_this_program_and_what_does_not_say_is_of_the_first(tmp_path):
+    assert Record.model_fields["schema_version"].default == SCHEMA_VERSION
+
+    class Later(Record):  # as records will be once SCHEMA_VERSION is 2
+        schema_version: int = Field(2, ge=1, le=2)
+
+    store = Store(str(tmp_path))
+    store.write_record("new.json", Later())
+    store.write_bytes("old.json", b"{}")
+    versions = {name: store.read_record(name, Later).schema_version for name in ("new.json", "old.json")}
+    assert versions == {"new.json": 2, "old.json": 1}
+
+
 def test_a_study_of_before_there_were_versions_reads_as_one_of_today(study_dir):
     today = read_study(study_dir)
     for path in Path(study_dir).rglob("*.json"):
@@ -217,6 +219,31 @@ def test_a_wrong_value_in_the_study_file_is_named(study_dir):
         read_study(study_dir)
 
 
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "null"])
+def test_an_environment_that_names_nothing_is_refused(study_dir, content):
+    Path(study_dir, "environment.json").write_text(content)
+    with pytest.raises(RecordsError, match=r"environment\.json: a \w+, where names with values belong; restore it"):
+        read_study(study_dir)
+
+
+def test_a_file_of_predictions_that_holds_something_else_is_named(study_dir):
+    path = Path(study_dir, "predictions/fine_tune-r0-seed1.parquet")
+    pd.read_parquet(path).drop(columns="label").to_parquet(path)
+    with pytest.raises(RecordsError, match=r"fine_tune-r0-seed1\.parquet: predictions lack the column 'label'"):
+        read_study(study_dir)
+
+
+def test_a_study_is_found_by_its_study_file_and_below_the_home_directory(study_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path(study_dir).parent))
+    for location in (f"{study_dir}/study.yaml", "~/study", "~/study/study.yaml", f"file://{study_dir}/study.yaml"):
+        assert read_study(location).location.removeprefix("file://") == study_dir
+
+
+def test_a_path_that_does_not_exist_is_said_to_be_no_directory(tmp_path):
+    with pytest.raises(RecordsError, match=r"three-boots: no such directory; give the directory of a study"):
+        read_study(f"{tmp_path}/three-boots")
+
+
 def test_another_directory_is_no_study(tmp_path):
     with pytest.raises(RecordsError, match="not a study directory"):
         read_study(str(tmp_path))
@@ -251,142 +278,6 @@ def test_predictions_are_checked_before_they_are_written():
         check_predictions(good.assign(p_0=good.p_0.where(good.index != 3, -0.1)))
     with pytest.raises(RecordsError, match="row 3 are given for some classes only"):
         check_predictions(good.assign(p_0=good.p_0.where(good.index != 3)))
-
-
-def test_a_trial_is_what_its_events_say():
-    trials = table(
-        event(0, "started", allowance_s=20.0, params={"lr": 0.1}),
-        event(1, "validated", charged_s=5.0, best_accuracy=0.7, best_at_s=4.0),
-        event(2, "finished", charged_s=12.0, best_accuracy=0.7, best_at_s=4.0, overshoot_s=0.2),
-    )
-    row = trials.iloc[0]
-    assert (row.status, row.charged_s, row.refunded_s, row.overshoot_s) == ("finished", 12.0, 8.0, 0.2)
-    assert (row.best_accuracy, row.best_at_s, row.params) == (0.7, 4.0, {"lr": 0.1})
-
-
-def test_a_final_run_keeps_its_ending_after_it_was_evaluated():
-    trials = table(event(0, "started"), event(1, "cut", charged_s=9.0), event(2, "evaluated", charged_s=9.0))
-    assert trials.status.tolist() == ["cut"]
-
-
-def test_a_trial_that_still_runs_has_refunded_nothing():
-    row = table(event(0, "started", allowance_s=20.0), event(1, "heartbeat", charged_s=3.0)).iloc[0]
-    assert (row.status, row.charged_s, row.refunded_s) == ("running", 3.0, 0.0)
-
-
-def test_a_trial_interrupted_by_a_crash_is_lost_until_it_goes_on():
-    first = (event(0, "started", allowance_s=20.0), event(1, "lost", charged_s=3.0, reason="worker died"))
-    assert table(*first).status.tolist() == ["lost"]
-    assert table(*first, event(2, "heartbeat", charged_s=4.0)).status.tolist() == ["running"]
-
-
-def test_a_trial_that_was_lost_and_then_finished_is_finished_and_says_what_was_lost():
-    row = table(
-        event(0, "started", allowance_s=20.0, params={"lr": 0.1}),
-        event(1, "validated", charged_s=5.0, best_accuracy=0.7, best_at_s=4.0),
-        event(2, "lost", charged_s=5.0, lost_s=3.0, best_accuracy=0.7, best_at_s=4.0, reason="worker died"),
-        event(3, "heartbeat", charged_s=8.0, lost_s=3.0, best_accuracy=0.7, best_at_s=4.0, allowance_s=20.0),
-        event(4, "finished", charged_s=12.0, lost_s=3.0, best_accuracy=0.8, best_at_s=11.0),
-    ).iloc[0]
-    assert (row.status, row.charged_s, row.lost_s, row.best_accuracy) == ("finished", 12.0, 3.0, 0.8)
-    assert (row.allowance_s, row.refunded_s, row.params) == (20.0, 8.0, {"lr": 0.1})
-    assert (row.reason, row.started, row.ended) == ("worker died", 0.0, 4.0)
-
-
-def test_a_trial_that_failed_after_it_was_lost_names_its_last_reason_and_keeps_what_it_charged():
-    row = table(
-        event(0, "started", allowance_s=20.0),
-        event(1, "lost", charged_s=3.0, reason="worker died"),
-        event(2, "failed", charged_s=4.0, reason="out of memory"),
-    ).iloc[0]
-    assert (row.status, row.reason, row.charged_s, row.refunded_s) == ("failed", "out of memory", 4.0, 16.0)
-
-
-def test_an_evaluated_final_run_keeps_the_accuracies_of_all_its_events():
-    row = table(
-        event(0, "started", phase="final", allowance_s=20.0),
-        event(1, "finished", phase="final", charged_s=9.0, best_accuracy=0.7, best_at_s=4.0),
-        event(2, "evaluated", phase="final", charged_s=9.0, test_accuracy=0.6),  # says nothing of the validation
-    ).iloc[0]
-    assert (row.status, row.best_accuracy, row.best_at_s, row.test_accuracy) == ("finished", 0.7, 4.0, 0.6)
-    assert (row.refunded_s, row.ended) == (11.0, 1.0)
-
-
-def test_an_allowance_that_was_exceeded_is_no_negative_refund():
-    row = table(event(0, "started", allowance_s=2.0), event(1, "cut", charged_s=2.5)).iloc[0]
-    assert row.refunded_s == 0.0
-
-
-def test_what_no_event_says_is_missing_in_the_table():
-    row = table(event(0, "started")).iloc[0]
-    unknown = ["reason", "best_accuracy", "best_at_s", "test_accuracy", "ended", "params", "origin"]
-    assert row[unknown].isna().all()
-
-
-def test_without_events_the_table_has_its_columns_and_no_row():
-    trials = trial_table(pd.DataFrame(columns=list(TrialEvent.model_fields)))
-    assert (len(trials), tuple(trials.columns)) == (0, TRIAL_COLUMNS)
-
-
-MAYBE = st.none() | st.integers(0, 10).map(lambda n: n / 10)
-EVENTS = st.fixed_dictionaries(
-    {
-        "trial": st.sampled_from("xyz"),
-        "event": st.sampled_from(get_args(EventName)),
-        "charged_s": st.integers(0, 30).map(float),
-        "lost_s": st.integers(0, 5).map(float),
-        "allowance_s": st.sampled_from([10.0, 20.0]),
-        "steps": st.integers(0, 9),
-        "best_accuracy": MAYBE,
-        "test_accuracy": MAYBE,
-        "reason": st.sampled_from([None, "worker died", "out of memory"]),
-    }
-)
-
-
-def row_by_row(events: list[TrialEvent]) -> list[dict[str, object]]:
-    """The table's definition, one trial and event after another."""
-    rows: dict[str, dict[str, Any]] = {}
-    for e in events:
-        row = rows.setdefault(e.trial, {"trial": e.trial, "allowance_s": e.allowance_s, "status": "running"})
-        row |= {"charged_s": e.charged_s, "lost_s": e.lost_s, "steps": e.steps}
-        row |= {name: getattr(e, name) for name in (*SCORES, "reason") if getattr(e, name) is not None}
-        if e.event in ENDINGS:
-            row |= {"status": e.event, "ended": e.time}
-        elif "ended" not in row:
-            row["status"] = "lost" if e.event == "lost" else "running"
-        refunded = max(0.0, row["allowance_s"] - e.charged_s)
-        row["refunded_s"] = refunded if "ended" in row else 0.0
-    return list(rows.values())
-
-
-@given(st.lists(EVENTS, min_size=1, max_size=12))
-def test_the_table_is_what_the_events_say_one_after_another(given_events):
-    events = [event(order, e.pop("event"), **e) for order, e in enumerate(dict(e) for e in given_events)]
-    found = [row[row.notna()].to_dict() for _, row in table(*events).iterrows()]
-    expected = row_by_row(events)
-    assert [{name: row[name] for name in wanted} for row, wanted in zip(found, expected, strict=True)] == expected
-    unsaid = {"reason", "ended", *SCORES}
-    assert [unsaid & row.keys() for row in found] == [unsaid & row.keys() for row in expected]
-
-
-def test_trials_are_listed_in_the_order_they_started():
-    events = [event(0, "started", trial=f"t{i:02d}", time=float(100 - i)) for i in range(40)]
-    frame = pd.DataFrame([e.model_dump() for e in events]).sort_values("time")
-    assert trial_table(frame).started.is_monotonic_increasing
-
-
-def test_only_first_use_owes_the_features_once():
-    feature = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=7.0, cached=True, approaches=("svm", "head"))
-    assert feature_charges([feature, feature], "first_use") == {"svm": 14.0, "head": 14.0}
-    assert feature_charges([feature], "every_trial") == {}
-    assert feature_charges([feature], "free") == {}
-
-
-def test_the_cost_of_features_is_known_whoever_pays():
-    feature = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=7.0, cached=True, approaches=("svm", "head"))
-    other = feature.model_copy(update={"cost_s": 2.0, "approaches": ("svm",)})
-    assert costs_by_approach([feature, other]) == {"svm": 9.0, "head": 7.0}
 
 
 def test_phases_keep_their_order(tmp_path):

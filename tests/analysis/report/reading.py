@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 
 PROSE = ("h1", "h2", "h3", "p", "li", "summary")
 VOID = ("meta", "br", "link")
+ESCAPE = r"\\([!-/:-@\[-`{-~])"  # CommonMark: a backslash takes its meaning from any ASCII punctuation
+LIVE = re.compile(r"\*|`|!?\[[^\]]*\]|~~|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<[A-Za-z/]")
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,7 @@ def read_markdown(text: str) -> Document:
             assert all(re.fullmatch(":?-{3,}:?", rule) for rule in rules), rules
             document.tables.append(Shown(headings, tuple(rows)))
         elif (line := lines.pop(0)).strip():
-            plain = re.sub(r"^(#+|-) ", "", line).replace("**", "").replace("`", "")
-            document.prose.append(_unescaped(plain.removesuffix(":")))
+            document.prose.append(_sentence(re.sub(r"^(#+|-) ", "", line).removesuffix(":")))
     return document
 
 
@@ -97,5 +98,13 @@ def _cells(line: str) -> tuple[str, ...]:
     return tuple(_unescaped(cell.strip()) for cell in re.findall(r"(?:\\.|[^|\\])+", inside.group(1)))
 
 
+def _sentence(line: str) -> str:
+    """A line without what makes it bold; what stands as code is taken as it is."""
+    parts = re.split(r"(?<!\\)`([^`]+)`", re.sub(r"(?<!\\)\*\*", "", line))
+    return "".join(part if k % 2 else _unescaped(part) for k, part in enumerate(parts))
+
+
 def _unescaped(text: str) -> str:
-    return re.sub(r"\\([\\|<])", r"\1", text)
+    """Text as Markdown shows it, which it is only where nothing in it is markup."""
+    assert not LIVE.search(re.sub(ESCAPE, ".", text)), text
+    return re.sub(ESCAPE, r"\1", text)

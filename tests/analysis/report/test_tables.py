@@ -11,7 +11,7 @@ from analysis.records.store import Store, read_study
 from analysis.report.comparison import compare
 from analysis.report.design import Design
 from analysis.report.summary import summarise
-from analysis.report.table import Column, Form, Table, as_html, as_markdown, table
+from analysis.report.table import Column, Form, Table, as_html, as_markdown, code, escaped, table
 from analysis.report.tables import comparison_tables, study_tables
 from analysis.report.write import Findings, render
 from tests.analysis.report.reading import Document, Shown, read_markdown, read_page
@@ -92,15 +92,36 @@ def test_every_row_has_a_cell_for_each_heading_or_a_remark(findings):
 
 
 HOSTILE = ("<script>alert(1)</script>", 'a "b" & c', "x|y", "back\\slash", "\\|", "two\nlines")
+LIVE = (
+    "![a](http://h/x.png)", "[c](javascript:1)", "[d][e]", "__b__", "_i_", "**b**", "*i*", "`code`", "~~gone~~",
+    "a_b", "__init__.py", "\\*x\\*", "x_ _y",
+)  # fmt: skip
 
 
 def test_no_text_of_a_cell_is_read_as_markup():
-    shown = table("<label>", [Column("<h>", str, "text"), Column("a|b", str, "text")], HOSTILE)
+    shown = table("<label>", [Column("<h>", str, "text"), Column("a|b", str, "text")], [*HOSTILE, *LIVE])
     page = read_page(f'{as_html(shown)}<section id="methods">')
     markdown = read_markdown(f"{as_markdown(shown)}\n## Methods")
     assert page.tables == markdown.tables == [as_read(shown)]
     assert "<script" not in as_html(shown)
     assert "\\<script" in as_markdown(shown)
+
+
+@pytest.mark.parametrize("text", LIVE)
+def test_no_text_is_read_as_markup_in_a_sentence(text):
+    shown = table("label", [Column("heading", str)], [], notes=[f"{text} and {text}"])
+    assert read_markdown(f"{as_markdown(shown)}\n## Methods").prose == [f"{text} and {text}"]
+
+
+def test_words_with_underscores_inside_stay_as_they_are_written():
+    assert escaped("fine_tune beats better_cnn (p < 0.001)") == "fine_tune beats better_cnn (p < 0.001)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a_b*.jpg", "`a_b*.jpg`"), ("a`b``c", "``` a`b``c ```"), ("two\nlines", "`two lines`")]
+)
+def test_code_is_fenced_by_more_backticks_than_it_holds(text, shown):
+    assert code(text) == shown
 
 
 def test_a_remark_stands_in_place_of_all_cells_but_the_first():

@@ -82,6 +82,13 @@ def drawn(location: str) -> tuple[Drawing, ...]:
     return draw_comparison(study.comparison) + draw_study(study)
 
 
+def test_the_smallest_probability_is_written_in_one_way(study_dir):
+    page, text = html(study_dir), Path(written(study_dir).markdown).read_text()
+    assert "one-hot clipped at 1e-7" in page
+    assert "one-hot clipped at 1e-7" in text
+    assert "1e-07" not in page + text
+
+
 def test_the_json_has_the_names_that_others_rely_on(study_dir):
     report = json.loads(Path(written(study_dir).json).read_text())
     assert next(iter(report.items())) == ("schema_version", 1)

@@ -181,19 +181,6 @@ def test_decisions_without_an_error_keep_an_interval():
     assert clipped.loss.high > 0.5  # 50 images do not exclude that some percent are wrong, at 16 nats each
 
 
-def test_the_sentence_explains_the_loss_of_the_seed_study():
-    # ln(e + 15) - 0.872 = 2.0026; 0.128 ln(1e7) + 0.872 * 1e-7 = 2.0631; ln(e + 15) - 1 = 1.8746
-    sentence = losses.hard_decision_sentence("the SVM", 0.872, 16)
-    assert "every error of the SVM costs the maximum" in sentence
-    assert all(figure in sentence for figure in ("2.003", "2.063", "1.875", "clipped at 1e-7"))
-
-
-def test_without_probabilities_the_consequence_is_said():
-    sentence = losses.no_probabilities_sentence("the SVM")
-    assert "the SVM gives no probabilities" in sentence
-    assert "named conventions" in sentence
-
-
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=50))
 def test_the_yardstick_is_the_loss_of_always_answering_with_the_class_frequencies(labels):
     frequencies = np.bincount(labels, minlength=6) / len(labels)

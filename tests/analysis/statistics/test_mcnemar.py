@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from analysis.statistics.mcnemar import from_counts, mcnemar
+from analysis.statistics.secondary.mcnemar import from_counts, mcnemar
 
 
 def test_it_agrees_with_a_published_example():

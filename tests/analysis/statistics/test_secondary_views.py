@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score
 
-from analysis.statistics.agreement import agreement
-from analysis.statistics.bayes import posterior
-from analysis.statistics.mcnemar import newcombe, newcombe_of_runs
-from analysis.statistics.outperformance import outperformance
 from analysis.statistics.paired import difference
+from analysis.statistics.secondary.agreement import agreement
+from analysis.statistics.secondary.bayes import posterior
+from analysis.statistics.secondary.mcnemar import newcombe, newcombe_of_runs
+from analysis.statistics.secondary.outperformance import outperformance
 
 COUNTS = st.integers(0, 60)
 

@@ -219,7 +219,7 @@ def test_a_regular_expression_that_is_none_is_refused_with_its_key():
 def test_a_data_source_that_does_not_exist_is_refused_with_those_that_do(data):
     message = refusal(data=data)
     assert "data.source: " in message
-    assert re.search("is not one of digits, (.+, )?folder, (.+, )?torchvision", message)
+    assert re.search("is not one of (.+, )?digits, (.+, )?folder, (.+, )?torchvision", message)
 
 
 def test_data_that_are_no_section_are_refused():

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MEANINGFUL = 0.75  # the authors' threshold gamma
 REDRAWS = 2000
 
 
