@@ -7,30 +7,34 @@ where it has none or failed, RUNNING where it has not ended. So Optuna's best tr
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import optuna
-import sqlalchemy
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records.errors import RecordsError
 from analysis.records.schema import HyperparameterValue
-from analysis.records.storage import first_line
 from analysis.records.store import StudyRecords
 from study.config.space import Distribution, parse_hyperparameter
+from study.export.optuna_storages import (
+    JOURNAL,
+    database,
+    is_journal,
+    journal_file,
+    new_journal,
+    refuse_in_memory,
+    shown,
+    transaction,
+)
 from study.export.searches import Search, Trial, searches
 from study.search.sampler import to_optuna
 from trainables.errors import InputError
 
-JOURNAL = "journal:///"
 INSTEAD = "export a --table instead"
 
 Distributions = Mapping[str, BaseDistribution]
@@ -50,15 +54,15 @@ class OptunaTarget:
 
     def check(self, records: StudyRecords) -> None:
         _spaces(records, searches(records))
-        if _is_journal(self.url):
-            self._check_journal(_journal(self.url))
+        if is_journal(self.url):
+            self._check_journal(journal_file(self.url))
             return
-        _refuse_in_memory(self.url)
-        with _database(self.url) as storage:
+        refuse_in_memory(self.url)
+        with database(self.url) as storage:
             taken = _taken(storage, records)
         if taken and not self.replace:
             raise InputError(
-                f"{_shown(self.url)}: holds a study {taken[0]} already; give another storage, or --replace to write "
+                f"{shown(self.url)}: holds a study {taken[0]} already; give another storage, or --replace to write "
                 "its studies anew"
             )
 
@@ -71,13 +75,13 @@ class OptunaTarget:
     def write(self, records: StudyRecords) -> str:
         found = searches(records)
         spaces = _spaces(records, found)
-        with _new_journal(self.url) if _is_journal(self.url) else _transaction(self.url) as storage:
+        with new_journal(self.url) if is_journal(self.url) else transaction(self.url) as storage:
             for name in _taken(storage, records):
                 optuna.delete_study(study_name=name, storage=storage)
             for search in found:
                 _write_search(storage, search, spaces[search.approach], records)
         trials = sum(len(search.trials) for search in found)
-        return f"{_shown(self.url)}: {len(found):,} Optuna studies, {trials:,} trials"
+        return f"{shown(self.url)}: {len(found):,} Optuna studies, {trials:,} trials"
 
 
 def study_name(records: StudyRecords, search: Search) -> str:
@@ -209,97 +213,3 @@ def _where(records: StudyRecords, approach: str) -> str:
 def _taken(storage: BaseStorage, records: StudyRecords) -> list[str]:
     there = set(optuna.get_all_study_names(storage=storage))
     return [name for name in (study_name(records, search) for search in searches(records)) if name in there]
-
-
-@contextmanager
-def _transaction(url: str) -> Iterator[BaseStorage]:
-    """A database in which all that is written is one transaction.
-
-    Optuna commits after each trial: here its sessions join an outer transaction, which a commit of theirs leaves open.
-    """
-    with _database(url) as storage, storage.engine.begin() as connection:
-        storage.scoped_session.remove()
-        storage.scoped_session.configure(bind=connection, join_transaction_mode="rollback_only")
-        yield storage
-
-
-@contextmanager
-def _database(url: str) -> Iterator[RDBStorage]:
-    """A database, closed again; whatever is wrong with it in one line."""
-    with _one_line(url), _quiet():
-        _parsed(url)
-        storage = RDBStorage(url)
-        try:
-            yield storage
-        finally:
-            storage.scoped_session.remove()
-            storage.engine.dispose()
-
-
-@contextmanager
-def _new_journal(url: str) -> Iterator[BaseStorage]:
-    """A journal file that gets its name when it is whole; one that was there is gone then."""
-    part = Path(f"{_journal(url)}.part")
-    with _one_line(url), _quiet():
-        part.unlink(missing_ok=True)  # of an export that was killed: a journal only grows
-        try:
-            yield JournalStorage(JournalFileBackend(str(part)))
-            part.replace(_journal(url))
-        finally:
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _one_line(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, OSError, RuntimeError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-        raise InputError(
-            f"{_shown(url)}: not a storage that Optuna can write ({first_line(cause)}); give one such as "
-            f"sqlite:///search.db or {JOURNAL}search.log"
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna tells of every study that it creates."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def _is_journal(url: str) -> bool:
-    return url.startswith(JOURNAL)
-
-
-def _journal(url: str) -> Path:
-    return Path(url.removeprefix(JOURNAL))
-
-
-def _refuse_in_memory(url: str) -> None:
-    with _one_line(url):
-        parsed = _parsed(url)
-    database, mode = parsed.database or "", parsed.query.get("mode")
-    if parsed.get_backend_name() == "sqlite" and (not database or ":memory:" in database or mode == "memory"):
-        raise InputError(
-            f"{_shown(url)}: a database in memory, of which nothing stays; give a file, as in sqlite:///search.db"
-        )
-
-
-def _parsed(url: str) -> sqlalchemy.URL:
-    try:
-        return sqlalchemy.make_url(url)
-    except ValueError as error:  # a port that is no number
-        raise sqlalchemy.exc.ArgumentError(str(error)) from error
-
-
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return _parsed(url).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return re.sub("//.*@", "//***@", url)
