@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args, get_origin
@@ -10,6 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from trainables.errors import InputError
+from trainables.finding import did_you_mean
 
 
 class ConfigError(InputError):
@@ -38,12 +38,6 @@ def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None)
     names = ", ".join(known if accepted is None else accepted)
     meant = did_you_mean(name, known)
     return f"{meant} (accepted: {names})" if meant else f"; accepted: {names}"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Ends a message with the known name that is close to the one given; empty where none is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _accepted(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:

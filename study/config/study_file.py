@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from study.config.messages import ConfigError, did_you_mean, problem
+from study.config.messages import ConfigError, problem
 from study.config.models import StudyConfig
 from study.config.presets import preset_text, presets
-from trainables.finding import search_in
+from trainables.finding import did_you_mean, search_in
 
 
 def read_config(study: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
