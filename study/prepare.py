@@ -15,6 +15,7 @@ import torch
 from analysis.records.schema import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
 from analysis.records.store import Store
 from analysis.records.trials import costs_by_approach, feature_charges
+from study.cluster.arrival import refuse_not_arrived
 from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
 from study.place import StudyError
@@ -24,7 +25,7 @@ from trainables.backbones.networks import Backbone, as_feature_extractor, check_
 from trainables.cache import cache_dir
 from trainables.data.dataset import Dataset, duplicates
 from trainables.data.splits import Split
-from trainables.errors import BackboneError, one_line
+from trainables.errors import ApproachError, BackboneError, InputError, one_line
 from trainables.precision import in_bfloat16
 from trainables.spec import Slot, pin_threads
 
@@ -64,10 +65,11 @@ def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sha
     But for images that Ray's object store has no room for: they travel through the storage.
 
     Raises:
-        InputError: an approach cannot be built on this data, the data has changed since the study began, or the budget
-            is too small for what features cost.
+        InputError: an approach cannot be built on this data or imported by the workers, the data has changed since the
+            study began, or the budget is too small for what features cost.
     """
     rehearse(config, dataset)
+    refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
     info = data_info(config, dataset)
     _refuse_other_data(store, info)
     frozen = freeze(config, dataset, slot, sharing)
@@ -104,20 +106,34 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
     """
     labels = dataset.splits["train"].labels[:2]
     for name, approach in config.approaches.items():
-        settings = config.settings(name)
-        backbone = backbone_of(settings)
-        if backbone is not None:
-            check_image_size(backbone, settings.image_size)
-        if approach.kind.learns_from(settings) == "features":
-            assert backbone is not None
-            _, width = as_feature_extractor(backbone)
-            inputs = np.zeros((len(labels), width), dtype=np.float32)
-        else:
-            inputs = np.zeros((len(labels), *settings.image_size, 3), dtype=np.uint8)
-        task = Task(Examples(inputs, labels), None, len(dataset.classes))
-        for params in corner_params(approach):
-            hyperparameters = approach.kind.hyperparameters_type.model_validate(params)
-            approach.kind(task, settings, hyperparameters, seed=0, device=torch.device("cpu"))
+        try:
+            _rehearse(name, approach, config.settings(name), labels, len(dataset.classes))
+        except InputError:
+            raise
+        except Exception as error:  # whatever somebody else's class does
+            raise ApproachError(
+                f"approaches.{name}: {approach.kind.__name__} cannot be built ({one_line(error)}); mend it"
+            ) from error
+
+
+def _rehearse(name: str, approach: ApproachConfig, settings: Settings, labels: np.ndarray, classes: int) -> None:
+    backbone = backbone_of(settings)
+    if backbone is not None:
+        check_image_size(backbone, settings.image_size)
+    if approach.kind.learns_from(settings) == "features":
+        if backbone is None:
+            raise ApproachError(
+                f"approaches.{name}: learns from features, but has no backbone that they could come from; "
+                f"{approach.kind.settings_type.__name__} needs a field `backbone: Backbone`"
+            )
+        _, width = as_feature_extractor(backbone)
+        inputs = np.zeros((len(labels), width), dtype=np.float32)
+    else:
+        inputs = np.zeros((len(labels), *settings.image_size, 3), dtype=np.uint8)
+    task = Task(Examples(inputs, labels), None, classes)
+    for params in corner_params(approach):
+        hyperparameters = approach.kind.hyperparameters_type.model_validate(params)
+        approach.kind(task, settings, hyperparameters, seed=0, device=torch.device("cpu"))
 
 
 def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValue]]:

@@ -27,10 +27,10 @@ FLOORS = {
     ),
     "trainables": (
         "errors cache clock approach",
-        "batches checkpoints contract driver finding precision",
+        "batches checkpoints driver finding precision",
         "data backbones training",
         "approaches spec",
-        "trainable",
+        "trainable contract",
     ),
     "study": (
         "config lease provenance template variables",

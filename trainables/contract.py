@@ -26,6 +26,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from trainables.approach import Approach, Example, Examples, Hyperparameters, Settings, Step, Task
+from trainables.approaches import APPROACHES
+from trainables.backbones.networks import Backbone
+from trainables.errors import one_line
 
 CLASSES = 3
 IMAGES, FEATURES, VALID = 24, 1100, 12  # of features so many that an SVM makes two fits of them
@@ -63,19 +66,25 @@ def check_law(law: Law, kind: type[Approach], form: str, example: Example) -> No
         with _one_thread():
             law(kind, example)
     except BrokenContractError as error:
-        words = law.__name__.replace("_", " ")
-        raise BrokenContractError(f"{kind.__name__} ({form}): not so that it {words}: {error}") from None
+        raise BrokenContractError(_broken(law, kind, form, str(error))) from None
+    except Exception as error:
+        raise BrokenContractError(_broken(law, kind, form, one_line(error))) from error
 
 
 def says_what_it_needs(kind: type[Approach]) -> None:
     """Settings, hyperparameters with defaults, a line of documentation and examples; importable by its name."""
+    name = getattr(kind, "__name__", repr(kind))
+    unfit = APPROACHES.unfit(kind)
+    _must(unfit is None, f"{name} is an approach: {unfit}")
     for attribute, base in (("settings_type", Settings), ("hyperparameters_type", Hyperparameters)):
-        _must(issubclass(getattr(kind, attribute), base), f"{kind.__name__}.{attribute} extends {base.__name__}")
-    needed = [name for name, field in kind.hyperparameters_type.model_fields.items() if field.is_required()]
+        _must(_extends(getattr(kind, attribute), base), f"{name}.{attribute} extends {base.__name__}")
+    needed = [field for field, about in kind.hyperparameters_type.model_fields.items() if about.is_required()]
     _must(not needed, f"every hyperparameter has a default, so that study files stay short; not so: {needed}")
-    _must(bool(re.fullmatch(r"\S[^\n]*\S", getattr(kind, "summary", ""))), f"{kind.__name__}.summary is one line")
-    _must(bool(getattr(kind, "examples", None)), f"{kind.__name__}.examples has an Example of each of its forms")
-    _must(pickle.loads(pickle.dumps(kind)) is kind, f"{kind.__name__} can be imported by its name")
+    _must(bool(re.fullmatch(r"\S[^\n]*\S", str(getattr(kind, "summary", "")))), f"{name}.summary is one line")
+    _must(bool(getattr(kind, "examples", None)), f"{name}.examples has an Example of each of its forms")
+    for form, example in kind.examples.items():
+        _check_example(kind, form, example)
+    _must(_is_importable(kind), f"{name} can be imported by its name, from a file, not from {kind.__module__}")
 
 
 def never_reads_the_clock(kind: type[Approach]) -> None:
@@ -86,6 +95,13 @@ def never_reads_the_clock(kind: type[Approach]) -> None:
             _must(
                 not clocks, f"{ancestor.__module__} imports {', '.join(sorted(clocks))}: only the driver sees the clock"
             )
+
+
+def has_a_backbone_where_it_learns_from_features(kind: type[Approach], example: Example) -> None:
+    """Whose features it would be: the study extracts them, with the settings' `backbone`."""
+    if kind.learns_from(example.settings) == "features":
+        backbone = getattr(example.settings, "backbone", None)
+        _must(isinstance(backbone, Backbone), f"{kind.settings_type.__name__} has a field `backbone: Backbone`")
 
 
 def ends_with_its_last_epoch(kind: type[Approach], example: Example) -> None:
@@ -158,6 +174,7 @@ def trains_without_validation_images(kind: type[Approach], example: Example) -> 
 
 Law = Callable[[type[Approach], Example], None]
 LAWS: tuple[Law, ...] = (
+    has_a_backbone_where_it_learns_from_features,
     ends_with_its_last_epoch,
     predicts_classes_it_knows,
     keeps_all_that_predicting_needs_in_its_model_state,
@@ -232,6 +249,7 @@ def _remaining_steps(approach: Approach) -> list[Step]:
 def _check_predictions(approach: Approach, task: Task) -> None:
     assert task.valid is not None
     predictions = approach.predict(task.valid.inputs)
+    _check_labels(predictions.labels)
     _must(predictions.labels.shape == (VALID,), f"one label for each image: {predictions.labels.shape}")
     _must(set(predictions.labels) <= set(range(CLASSES)), f"labels are classes: {sorted(set(predictions.labels))}")
     gives = "none" if predictions.probabilities is None else "some"
@@ -241,6 +259,34 @@ def _check_predictions(approach: Approach, task: Task) -> None:
         shape, sums = predictions.probabilities.shape, predictions.probabilities.sum(axis=1)
         _must(shape == (VALID, CLASSES), f"probabilities are (images, classes), not {shape}")
         _must(bool(np.allclose(sums, 1, atol=1e-5)), f"probabilities sum to one, not {sums[:3]}")
+
+
+def _check_labels(labels: object) -> None:
+    of_integers = isinstance(labels, np.ndarray) and np.issubdtype(labels.dtype, np.integer)
+    _must(of_integers, f"labels are an array of integers, not {getattr(labels, 'dtype', type(labels).__name__)}")
+
+
+def _check_example(kind: type[Approach], form: str, example: object) -> None:
+    _must(isinstance(example, Example), f"{kind.__name__}.examples[{form!r}] is an Example")
+    for part, base in (("settings", kind.settings_type), ("hyperparameters", kind.hyperparameters_type)):
+        given = getattr(example, part, None)
+        law = f"the {part} of {kind.__name__}.examples[{form!r}] are {base.__name__}, not {type(given).__name__}"
+        _must(isinstance(given, base), law)
+
+
+def _extends(found: object, base: type) -> bool:
+    return isinstance(found, type) and issubclass(found, base)
+
+
+def _is_importable(kind: type) -> bool:
+    try:
+        return kind.__module__ != "__main__" and pickle.loads(pickle.dumps(kind)) is kind
+    except (AttributeError, ImportError, pickle.PicklingError):
+        return False
+
+
+def _broken(law: Law, kind: type[Approach], form: str, how: str) -> str:
+    return f"{kind.__name__} ({form}): not so that it {law.__name__.replace('_', ' ')}: {how}"
 
 
 def _through_a_file(state: Mapping[str, object]) -> dict[str, object]:

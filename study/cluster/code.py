@@ -1,25 +1,30 @@
 """The code of approaches and data sources from outside: what of it travels to the nodes, and a study's copy of it.
 
 Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file `knn`. Folders without an
-`__init__.py` on the way are no packages of their own, and of these only the way itself is taken. What comes with the
-program stays where it is.
+`__init__.py` on the way are no packages of their own, and of these only the way itself is taken. Where the file lies in
+a folder that was searched for the study file's sake, the modules beside it that it imports travel too. What comes with
+the program stays where it is.
 """
 
 from __future__ import annotations
 
+import ast
 import atexit
 import io
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.records.errors import RecordsError
 from trainables.errors import ApproachError
-from trainables.finding import search_in
+from trainables.finding import search_in, searched
 
 if TYPE_CHECKING:
     from analysis.records.store import Store
@@ -66,18 +71,26 @@ def code_of(classes: Iterable[type]) -> Code:
     """What of the code of these classes does not come with the program.
 
     Raises:
-        ApproachError: it is too much to travel.
+        ApproachError: it is too much to travel, or cannot be read.
     """
-    files: dict[str, bytes] = {}
+    paths: dict[str, Path] = {}
+    size = 0
     for kind in classes:
         for name, path in _files(kind):
-            files[name] = path.read_bytes()
-            if sum(map(len, files.values())) > MOST_BYTES:
+            if name not in paths:
+                paths[name] = path
+                size += _size(path, kind)
+            if size > MOST_BYTES:
                 raise ApproachError(
                     f"{kind.__module__}:{kind.__name__}: its package holds more than {MOST_BYTES / 1e6:.0f} MB "
                     f"({path} does not fit any more), which is too much to travel; move data out of it"
                 )
-    return Code(files)
+    return Code({name: _read(path) for name, path in paths.items()})
+
+
+def is_outside(kind: type) -> bool:
+    """Whether a class does not come with the program."""
+    return kind.__module__.partition(".")[0] not in OWN
 
 
 def keep(store: Store, code: Code) -> None:
@@ -88,31 +101,114 @@ def keep(store: Store, code: Code) -> None:
 
 
 def search_in_kept(store: Store) -> None:
-    """Let modules that are found nowhere else be found in the copy that a study keeps, for as long as we run."""
+    """Look for modules in the current folder, and then in the copy that a study keeps, for as long as we run.
+
+    Raises:
+        RecordsError: the copy is damaged.
+    """
     if not store.exists(KEPT):
         return
     folder = tempfile.TemporaryDirectory(prefix="transfer-study-code-")
     atexit.register(folder.cleanup)
-    with zipfile.ZipFile(io.BytesIO(store.read_bytes(KEPT))) as archive:
-        archive.extractall(folder.name)
-    search_in(folder.name)
+    try:
+        with zipfile.ZipFile(io.BytesIO(store.read_bytes(KEPT))) as archive:
+            archive.extractall(folder.name)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise RecordsError(
+            f"{store.path(KEPT)}: damaged ({error}); remove it, and put the approaches' modules on PYTHONPATH"
+        ) from error
+    search_in(Path.cwd(), folder.name)
 
 
 def _files(kind: type) -> Iterator[tuple[str, Path]]:
     """The files that a class needs, by their path below the folder that its module is imported from."""
-    module = sys.modules[kind.__module__]
-    file = getattr(module, "__file__", None)
-    parts = kind.__module__.split(".")
-    if parts[0] in (*OWN, "__main__") or file is None:
-        return
-    path = Path(file)
-    above = path.parents[len(parts) if path.name == "__init__.py" else len(parts) - 1]
-    package = _outermost_package(above, parts)
-    for each in sorted(package.rglob("*")) if package else [path]:
-        if each.is_file() and "__pycache__" not in each.parts:
-            yield str(each.relative_to(above)), each
+    for module in dict.fromkeys(part.__module__ for part in _parts(kind) if is_outside(part)):
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if module != "__main__" and file is not None:
+            yield from _files_of(module, Path(file))
+
+
+def _parts(kind: type) -> list[type]:
+    """The class, and what of its bases, settings and hyperparameters is written for this program."""
+    from trainables.approach import Approach, Hyperparameters, Settings  # with torch
+    from trainables.data.config import DataSource
+
+    written = (Approach, Settings, Hyperparameters, DataSource)
+    roots = [kind, *(getattr(kind, name, object) for name in ("settings_type", "hyperparameters_type"))]
+    return [kind, *(part for root in roots for part in root.__mro__ if issubclass(part, written))]
+
+
+def _files_of(module: str, file: Path) -> Iterator[tuple[str, Path]]:
+    """The package of a module, or the module alone with what it imports of the same searched folder."""
+    parts = module.split(".")
+    above = file.parents[len(parts) if file.name == "__init__.py" else len(parts) - 1]
+    beside = str(above) in searched()
+    waiting, seen = [module], {module}
+    while waiting:
+        files = _files_beside(above, waiting.pop())
+        yield from ((str(path.relative_to(above)), path) for path in files)
+        imported = {name for path in files if beside and path.suffix == ".py" for name in _imports(path, above)}
+        imported = {name for name in imported if _lies_in(above, name.partition(".")[0])}
+        waiting += sorted(imported - seen)
+        seen |= imported
+
+
+def _files_beside(above: Path, module: str) -> list[Path]:
+    """The files of a module below a folder, with its whole package; none where it does not lie there."""
+    parts = module.split(".")
+    if package := _outermost_package(above, parts):
+        return [path for path in sorted(package.rglob("*")) if path.is_file() and not _is_left_out(path, above)]
+    path = above.joinpath(*parts).with_suffix(".py")
+    return [path] if path.is_file() else []
+
+
+def _is_left_out(path: Path, above: Path) -> bool:
+    """What Python makes itself, and what is hidden: repositories, environments, secrets."""
+    return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(above).parts)
 
 
 def _outermost_package(above: Path, parts: list[str]) -> Path | None:
     folders = [above.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]
     return next((folder for folder in folders if (folder / "__init__.py").is_file()), None)
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether it is there that Python finds the top-level module: a `json.py` of the folder would never be imported."""
+    try:
+        spec = find_spec(name) if name not in OWN else None
+    except (ImportError, ValueError):
+        return False
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    return bool({str(folder / name), str(folder / f"{name}.py")}.intersection(map(str, places)))
+
+
+def _imports(path: Path, above: Path) -> set[str]:
+    """Modules that a file imports by these names, at its top or inside its functions; some may be no modules."""
+    package = ".".join(path.relative_to(above).parts[:-1])
+    names: set[str] = set()
+    with suppress(SyntaxError, ValueError, ImportError):  # in a package, perhaps of a file that is never imported
+        for node in ast.walk(ast.parse(_read(path))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                base = resolve_name("." * node.level + (node.module or ""), package)
+                names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def _size(path: Path, kind: type) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise ApproachError(f"{kind.__module__}:{kind.__name__}: {_unreadable(path, error)}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ApproachError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"{path}: cannot be read ({error.strerror}), but its package has to travel; mend or remove it"

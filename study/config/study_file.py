@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from study.config.messages import ConfigError, problem
 from study.config.models import StudyConfig
-from study.config.presets import preset_text, presets
-from trainables.finding import did_you_mean, search_in
+from study.config.presets import offered_preset, own_preset
+from trainables.finding import search_in
 
 
 def read_config(study: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
@@ -29,8 +29,8 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
     Raises:
         ConfigError: no such file or preset, no YAML, or a key that is unknown, missing or wrong.
     """
-    text = _read_text(study)
-    search_in(*([] if study in presets() else [Path(study).parent]), Path.cwd())
+    text, folder = _text_and_folder(study)
+    search_in(*([folder] if folder else []), Path.cwd())
     return parse_config(text, name=study, overrides=overrides)
 
 
@@ -66,16 +66,16 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def _read_text(study: str) -> str:
-    known = presets()
-    if study in known:
-        return preset_text(study)
+def _text_and_folder(study: str) -> tuple[str, Path | None]:
+    """What is in a file or preset, and where that lies; none for our own presets, beside which there is no module."""
     path = Path(study)
+    if own := own_preset(study):
+        return own.text, None
     if not path.is_file():
-        names = ", ".join(known)
-        raise ConfigError(f"{study}: neither a file nor a preset; presets are {names}{did_you_mean(study, known)}")
+        offered = offered_preset(study)
+        return offered.text, offered.folder
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8"), path.parent
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{study}: cannot be read ({error})") from error
 

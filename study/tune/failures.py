@@ -16,6 +16,7 @@ from trainables.errors import UnreachableError, one_line
 UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.
 NO_WORD = "connection error code"
+NOT_MADE = "error raised in its creation task"  # the traceback follows; its last line is the error
 
 
 class Failures(Callback):  # type: ignore[misc]
@@ -70,6 +71,8 @@ def cause_of(error: Exception | None) -> str:
 
 
 def _end_of_process(words: str) -> str:
+    if NOT_MADE in words:
+        return f"its process could not begin: {words.strip().splitlines()[-1].strip()}"
     if re.search(r"\bnode\b.* (?:died|dead|terminated)", words):
         return "its node was lost"
     if NO_WORD in words:

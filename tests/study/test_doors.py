@@ -70,3 +70,13 @@ def test_an_approach_of_an_installed_package_runs_by_its_entry_point_and_is_resu
     site.rename(here.folder / "away")
     report = resumed(here)
     assert report["approaches"]["installed"]["accuracy"]["estimate"] > 0.5
+
+
+def test_an_approach_beside_the_study_file_brings_the_module_beside_it_that_it_imports(here):
+    module, _, study = write_approach("assisted", here.folder / "lab")
+    module.with_name("assistance.py").write_text(module.read_text())
+    module.write_text("from assistance import Assisted as Base\n\n\nclass Assisted(Base):\n    pass\n")
+    told = here.transfer_study("run", study.relative_to(here.folder), "--out", "study")
+    assert told.code == 0, told.err
+    report = json.loads((here.folder / "study" / "report" / "report.json").read_text())
+    assert report["approaches"]["assisted"]["accuracy"]["estimate"] > 0.5

@@ -32,6 +32,7 @@ def loaded_nowhere(monkeypatch: pytest.MonkeyPatch, *modules: str) -> Iterator[N
     with monkeypatch.context() as patch:
         patch.setattr(sys, "path", [*sys.path])
         patch.setattr(finding, "_added", [])
+        patch.setattr(finding, "_searched", [])
         for name in modules:
             patch.setitem(sys.modules, name, None)
             del sys.modules[name]

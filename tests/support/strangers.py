@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.support.outside import installed
+from trainables.finding import search_in
 
 NPZ_ADDRESS = "npz_source:NpzData"
 NPZ_MODULE = '''
@@ -51,6 +52,7 @@ def stranger(folder: Path) -> Iterator[Path]:
     """A new folder with the module, on Python's path for as long as the context lasts."""
     folder.mkdir()
     (folder / "npz_source.py").write_text(NPZ_MODULE)
+    search_in()  # whatever ran before
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:

@@ -13,6 +13,7 @@ import torch
 from trainables.approach import Approach, Example, Hyperparameters, Predictions, Settings, Step, Task
 from trainables.contract import LAWS as ALL_LAWS
 from trainables.contract import BrokenContractError, check_approach, check_law, says_what_it_needs
+from trainables.training import GradientApproach
 
 LAWS = {law.__name__: law for law in ALL_LAWS}
 EXAMPLE = Example(Settings(image_size=(4, 4)), Hyperparameters())
@@ -103,6 +104,39 @@ class NeedsValidation(Lucky):
         raise BrokenContractError("validation images are missing")
 
 
+class GivesAList(Lucky):
+    def predict(self, inputs: np.ndarray) -> Predictions:
+        return Predictions([0] * len(inputs), None)  # type: ignore[arg-type]
+
+
+class GivesFractions(Lucky):
+    def predict(self, inputs: np.ndarray) -> Predictions:
+        return Predictions(np.zeros(len(inputs)), None)
+
+
+class FailsInStep(Lucky):
+    def step(self) -> Step:
+        raise KeyError("momentum")
+
+
+class LearnsFromNobodysFeatures(Lucky):
+    @staticmethod
+    def learns_from(settings: Settings) -> Literal["images", "features"]:
+        return "features"
+
+
+class WithoutSettings(Lucky):
+    settings_type = None
+
+
+class OtherSettings(Settings):
+    """Not those of the example."""
+
+
+class WithAnotherExample(Lucky):
+    settings_type = OtherSettings
+
+
 class Undocumented(Lucky):
     summary = "two\nlines"
 
@@ -130,16 +164,31 @@ def test_an_approach_that_keeps_every_law_passes(law):
         (IgnoresItsSeed, "differs_with_another_seed"),
         (PromisesNothing, "predicts_classes_it_knows"),
         (NeedsValidation, "trains_without_validation_images"),
+        (GivesAList, "predicts_classes_it_knows: labels are an array of integers, not list"),
+        (GivesFractions, "predicts_classes_it_knows: labels are an array of integers, not float64"),
+        (FailsInStep, "ends_with_its_last_epoch: KeyError: 'momentum'"),
+        (LearnsFromNobodysFeatures, "has_a_backbone_where_it_learns_from_features: Settings has a field `backbone:"),
     ],
 )
 def test_an_approach_that_breaks_a_law_is_told_which(broken, law):
+    name, _, how = law.partition(": ")
     with pytest.raises(
-        BrokenContractError, match=rf"{broken.__name__} \(only\): not so that it {law.replace('_', ' ')}"
+        BrokenContractError, match=rf"{broken.__name__} \(only\): not so that it {name.replace('_', ' ')}: {how}"
     ):
-        check_law(LAWS[law], broken, "only", EXAMPLE)
+        check_law(LAWS[name], broken, "only", EXAMPLE)
 
 
-@pytest.mark.parametrize(("broken", "words"), [(Undocumented, "one line"), (WithoutDefault, "not so: .'lr'.")])
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (Undocumented, "one line"),
+        (WithoutDefault, "not so: .'lr'."),
+        (WithoutSettings, "WithoutSettings.settings_type extends Settings"),
+        (WithAnotherExample, r"the settings of WithAnotherExample.examples.'only'. are OtherSettings, not Settings"),
+        (GradientApproach, "GradientApproach is an approach: lacks __init__, learns_from, settings_type, hyperp"),
+        (3, "3 is an approach: no subclass of trainables.approach.Approach"),
+    ],
+)
 def test_what_a_class_says_about_itself_is_checked(monkeypatch, broken, words):
     monkeypatch.setattr("trainables.contract.pickle.loads", lambda written: broken)
     with pytest.raises(BrokenContractError, match=words):
@@ -151,3 +200,13 @@ def test_an_approach_whose_file_imports_a_clock_is_refused(monkeypatch):
     monkeypatch.setattr("trainables.contract.says_what_it_needs", lambda kind: None)
     with pytest.raises(BrokenContractError, match="imports time: only the driver sees the clock"):
         check_approach(Lucky)
+
+
+def test_a_class_that_nobody_else_can_import_is_refused():
+    class Local(Lucky):
+        pass
+
+    main = type("Main", (Lucky,), {"__module__": "__main__"})
+    for kind in (Local, main):
+        with pytest.raises(BrokenContractError, match=f"{kind.__name__} can be imported by its name, from a file"):
+            says_what_it_needs(kind)

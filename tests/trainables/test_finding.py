@@ -29,6 +29,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     """A folder in which modules are looked for, and which is forgotten afterwards."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(finding, "_added", [])
+    monkeypatch.setattr(finding, "_searched", [])
     for name in ("outside_one", "outside_two"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     search_in(tmp_path)
@@ -96,7 +97,7 @@ def test_a_name_that_is_not_there_is_refused_with_all_places_and_the_near_name(f
 
 
 def test_a_module_that_is_not_there_is_refused_with_where_it_was_looked_for(folder):
-    assert refusal("nowhere.at_all:X") == f"'nowhere.at_all:X': no module 'nowhere' in {folder}, sys.path; " + (
+    assert refusal("nowhere.at_all:X") == f"'nowhere.at_all:X': no module 'nowhere' in sys.path, {folder}; " + (
         "install its package, or put its folder on PYTHONPATH"
     )
 
@@ -158,3 +159,46 @@ def test_names_are_listed_without_importing_any_approach():
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("value", ["not-valid::", "outside_one", "outside_one:Outside.Inner"])
+def test_an_entry_point_that_stands_for_no_class_is_refused_with_its_owner(folder, value):
+    declare(folder, "somebodys", "theirs", value)
+    assert refusal("theirs") == (
+        f"'theirs': somebodys declares it as {value!r}, which is not written module:Class; mend or uninstall that "
+        "package"
+    )
+
+
+def test_two_folders_with_a_module_of_one_name_each_are_told_apart_and_copies_are_not(folder):
+    for name, word in (("a", "Outside"), ("b", "Outside"), ("copy", "Outside")):
+        (folder / name).mkdir()
+        (folder / name / "outside_one.py").write_text(MINIMAL.format(name=word) + ("A = 1" if name != "b" else ""))
+    search_in(folder / "a", folder)
+    first = APPROACHES.find("outside_one:Outside")
+    search_in(folder / "b", folder)
+    assert refusal("outside_one:Outside") == (
+        f"'outside_one:Outside': {folder}/b/outside_one.py is meant, but {folder}/a/outside_one.py is imported "
+        "already; restart Python"
+    )
+    search_in(folder / "copy", folder)
+    assert APPROACHES.find("outside_one:Outside") is first
+
+
+def test_the_folders_of_the_latest_search_come_before_those_of_earlier_ones(folder):
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / "outside_two.py").write_text(MINIMAL.format(name=f"In{name.upper()}"))
+    search_in(folder / "a")
+    search_in(folder / "b")
+    assert APPROACHES.find("outside_two:InB").__name__ == "InB"
+    assert sys.path[-3:] == [str(folder / "b"), str(folder / "a"), str(folder)]
+
+
+def test_a_module_that_python_finds_by_itself_is_taken_whatever_lies_in_the_folders(folder, monkeypatch):
+    (folder / "own").mkdir()
+    for place in (folder / "own", folder):
+        (place / "outside_one.py").write_text(MINIMAL.format(name=f"In{place.name[:3].title()}"))
+    monkeypatch.syspath_prepend(folder / "own")
+    search_in(folder)
+    assert APPROACHES.find("outside_one:InOwn").__name__ == "InOwn"

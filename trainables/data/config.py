@@ -5,11 +5,12 @@ sources.py finds them; nothing here names one.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -62,6 +63,13 @@ class DataSource(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
     source: str
     unreadable_mend: ClassVar[str] = "fetch the data set again"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A subclass goes by a word only where it gives itself one: it does not inherit that of its base."""
+        own = inspect.get_annotations(cls)
+        if "source" not in own:
+            cls.__annotations__ = {**own, "source": "str"}
+        super().__init_subclass__(**kwargs)
 
     @model_validator(mode="before")
     @classmethod

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trainables.data.config import DataSource, Switch
+from trainables.data.config import Contents, DataSource, Switch
 from trainables.data.image_cache import Facts, decoded, inspect
 from trainables.data.splits import SPLITS, Split, SplitIndex
-from trainables.errors import DataError
+from trainables.errors import DataError, InputError, one_line
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,10 @@ def open_dataset(config: DataSource) -> Dataset:
     """Read a data set and divide it where it comes undivided; `Dataset.check` says whether a study can use it.
 
     Raises:
-        DataError: missing files, no images, an unreadable image, or too few images of a class to divide.
+        DataError: missing files, no images, an unreadable image, too few images of a class to divide, or whatever goes
+            wrong in a source that somebody else has written.
     """
-    contents = config.read()
+    contents = _read(config)
     parts, facts, skipped = _readable(contents.parts, config)
     if not facts:
         raise DataError(f"{contents.name}: no readable image among its {len(skipped)} files; give a folder of images")
@@ -254,6 +255,17 @@ def describe(dataset: Dataset) -> DatasetDescription:
         duplicates=duplicates(dataset),
         skipped=dataset.skipped,
     )
+
+
+def _read(config: DataSource) -> Contents:
+    try:
+        return config.read()
+    except InputError:
+        raise
+    except Exception as error:  # whatever somebody else's class does
+        raise DataError(
+            f"{config.source}: {type(config).__name__}.read fails ({one_line(error)}); mend it, or what it reads"
+        ) from error
 
 
 def _readable(

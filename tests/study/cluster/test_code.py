@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.records.errors import RecordsError
 from analysis.records.store import Store
 from study.cluster import code as module
 from study.cluster.code import Code, code_of, keep, search_in_kept
@@ -24,6 +25,7 @@ from trainables.finding import search_in
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(finding, "_added", [])
+    monkeypatch.setattr(finding, "_searched", [])
     search_in(tmp_path)
     return tmp_path
 
@@ -59,6 +61,74 @@ def test_of_a_package_all_of_it_travels_but_what_python_makes_itself(folder):
 def test_of_folders_that_are_no_packages_the_way_to_the_module_travels(folder):
     code = code_of([imported(folder, "code_folders.deep.two", "code_folders/other.py", "code_folders/deep/other.py")])
     assert set(code.files) == {"code_folders/deep/two.py"}
+
+
+def test_what_a_single_file_imports_of_the_folder_beside_the_study_file_travels_too(folder):
+    (folder / "code_first.py").write_text(
+        "from code_second import Mine\nimport json, numpy\nif False:\n    import no_such_module\n"
+    )
+    (folder / "code_second.py").write_text("class Mine:\n    def late(self):\n        import code_third.deep\n")
+    for name in ("code_third/__init__.py", "code_third/deep.py", "json.py", "code_unasked.py"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    importlib.import_module("code_first")
+    files = code_of([type("Kind", (), {"__module__": "code_first"})]).files
+    assert set(files) == {"code_first.py", "code_second.py", "code_third/__init__.py", "code_third/deep.py"}
+
+
+def test_of_a_module_that_python_finds_by_itself_nothing_beside_it_travels(folder, monkeypatch):
+    (folder / "site").mkdir()
+    (folder / "site" / "code_installed.py").write_text("import code_neighbour\nclass Mine: pass\n")
+    (folder / "site" / "code_neighbour.py").touch()
+    monkeypatch.syspath_prepend(folder / "site")
+    assert set(code_of([importlib.import_module("code_installed").Mine]).files) == {"code_installed.py"}
+
+
+def test_of_a_package_nothing_hidden_travels(folder):
+    hidden = ("code_hidden/.git/config", "code_hidden/.env", "code_hidden/deep/.secret/key.txt")
+    kind = imported(folder, "code_hidden.one", "code_hidden/__init__.py", *hidden)
+    assert set(code_of([kind]).files) == {"code_hidden/__init__.py", "code_hidden/one.py"}
+
+
+def test_a_package_in_a_hidden_folder_travels(folder):
+    search_in(folder / ".lab")
+    assert set(code_of([imported(folder / ".lab", "code_in_hidden")]).files) == {"code_in_hidden.py"}
+
+
+def test_bases_settings_and_hyperparameters_of_other_packages_travel_too(folder):
+    (folder / "code_base.py").write_text("from benchmarks.no_op import Choice, NoOp\nclass Base(NoOp): pass\n")
+    (folder / "code_params.py").write_text("from benchmarks.no_op import Choice\nclass Params(Choice): pass\n")
+    (folder / "code_derived.py").write_text(
+        "import importlib\nBase = importlib.import_module('code_base').Base\n"
+        "class Mine(Base):\n    hyperparameters_type = importlib.import_module('code_params').Params\n"
+    )
+    files = code_of([importlib.import_module("code_derived").Mine]).files
+    assert {"code_base.py", "code_derived.py", "code_params.py", "benchmarks/no_op.py"} <= set(files)
+
+
+def test_a_large_file_is_refused_before_it_is_read_and_an_unreadable_one_in_one_line(folder, monkeypatch):
+    kind = imported(folder, "code_unread.one", "code_unread/__init__.py")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "MOST_BYTES", 10)
+        patch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+        with pytest.raises(ApproachError, match="too much to travel"):
+            code_of([kind])
+
+    def denied(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(ApproachError, match=r"^/.*__init__\.py: cannot be read \(Permission denied\), .*remove it$"):
+        code_of([kind])
+
+
+@pytest.mark.parametrize("left", [0.3, 0.9])
+def test_a_damaged_copy_of_the_code_is_refused_in_one_line(tmp_path, left):
+    store = Store(str(tmp_path))
+    archive = Code({"a.py": b"1" * 1000, "b.py": os.urandom(1000)}).zipped()
+    store.write_bytes("code.zip", archive[: int(len(archive) * left)])
+    with pytest.raises(RecordsError, match=r"code\.zip: damaged \(.*\); remove it, .*PYTHONPATH$"):
+        search_in_kept(store)
 
 
 def test_a_package_that_is_too_large_is_refused_in_one_line(folder, monkeypatch):

@@ -66,6 +66,16 @@ def test_a_strangers_section_is_refused_as_the_programs_own_are(packages, change
     assert answer in refusal(**{"source": NPZ_ADDRESS, "path": "x"} | changes)
 
 
+def test_a_strangers_kind_of_folder_goes_by_its_address_and_keeps_all_keys_of_the_folder(packages):
+    (packages / "npz_source.py").write_text(
+        "from trainables.data.folders import FolderData\nclass Scans(FolderData):\n    slices: int = 3\n"
+    )
+    config = parsed(source="npz_source:Scans", path="x")
+    written = yaml.safe_load(config.to_yaml())["data"]
+    assert (written["source"], written["slices"], written["path"]) == ("npz_source:Scans", 3, "x")
+    assert parse_config(config.to_yaml(), name="study.yaml") == config
+
+
 def test_a_strangers_section_without_a_key_it_needs_is_refused(packages):
     assert refusal(source=NPZ_ADDRESS) == "study.yaml: data.path: missing; this key is needed"
 

@@ -94,6 +94,44 @@ def test_a_preset_that_two_packages_have_is_refused_with_both_places_and_the_oth
     assert read_config("digits").name == "digits"
 
 
+def test_presets_that_cannot_be_imported_hinder_neither_a_file_nor_a_preset_of_the_program(installed, tmp_path):
+    installed("lab", "leaves", code="raise RuntimeError('half installed')")
+    outside.installed(tmp_path / "site", "bad", "transfer_study.presets", bad="not-valid::")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(small_study(seed=5)))
+    assert read_config(str(tmp_path / "mine.yaml")).seed == 5
+    assert read_config("digits").name == "digits"
+
+
+def test_an_entry_point_that_names_no_package_is_refused_in_one_line(installed, tmp_path):
+    installed("lab", "leaves")
+    outside.installed(tmp_path / "site", "bad", "transfer_study.presets", bad="not-valid::")
+    with pytest.raises(ConfigError, match=r"^not-valid::: offers presets as 'bad' in .*; mend or uninstall it$"):
+        read_config("leaves")
+
+
+def test_a_package_that_offers_presets_is_imported_once_for_a_name(installed):
+    installed("lab", "leaves", code="import sys; sys.tried = getattr(sys, 'tried', 0) + 1; raise RuntimeError")
+    with pytest.raises(ConfigError):
+        read_config("leaves")
+    assert sys.__dict__.pop("tried") == 1
+
+
+def test_a_preset_that_is_no_text_is_refused_in_one_line(installed, tmp_path):
+    installed("lab", "leaves")
+    (tmp_path / "site" / "lab" / "leaves.yaml").write_bytes(b"name: caf\xe9")
+    with pytest.raises(ConfigError, match=r"^leaves: the preset /.*/lab/leaves.yaml cannot be read \(.*\); mend it$"):
+        read_config("leaves")
+
+
+def test_a_module_beside_the_preset_of_a_package_is_found(installed, tmp_path, monkeypatch):
+    with outside.loaded_nowhere(monkeypatch, "lab_beside"):
+        installed("lab", "leaves", approaches={"mine": {"approach": "lab_beside:Mine", "image_size": [4, 4]}})
+        (tmp_path / "site" / "lab" / "lab_beside.py").write_text(
+            "from benchmarks.no_op import NoOp\nclass Mine(NoOp): pass\n"
+        )
+        assert read_config("leaves").approaches["mine"].kind.__module__ == "lab_beside"
+
+
 def test_a_package_whose_presets_cannot_be_imported_is_named(installed):
     installed("lab", "leaves", code="raise RuntimeError('half installed')")
     with pytest.raises(ConfigError) as refused:

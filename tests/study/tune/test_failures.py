@@ -17,6 +17,14 @@ KILLED = (
 )
 EXITED = "Worker exit detail: Worker exits unexpectedly. Worker exits with an exit code 3."
 NODE = "The actor died because its node has died. Node Id: 029a2f0fb1d7 the actor's node was terminated unexpectedly"
+# As written by Ray where a worker cannot import the actor's class.
+NOT_MADE = """The actor died because of an error raised in its creation task, ray::Trial.__init__() (pid=7, ip=10.0.0.2)
+ray.exceptions.RaySystemError: System error: No module named 'helper'
+traceback: Traceback (most recent call last):
+  File "/tmp/ray/mine.py", line 1, in <module>
+    from helper import x
+ModuleNotFoundError: No module named 'helper'
+"""
 
 
 class DiedError(ActorDiedError):
@@ -36,6 +44,7 @@ class DiedError(ActorDiedError):
         (DiedError(EXITED), "its process ended with exit code 3"),
         (DiedError(NODE), "its node was lost"),
         (ActorUnavailableError("RPC error: Socket closed", None), "its node, or the way to it, was lost"),
+        (DiedError(NOT_MADE), "its process could not begin: ModuleNotFoundError: No module named 'helper'"),
         (DiedError("no word of a reason"), UNKNOWN),
         (OutOfMemoryError("Task was killed"), "its process was ended by Ray, as the memory of its node ran out"),
         (RayTaskError("step", "trace", ValueError("device lost\nmore")), "ValueError: device lost"),

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.support.pictures import class_folders, image_folder, picture, save
+from trainables.data.config import Contents, DataSource
 from trainables.data.dataset import describe, duplicates, open_dataset
 from trainables.data.folders import FolderData
 from trainables.data.sources import SOURCES
@@ -309,3 +310,18 @@ def test_a_description_counts_the_groups_of_each_split(tmp_path):
 def test_a_wrong_key_or_value_of_the_configuration_is_named(given, cause):
     with pytest.raises(ValidationError, match=cause):
         SOURCES.find(given["source"]).model_validate(given)
+
+
+def test_whatever_a_strangers_source_raises_is_one_line_that_names_it(tmp_path):
+    class Strange(DataSource):
+        def read(self) -> Contents:
+            raise KeyError("labels")
+
+    class Careful(DataSource):
+        def read(self) -> Contents:
+            raise DataError("nothing there; fetch it")
+
+    with pytest.raises(DataError, match=r"Strange: Strange\.read fails \(KeyError: 'labels'\); mend it, or what"):
+        open_dataset(Strange.model_validate({}))
+    with pytest.raises(DataError, match=r"^nothing there; fetch it$"):
+        open_dataset(Careful.model_validate({}))

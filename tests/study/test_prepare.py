@@ -1,0 +1,88 @@
+"""What is refused before a study begins: approaches that cannot be built here, or imported by the workers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from ray import cloudpickle
+
+from study.cluster.arrival import _imported
+from study.config.models import ApproachConfig
+from study.prepare import rehearse
+from tests.support.commands import machine
+from trainables.approach import Settings
+from trainables.approaches.better_cnn import BetterCNN
+from trainables.errors import ApproachError, HyperparameterError
+
+
+class FromFeatures(BetterCNN):
+    @staticmethod
+    def learns_from(settings: Settings) -> Literal["images", "features"]:
+        return "features"
+
+
+class Unbuildable(BetterCNN):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        raise ValueError("k is 0\nmore")
+
+
+class Particular(BetterCNN):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        raise HyperparameterError("k: 0 is too small; raise it")
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        (
+            FromFeatures,
+            ApproachError,
+            "approaches.mine: learns from features, but has no backbone that they could come from; "
+            "BetterCNNSettings needs a field `backbone: Backbone`",
+        ),
+        (
+            Unbuildable,
+            ApproachError,
+            "approaches.mine: Unbuildable cannot be built (ValueError: k is 0); mend it",
+        ),
+        (Particular, HyperparameterError, "k: 0 is too small; raise it"),
+    ],
+)
+def test_an_approach_that_cannot_be_built_is_refused_in_one_line(kind, error, message):
+    approach = ApproachConfig(approach=f"{__name__}:{kind.__name__}")
+    settings = Settings(image_size=(4, 4))
+    config: Any = SimpleNamespace(approaches={"mine": approach}, settings=lambda name: settings)
+    dataset: Any = SimpleNamespace(splits={"train": SimpleNamespace(labels=np.array([0, 1]))}, classes=("a", "b"))
+    with pytest.raises(error) as refused:
+        rehearse(config, dataset)
+    assert str(refused.value) == message
+
+
+def test_a_worker_says_of_each_approach_why_it_cannot_be_imported():
+    gone = cloudpickle.dumps(BetterCNN).replace(b"approaches.better_cnn", b"approaches.gone_cnn__")
+    assert _imported({"here": cloudpickle.dumps(BetterCNN), "gone": gone}) == {
+        "gone": "ModuleNotFoundError: No module named 'trainables.approaches.gone_cnn__'"
+    }
+
+
+@pytest.mark.slow
+def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "hidden_from_workers.py").write_text(
+        "from benchmarks.no_op import NoOp\nclass Mine(NoOp): pass\n"
+    )
+    with machine(tmp_path) as here:
+        told = here.python(
+            "import sys, ray\nsys.path.append('lab')\nfrom hidden_from_workers import Mine\n"
+            "from study.cluster.arrival import refuse_not_arrived\nfrom trainables.spec import Slot\n"
+            "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
+            "refuse_not_arrived({'mine': Mine}, Slot(1, 0.0))\n"
+        )
+    assert told.err.splitlines()[-1] == (
+        "trainables.errors.ApproachError: approaches.mine: the workers cannot import hidden_from_workers "
+        "(ModuleNotFoundError: No module named 'hidden_from_workers'); put the module, and what it imports, where the "
+        "workers find it; where Ray ran in this process before the study, ray.shutdown() first"
+    )
