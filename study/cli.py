@@ -6,6 +6,7 @@ got wrong ends in one line and exit code 2.
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Callable
 from importlib import metadata
@@ -18,7 +19,7 @@ from rich.console import Console
 from analysis.records.errors import RecordsError
 from analysis.records.storage import Storage
 from study.cluster.jobs import is_job_server
-from study.place import begun, new_directory, refuse_unwritable
+from study.place import begun, new_directory
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Describe a data set, or fetch one.")
 app.add_typer(data_app, name="data")
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 StudyFile = Annotated[str, typer.Argument(metavar="STUDY", help="A preset's name, or the path of a study file (YAML).")]
 Directory = Annotated[
@@ -93,11 +94,9 @@ def run(
         from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), _terminal()))
-    directory = out or new_directory(config)
-    refuse_unwritable(directory)  # before what is slow to import
-
     from study import runner
 
+    directory = out or new_directory(config)
     _finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
 
 
@@ -345,8 +344,10 @@ def _finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     try:
         outcome = start(Progress(console))
     except KeyboardInterrupt as end:
-        goes_on = f"`transfer-study resume {directory}` goes on where it stopped"
-        errors.print(f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}", soft_wrap=True)
+        goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"
+        errors.print(
+            f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}", markup=False, soft_wrap=True
+        )
         raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.show.screens import show_outcome
 

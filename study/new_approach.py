@@ -8,6 +8,8 @@ import re
 from importlib import resources
 from pathlib import Path
 
+import yaml
+
 from trainables.approaches import APPROACHES
 from trainables.errors import InputError
 
@@ -63,6 +65,8 @@ def _template(file: str) -> str:
 def _refuse_name(name: str) -> None:
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise InputError(f"{name!r}: no name for an approach; use small letters, digits and _, as in my_approach")
+    if (read := yaml.safe_load(name)) != name:
+        raise InputError(f"{name!r}: no name for an approach, as a study file reads it as {read!r}; choose another")
     if re.search(rf"\b{class_name(name)}\b", _template(f"{TEMPLATE}.py")) or keyword.iskeyword(class_name(name)):
         raise InputError(f"{name!r}: its class would be called {class_name(name)}, which means something already")
 

@@ -7,6 +7,7 @@ resumed study starts a new Tune run with what is left to do.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -66,7 +67,11 @@ class Outcome:
 
 
 def run(
-    config: StudyConfig, directory: str | None = None, *, address: str | None = None, progress: Progress | None = None
+    config: StudyConfig,
+    directory: str | os.PathLike[str] | None = None,
+    *,
+    address: str | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Run a study from the start; from a script, a thread or a notebook, and returns when the report is written.
 
@@ -90,7 +95,7 @@ def run(
         InputError: the data, weights or settings cannot be used, or the directory cannot be written.
         RecordsError: the storage failed, or no trial could be run because of it.
     """
-    directory = directory or new_directory(config)
+    directory = os.fspath(directory) if directory else new_directory(config)
     refuse_unwritable(directory)
     store = Store(directory)
     refuse_another_study(store)
@@ -103,7 +108,9 @@ def run(
             return _Session(ready, History(), lease).to_the_end()
 
 
-def resume(directory: str, *, address: str | None = None, progress: Progress | None = None) -> Outcome:
+def resume(
+    directory: str | os.PathLike[str], *, address: str | None = None, progress: Progress | None = None
+) -> Outcome:
     """Continue a study where its records end. Nothing that is finished runs again.
 
     Args:
@@ -115,7 +122,7 @@ def resume(directory: str, *, address: str | None = None, progress: Progress | N
         InputError: its data has changed since, or another process runs it.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store = existing_study(directory)
+    store = existing_study(os.fspath(directory))
     search_in(Path.cwd())
     search_in_kept(store)
     config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))

@@ -95,8 +95,9 @@ class Door(Generic[T]):
 
     def _not_there(self, name: object) -> str:
         known = list(dict.fromkeys([*self.built_in(), *self.declared()]))
+        meant = did_you_mean(str(name), known)
         return (
-            f"{name!r} is not one of {', '.join(known)}{_meant(str(name), known)} (looked for in {self.folder} and "
+            f"{name!r} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
             f"among the entry points {self.group}: {', '.join(self.declared()) or 'none'}); a class of your own is "
             "written module:Class"
         )
@@ -119,7 +120,7 @@ class Door(Generic[T]):
             if not f"{module}.".startswith(f"{absent}."):  # what is absent is something that the module imports
                 raise self.error(f"{address!r}: needs the module {absent!r}, which is absent; install it") from error
             places = ", ".join(["sys.path", *_searched])
-            near = _meant(absent, [found.name for found in pkgutil.iter_modules()])
+            near = did_you_mean(absent, [found.name for found in pkgutil.iter_modules()])
             mend = "install its package, or put its folder on PYTHONPATH"
             raise self.error(f"{address!r}: no module {absent!r} in {places}{near}; {mend}") from error
         except (Exception, SystemExit) as error:  # whatever somebody else's file does
@@ -134,7 +135,7 @@ class Door(Generic[T]):
         found = getattr(module, attribute, None)
         if found is None:
             known = [other.__name__ for other in self.all_in(module)]
-            meant = _meant(attribute, known) or f"; in it: {', '.join(known) or 'none'}"
+            meant = did_you_mean(attribute, known) or f"; in it: {', '.join(known) or 'none'}"
             raise self.error(f"{where}: no class {attribute!r} in it{meant}")
         if problem := self.unfit(found):
             raise self.error(f"{where}: {problem}; {self.contract} has the contract")
@@ -176,6 +177,7 @@ def _owner(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "?"
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ends a message with the known name that is close to the one given; empty where none is."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

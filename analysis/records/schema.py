@@ -199,3 +199,4 @@ class StudySettings(BaseModel):
     significance: SignificanceSettings = SignificanceSettings()
     feature_cost: FeatureRule = "first_use"
     replicates: int = 1
+    seed: int = 0

@@ -174,15 +174,12 @@ def _outermost_package(above: Path, parts: list[str]) -> Path | None:
 
 def _lies_in(folder: Path, name: str) -> bool:
     """Whether it is there that Python finds the top-level module: a `json.py` of the folder would never be imported."""
-    here = [place for place in (folder / name, folder / f"{name}.py") if place.exists()]
-    if name in OWN or not here:
-        return False
     try:
-        spec = find_spec(name)
+        spec = find_spec(name) if name not in OWN else None
     except (ImportError, ValueError):
         return False
     places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
-    return not {str(place) for place in here}.isdisjoint(map(str, places))
+    return bool({str(folder / name), str(folder / f"{name}.py")}.intersection(map(str, places)))
 
 
 def _imports(path: Path, above: Path) -> set[str]:

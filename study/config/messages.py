@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from trainables.errors import InputError
+from trainables.finding import did_you_mean
 
 
 class ConfigError(InputError):
@@ -25,7 +25,8 @@ def problem(error: ValidationError, model: type[BaseModel]) -> str:
         names_a_key = re.match(r"[\w.-]+: ", message)
         return f"{where}{'.' if names_a_key else ': '}{message}" if where else message
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key{hint(str(place[-1]), _accepted(model, place[:-1]))}"
+        accepted = _accepted(model, place[:-1])
+        return f"{where}: unknown key{hint(str(place[-1]), accepted) if accepted else '; take it out'}"
     if first["type"] == "missing":
         return f"{where}: missing; this key is needed"
     return f"{where}: {message[0].lower()}{message[1:]}, but got {first['input']!r}"
@@ -39,19 +40,18 @@ def hint(name: str, known: Iterable[str], accepted: Iterable[str] | None = None)
     return f"{meant} (accepted: {names})" if meant else f"; accepted: {names}"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Ends a message with the known name that is close to the one given; empty where none is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def _accepted(model: type[BaseModel], place: Sequence[int | str]) -> Mapping[str, object]:
-    """The keys that the section at a place of a model may have."""
+    """The keys that the section at a place of a model may have; none where its type leaves them open, as a union."""
     section: Any = model
-    for part in map(str, place):
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            section = section.model_fields[part].annotation
-        else:  # sections by a name of the user's choice
-            _, section = get_args(section)
-    fields: Mapping[str, object] = section.model_fields
+    for part in place:
+        if _is_model(section):
+            field = section.model_fields.get(part)
+            section = None if field is None else field.annotation
+        else:  # sections by a name of the user's choice, or by their number
+            section = get_args(section)[-1] if get_origin(section) in (dict, list) else None
+    fields: Mapping[str, object] = section.model_fields if _is_model(section) else {}
     return fields
+
+
+def _is_model(section: object) -> bool:
+    return isinstance(section, type) and issubclass(section, BaseModel)

@@ -17,8 +17,9 @@ from importlib.metadata import entry_points
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from study.config.messages import ConfigError, did_you_mean
+from study.config.messages import ConfigError
 from trainables.errors import one_line
+from trainables.finding import did_you_mean
 
 GROUP = "transfer_study.presets"
 SUFFIX = ".yaml"

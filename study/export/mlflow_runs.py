@@ -6,7 +6,6 @@ An experiment is written under a passing name, and gets its own when it is whole
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from uuid import uuid4
 from analysis.records.storage import first_line
 from analysis.records.store import StudyRecords
 from study.export.searches import Search, Trial, searches
+from study.variables import variables
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -149,18 +149,14 @@ def _ms(seconds: float) -> int:
 @contextmanager
 def _mlflow(folder: str) -> Iterator[Callable[[], MlflowClient]]:
     """How to open MLflow's files in a folder; that it is not installed, or cannot write there, in one line."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
-    try:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-
+    with variables(ENVIRONMENT):
         try:
-            yield lambda: MlflowClient(tracking_uri=str(Path(folder).absolute()))
-        except (MlflowException, OSError) as error:
-            raise InputError(f"{folder}: cannot be written ({first_line(error)}); give another folder") from error
-    except ImportError as error:
-        raise InputError("MLflow is not installed; `pip install 'transfer-study[mlflow]'` adds it") from error
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+
+            try:
+                yield lambda: MlflowClient(tracking_uri=str(Path(folder).absolute()))
+            except (MlflowException, OSError) as error:
+                raise InputError(f"{folder}: cannot be written ({first_line(error)}); give another folder") from error
+        except ImportError as error:
+            raise InputError("MLflow is not installed; `pip install 'transfer-study[mlflow]'` adds it") from error

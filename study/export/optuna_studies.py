@@ -7,29 +7,35 @@ where it has none or failed, RUNNING where it has not ended. So Optuna's best tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import optuna
-import sqlalchemy
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.records.errors import RecordsError
 from analysis.records.schema import HyperparameterValue
-from analysis.records.storage import first_line
-from analysis.records.store import StudyRecords, existing_study
-from study.config.models import StudyConfig
-from study.config.study_file import parse_config
+from analysis.records.store import StudyRecords
+from study.config.space import Distribution, parse_hyperparameter
+from study.export.optuna_storages import (
+    JOURNAL,
+    database,
+    is_journal,
+    journal_file,
+    new_journal,
+    refuse_in_memory,
+    shown,
+    transaction,
+)
 from study.export.searches import Search, Trial, searches
 from study.search.sampler import to_optuna
 from trainables.errors import InputError
 
-JOURNAL = "journal:///"
+INSTEAD = "export a --table instead"
 
 Distributions = Mapping[str, BaseDistribution]
 
@@ -47,28 +53,35 @@ class OptunaTarget:
     replace: bool = False
 
     def check(self, records: StudyRecords) -> None:
-        _config(records)
-        if _is_journal(self.url):
-            if _journal(self.url).exists():
-                raise InputError(f"{self.url}: is there already, and a journal only grows; give another file")
+        _spaces(records, searches(records))
+        if is_journal(self.url):
+            self._check_journal(journal_file(self.url))
             return
-        with _database(self.url) as storage:
+        refuse_in_memory(self.url)
+        with database(self.url) as storage:
             taken = _taken(storage, records)
         if taken and not self.replace:
             raise InputError(
-                f"{_shown(self.url)}: holds a study {taken[0]} already; give another storage, or --replace to write "
+                f"{shown(self.url)}: holds a study {taken[0]} already; give another storage, or --replace to write "
                 "its studies anew"
             )
 
+    def _check_journal(self, file: Path) -> None:
+        if file.is_dir():
+            raise InputError(f"{self.url}: is a folder; give a file, as in {JOURNAL}search.log")
+        if file.exists() and not self.replace:
+            raise InputError(f"{self.url}: is there already; give another file, or --replace to write it anew")
+
     def write(self, records: StudyRecords) -> str:
-        config, found = _config(records), searches(records)
-        with _new_journal(self.url) if _is_journal(self.url) else _transaction(self.url) as storage:
+        found = searches(records)
+        spaces = _spaces(records, found)
+        with new_journal(self.url) if is_journal(self.url) else transaction(self.url) as storage:
             for name in _taken(storage, records):
                 optuna.delete_study(study_name=name, storage=storage)
             for search in found:
-                _write_search(storage, search, config, records)
+                _write_search(storage, search, spaces[search.approach], records)
         trials = sum(len(search.trials) for search in found)
-        return f"{_shown(self.url)}: {len(found):,} Optuna studies, {trials:,} trials"
+        return f"{shown(self.url)}: {len(found):,} Optuna studies, {trials:,} trials"
 
 
 def study_name(records: StudyRecords, search: Search) -> str:
@@ -112,29 +125,28 @@ def _holds(given: BaseDistribution, value: HyperparameterValue) -> bool:
     return bool(possible and given.low <= value <= given.high)
 
 
-def _write_search(storage: BaseStorage, search: Search, config: StudyConfig, records: StudyRecords) -> None:
+def _write_search(storage: BaseStorage, search: Search, space: Distributions, records: StudyRecords) -> None:
     study = optuna.create_study(storage=storage, study_name=study_name(records, search), direction="maximize")
-    varied = config.approaches[search.approach].varied
-    space = {name: to_optuna(given) for name, given in varied.items()}
     used = distributions(space, search.trials)
-    for name, value in _about(search, config, records).items():
+    for name, value in _about(search, records).items():
         study.set_user_attr(name, value)
     study.set_user_attr("widened", [name for name in space if used[name] != space[name]])
     study.add_trials(frozen(trial, used) for trial in search.trials)
 
 
-def _about(search: Search, config: StudyConfig, records: StudyRecords) -> dict[str, object]:
+def _about(search: Search, records: StudyRecords) -> dict[str, object]:
     """What is told of a whole search; the accuracies of its final runs on the test split by the number of the run."""
+    settings = records.settings
     return {
-        "study": config.name,
+        "study": settings.name,
         "approach": search.approach,
         "replicate": search.replicate,
         "directory": records.location,
-        "seed": config.seed,
-        **config.budget.model_dump(),
-        "feature_cost": config.feature_cost,
-        **config.significance.model_dump(),
-        "space": records.settings.approaches[search.approach].get("space", {}),
+        "seed": settings.seed,
+        **settings.budget.model_dump(),
+        "feature_cost": settings.feature_cost,
+        **settings.significance.model_dump(),
+        "space": settings.approaches[search.approach]["space"],
         "test_accuracy": {
             str(run.facts["index"]): run.facts["test_accuracy"] for run in search.finals if "test_accuracy" in run.facts
         },
@@ -165,86 +177,39 @@ def frozen(trial: Trial, space: Distributions) -> FrozenTrial:
     )
 
 
-def _config(records: StudyRecords) -> StudyConfig:
-    store = existing_study(records.location)
-    return parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
+def _spaces(records: StudyRecords, found: Iterable[Search]) -> dict[str, dict[str, BaseDistribution]]:
+    """What each approach's search varies, as the records have it: an approach's own code need not be there any more.
+
+    Raises:
+        RecordsError: an approach has no space, or one that cannot be read, or a trial has a word for a number of it.
+    """
+    spaces = {name: _space(records, name) for name in records.settings.approaches}
+    for search in found:
+        for trial in search.trials:
+            for name, value in trial.params.items():
+                given = spaces[search.approach].get(name)
+                if isinstance(value, str) and isinstance(given, IntDistribution | FloatDistribution):
+                    where = _where(records, search.approach)
+                    raise RecordsError(f"{where}.{name}: a range, but {trial.name} has {value!r}; {INSTEAD}")
+    return spaces
+
+
+def _space(records: StudyRecords, approach: str) -> dict[str, BaseDistribution]:
+    where = _where(records, approach)
+    written = records.settings.approaches[approach].get("space")
+    if not isinstance(written, Mapping):
+        raise RecordsError(f"{where}: needs hyperparameters by name, but got {written!r}; {INSTEAD}")
+    try:
+        parsed = {name: parse_hyperparameter(name, given) for name, given in written.items()}
+    except ValueError as error:
+        raise RecordsError(f"{where}.{error}; {INSTEAD}") from error
+    return {name: to_optuna(given) for name, given in parsed.items() if isinstance(given, Distribution)}
+
+
+def _where(records: StudyRecords, approach: str) -> str:
+    return f"{records.location}/study.yaml: approaches.{approach}.space"
 
 
 def _taken(storage: BaseStorage, records: StudyRecords) -> list[str]:
     there = set(optuna.get_all_study_names(storage=storage))
     return [name for name in (study_name(records, search) for search in searches(records)) if name in there]
-
-
-@contextmanager
-def _transaction(url: str) -> Iterator[BaseStorage]:
-    """A database in which all that is written is one transaction.
-
-    Optuna commits after each trial: here its sessions join an outer transaction, which a commit of theirs leaves open.
-    """
-    with _database(url) as storage, storage.engine.begin() as connection:
-        storage.scoped_session.remove()
-        storage.scoped_session.configure(bind=connection, join_transaction_mode="rollback_only")
-        yield storage
-
-
-@contextmanager
-def _database(url: str) -> Iterator[RDBStorage]:
-    """A database, closed again; whatever is wrong with it in one line."""
-    with _one_line(url), _quiet():
-        storage = RDBStorage(url)
-        try:
-            yield storage
-        finally:
-            storage.scoped_session.remove()
-            storage.engine.dispose()
-
-
-@contextmanager
-def _new_journal(url: str) -> Iterator[BaseStorage]:
-    """A journal file that gets its name when it is whole."""
-    part = Path(f"{_journal(url)}.part")
-    with _one_line(url), _quiet():
-        try:
-            yield JournalStorage(JournalFileBackend(str(part)))
-            part.rename(_journal(url))
-        finally:
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _one_line(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, OSError, RuntimeError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-        raise InputError(
-            f"{_shown(url)}: not a storage that Optuna can write ({first_line(cause)}); give one such as "
-            f"sqlite:///search.db or {JOURNAL}search.log"
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna tells of every study that it creates."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def _is_journal(url: str) -> bool:
-    return url.startswith(JOURNAL)
-
-
-def _journal(url: str) -> Path:
-    return Path(url.removeprefix(JOURNAL))
-
-
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return url

@@ -6,6 +6,7 @@ directory; the process here can be interrupted, and comes back with `resume`.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def _shared(directory: str) -> str:
 
 def _follow_study(server: JobServer, job: str, directory: str, terminal: Terminal) -> int:
     terminal.say(f"job {job} on {server.address}")
-    again = f"`transfer-study resume {directory} --address {server.address}`"
+    again = f"`transfer-study resume {shlex.quote(directory)} --address {server.address}`"
     try:
         return _follow(server, job, terminal, stopped=f"job {job} was stopped; {again} goes on where it stopped")
     except KeyboardInterrupt:

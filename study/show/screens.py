@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def show_plan(plan: Plan, console: Console) -> None:
     """Approaches and spaces, slots, budget, expected wall time, test images, smallest detectable difference."""
     config = plan.config
-    console.print(f"[bold]{config.name}[/]: {plan.data.source}")
+    console.print(Text.assemble((config.name, "bold"), f": {plan.data.source}"))
     images = plan.data.images
     console.print(
         f"{len(plan.data.classes)} classes; {images['train']:,} images to train on, {images['valid']:,} to validate, "
@@ -56,7 +57,7 @@ def show_plan(plan: Plan, console: Console) -> None:
 
 def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending], console: Console) -> None:
     """How far a study is; `trials` is records.trial_table of its events."""
-    console.print(f"[bold]{records.settings.name}[/] in {records.location}: {_stage(records)}")
+    console.print(Text.assemble((records.settings.name, "bold"), f" in {records.location}: {_stage(records)}"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
@@ -79,13 +80,13 @@ def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Sp
 
 def show_data(data: DatasetDescription, console: Console) -> None:
     """Classes, split sizes, image sizes, groups, duplicates."""
-    console.print(f"[bold]{data.source}[/]: {len(data.classes)} classes")
+    console.print(Text.assemble((data.source, "bold"), f": {len(data.classes)} classes"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("class")
     for split in data.images:
         table.add_column(split, justify="right")
     for index, name in enumerate(data.classes):
-        table.add_row(name, *(f"{data.counts[split][index]:,}" for split in data.images))
+        table.add_row(Text(name), *(f"{data.counts[split][index]:,}" for split in data.images))
     table.add_row("[bold]all[/]", *(f"[bold]{count:,}[/]" for count in data.images.values()))
     table.add_row("largest class", *(f"{data.largest_share[split]:.1%}" for split in data.images))
     if data.groups is not None:
@@ -135,7 +136,7 @@ def show_outcome(directory: str, console: Console) -> None:
     console.print(table)
     console.print(f"\n{report['verdict']}\n", markup=False)
     console.print(f"Report: {directory}/report/report.html", markup=False, soft_wrap=True)
-    console.print(f"Curves: transfer-study board {directory}", markup=False, soft_wrap=True)
+    console.print(f"Curves: transfer-study board {shlex.quote(directory)}", markup=False, soft_wrap=True)
     console.print(directory, markup=False, soft_wrap=True)
 
 
@@ -163,9 +164,11 @@ def show_published(table: PublishedTable, console: Console) -> None:
 
 def show_new_approach(module: Path, test: Path, study: Path, console: Console) -> None:
     """Which files were written, and what to do with each."""
-    console.print(f"{module}: k-nearest neighbours on frozen features, to be changed into your approach")
+    about = "k-nearest neighbours on frozen features, to be changed into your approach"
+    console.print(f"{module}: {about}", markup=False, soft_wrap=True)
     console.print("\nDoes it keep the contract? Is it any better? Say")
-    console.print(f"  python -m pytest {test}\n  transfer-study run {study}", soft_wrap=True)
+    for command in (("python", "-m", "pytest", str(test)), ("transfer-study", "run", str(study))):
+        console.print(f"  {shlex.join(command)}", markup=False, soft_wrap=True)
 
 
 def _spaces(config: StudyConfig) -> Table:
@@ -177,10 +180,11 @@ def _spaces(config: StudyConfig) -> Table:
         for key, given in approach.varied.items():
             published = (approach.published or {}).get(key, "-")
             ((kind, values),) = given.written().items()
-            table.add_row(first, key, f"{kind} {', '.join(f'{value}' for value in values)}", str(published))
+            searched = f"{kind} {', '.join(f'{value}' for value in values)}"
+            table.add_row(first, Text(key), Text(searched), Text(str(published)))
             first = ""
         for key, value in approach.constants.items():
-            table.add_row(first, key, f"always {value}", "")
+            table.add_row(first, Text(key), Text(f"always {value}"), "")
             first = ""
         if first:
             table.add_row(first, "-", "nothing", "")

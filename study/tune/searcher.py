@@ -24,6 +24,7 @@ from analysis.records.schema import TrialEvent
 from study.search.turns import Turn
 from study.tune.failures import Failures, cause_of
 from study.tune.scheduler import Handover
+from study.variables import variables
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
 from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot
@@ -222,11 +223,10 @@ def run_trials(
         pace: how often trials report and save.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
     """
-    _settle_tune()
     trainable = tune.with_parameters(
         ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, deliver=deliver, pace=pace
     )
-    with tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
+    with _settled_tune(), tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
             tune_config=tune.TuneConfig(
@@ -248,11 +248,17 @@ def run_trials(
         raise searcher.broken_by
 
 
-def _settle_tune() -> None:
+@contextmanager
+def _settled_tune() -> Iterator[None]:
     """Have Tune do what a study needs, unless the user's environment says otherwise, and say nothing by itself."""
-    for name, value in TUNE_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # which trials failed stands in the records
+    logger = logging.getLogger("ray.tune.tune")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)  # which trials failed stands in the records
+    try:
+        with variables({name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}):
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 def _started(turn: Turn) -> TrialEvent:

@@ -295,3 +295,8 @@ def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, 
     with pytest.raises(typer.Exit) as ended:
         cli._finish(interrupted, "study")
     assert (ended.value.exit_code, capsys.readouterr().err) == (130, words)
+
+
+def test_a_path_between_colons_is_printed_as_it_is_not_as_a_picture(transfer_study):
+    assert "a:x:b" in transfer_study("status", "a:x:b").complaint
+    assert "a:x:b/my_knn.py" in transfer_study("new-approach", "my_knn", "--to", "a:x:b").out

@@ -20,6 +20,13 @@ def test_three_files_are_written_and_what_to_run_next_is_said(transfer_study):
     assert "  python -m pytest lab/test_my_knn.py\n  transfer-study run lab/my_knn.yaml\n" in told.out
 
 
+def test_what_to_run_next_can_be_pasted_into_a_shell_whatever_the_folder_is_called(transfer_study):
+    told = transfer_study("new-approach", "my_knn", "--to", "my [red] lab")
+    assert told.out.startswith("my [red] lab/my_knn.py: ")
+    assert "  python -m pytest 'my [red] lab/test_my_knn.py'\n" in told.out
+    assert "  transfer-study run 'my [red] lab/my_knn.yaml'\n" in told.out
+
+
 def test_the_approach_goes_by_its_new_name_alone(tmp_path):
     module, test, study = write_approach("my_knn", tmp_path)
     for path in (module, test, study):
@@ -41,6 +48,14 @@ def test_a_name_that_will_not_do_is_refused(transfer_study, name):
     complaint = transfer_study("new-approach", "--", name).complaint
     assert complaint.startswith(f"{name!r}: ")
     assert list(Path().glob("*.py")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("on", True), ("yes", True), ("true", True), ("no", False), ("off", False), ("null", None)]
+)
+def test_a_name_that_yaml_takes_for_something_else_is_refused(transfer_study, name, value):
+    complaint = transfer_study("new-approach", name).complaint
+    assert complaint == f"{name!r}: no name for an approach, as a study file reads it as {value!r}; choose another"
 
 
 @pytest.mark.parametrize(("name", "why"), [("fine_tune", "is built in"), ("json", "there is a module of this name")])

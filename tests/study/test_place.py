@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from analysis.records.errors import RecordsError
 from analysis.records.storage import Storage
+from study import resume, run
 from study.place import StudyError, begun, new_directory, refuse_another_study, refuse_unwritable
 from tests.support.study_files import small_config
+from trainables.errors import DataError
 
 
 @pytest.fixture
@@ -46,3 +51,26 @@ def test_a_place_is_taken_from_the_moment_on_at_which_the_study_file_is_there(tm
     assert begun(str(tmp_path))
     with pytest.raises(StudyError, match="holds a study already; resume it"):
         refuse_another_study(storage)
+
+
+def test_whether_a_place_can_be_written_is_tried_once_by_the_command(transfer_study, tmp_path, monkeypatch):
+    written, write = [], Storage.write_bytes
+
+    def noted(self: Storage, name: str, data: bytes) -> None:
+        written.append(name)
+        write(self, name, data)
+
+    monkeypatch.setattr(Storage, "write_bytes", noted)
+    missing = ("--set", "data={source: folder, path: missing}")
+    assert "missing" in transfer_study("run", "digits", "--out", f"file://{tmp_path}/new", *missing).complaint
+    (probe,) = written
+    assert probe.startswith(".probe-")
+
+
+@pytest.mark.parametrize("kind", [Path, str])
+def test_from_python_a_directory_is_a_path_or_text(kind, tmp_path):
+    config = small_config(data={"source": "folder", "path": str(tmp_path / "missing")})
+    with pytest.raises(DataError, match="missing"):
+        run(config, kind(tmp_path / "new"))
+    with pytest.raises(RecordsError, match="new"):
+        resume(kind(tmp_path / "new"))

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
-from trainables.backbones.weight_files import SUFFIXES, content_digest, first_line, misfit, read_metadata, read_state
-from trainables.errors import BackboneError
+from trainables.backbones.weight_files import SUFFIXES, content_digest, misfit, read_metadata, read_state
+from trainables.errors import BackboneError, first_line
 
 Statistics = tuple[float, float, float]
 _THREE_NUMBERS = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat])

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from trainables.errors import BackboneError
+from trainables.errors import BackboneError, first_line
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 
@@ -65,11 +65,6 @@ def misfit(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str |
             return f"{name} is missing"
     surplus = next((name for name in given if name not in expected), None)
     return f"{surplus} is not in that network" if surplus else None
-
-
-def first_line(error: BaseException) -> str:
-    """An error's message, or at least its kind, in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 
 
 def _unpickle(path: Path) -> object:

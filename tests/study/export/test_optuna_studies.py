@@ -12,6 +12,7 @@ from wsgiref.util import setup_testing_defaults
 import optuna
 import optuna_dashboard
 import pytest
+import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
@@ -20,7 +21,9 @@ from analysis.records.trials import trial_table
 from analysis.search.incumbents import curves, incumbents
 from study.export import optuna_studies
 from study.export.optuna_studies import widened
-from tests.study.export.conftest import written
+from tests.study.export.conftest import SPACE, network, written
+from tests.support.study_files import small_study
+from tests.support.synthetic_study import StudyWriter
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +125,23 @@ def test_a_published_configuration_outside_the_space_is_kept_by_widening_that_hy
 )
 def test_a_distribution_is_widened_no_further_than_its_values_need(given, values, wide):
     assert widened(given, values) == wide
+
+
+def test_a_study_is_exported_where_the_code_of_its_approaches_is_not(transfer_study, tmp_path, url):
+    content = small_study() | {"seed": 7, "approaches": {"mine": {"approach": "gone_since:Mine", "space": SPACE}}}
+    writer = StudyWriter(tmp_path / "small")
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(content).encode())
+    writer.trial("mine", 0, "finished", 2.0, 0.55, params=network(0.001, 10))
+    told = transfer_study("export", tmp_path / "small", "--optuna", url)
+    assert (told.code, told.err) == (0, "")
+    (trial,) = opened(url, "mine").trials
+    assert trial.distributions == {
+        "lr": FloatDistribution(1e-4, 1e-2, log=True),
+        "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+        "epochs": IntDistribution(1, 30),
+    }
+    assert trial.user_attrs["constant.batch_size"] == 16
+    assert opened(url, "mine").user_attrs["seed"] == 7
 
 
 def test_times_are_those_of_the_records(exported, study):
@@ -237,11 +257,36 @@ def test_a_journal_file_holds_the_same_trials(transfer_study, study, exported, t
         assert [(t.state, t.values, t.params, t.user_attrs) for t in there.trials] == [
             (t.state, t.values, t.params, t.user_attrs) for t in opened(exported, approach).trials
         ]
-    complaint = transfer_study("export", study, "--optuna", f"journal:///{tmp_path}/search.log", "--replace").complaint
-    assert "a journal only grows; give another file" in complaint
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite:///missing/folder/search.db", "oracle9://user:secret@host/db"])
+def test_a_journal_that_is_there_is_refused_and_written_anew_with_replace(transfer_study, study, tmp_path):
+    journal = f"journal:///{tmp_path}/search.log"
+    assert transfer_study("export", study, "--optuna", journal).code == 0
+    before = (tmp_path / "search.log").read_text()
+    complaint = transfer_study("export", study, "--optuna", journal).complaint
+    assert complaint == f"{journal}: is there already; give another file, or --replace to write it anew"
+    assert (tmp_path / "search.log").read_text() == before
+    assert transfer_study("export", study, "--optuna", journal, "--replace").code == 0
+    assert len((tmp_path / "search.log").read_text().splitlines()) == len(before.splitlines())
+    assert {path.name for path in tmp_path.glob("search.log*")} == {"search.log"}
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+)
+def test_a_database_in_memory_is_refused_as_nothing_of_it_would_stay(transfer_study, study, url):
+    assert "a database in memory" in transfer_study("export", study, "--optuna", url).complaint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "sqlite:///missing/folder/search.db",
+        "oracle9://user:secret@host/db",
+        "postgresql://u:secret@h:port/db",
+    ],
+)
 def test_a_storage_that_cannot_be_opened_is_refused_with_an_example_and_without_its_password(
     transfer_study, study, url
 ):

@@ -1,20 +1,23 @@
 """Between turns and Ray Tune: what Tune is handed, and what stands in the records afterwards."""
 
+import logging
 import math
+import os
 import pickle
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Literal
 
 import pytest
+from ray import tune
 from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
 from study.search.turns import ListedTurns, Turn
-from study.tune.searcher import AHEAD, TurnSearcher
+from study.tune.searcher import AHEAD, TurnSearcher, run_trials
 from trainables.errors import UnreachableError
-from trainables.spec import DeliveryError, TrialSpec
+from trainables.spec import DeliveryError, Slot, TrialSpec
 
 
 def turn(index: int, *, phase: Literal["search", "final"] = "search", precharged_s: float = 0.0) -> Turn:
@@ -319,3 +322,23 @@ def test_tune_may_pickle_its_searcher_at_any_time():
     case = Case(turn(0))
     case.ask()
     assert pickle.loads(pickle.dumps(case.searcher)).__dict__ == {}
+
+
+def test_what_tune_is_told_by_the_environment_and_the_log_is_as_before_when_the_trials_have_run(monkeypatch):
+    monkeypatch.delenv("TUNE_GLOBAL_CHECKPOINT_S", raising=False)
+    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "1")
+    logger = logging.getLogger("ray.tune.tune")
+    before = dict(os.environ), logger.level
+    meanwhile = []
+
+    def fitted(tuner: object) -> None:
+        meanwhile.extend([os.environ["TUNE_GLOBAL_CHECKPOINT_S"], os.environ["RAY_AIR_NEW_OUTPUT"], logger.level])
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr(tune, "with_parameters", lambda trainable, **given: trainable)
+    monkeypatch.setattr(tune.Tuner, "__init__", lambda self, *given, **more: None)
+    monkeypatch.setattr(tune.Tuner, "fit", fitted)
+    with pytest.raises(RuntimeError, match="stopped"):
+        run_trials(Case(turn(0)).searcher, {}, Slot(1, 0.0), checkpoints=SimpleNamespace())
+    assert meanwhile == ["86400", "1", logging.CRITICAL]
+    assert (dict(os.environ), logger.level) == before
