@@ -13,6 +13,8 @@ from analysis.report import views
 from analysis.report.write import write_report
 from tests.analysis.report.reading import read_markdown, read_page
 
+pytestmark = pytest.mark.slow
+
 STRANGER = '''
 """How many runs of the first approach beat their partner, and on which images both err."""
 

@@ -124,6 +124,7 @@ def test_the_noise_is_what_calibrated_approaches_show():
     assert np.mean([e.noise for e in found]) == pytest.approx(np.mean([e.estimate for e in found]), rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [1.0, 0.7])
 @pytest.mark.parametrize(("seeds", "images", "group_size"), [(1, 300, 1), (3, 600, 6)])
 def test_the_interval_covers_the_true_error_at_least_as_often_as_stated(slope, seeds, images, group_size):
@@ -136,6 +137,7 @@ def test_the_interval_covers_the_true_error_at_least_as_often_as_stated(slope, s
     assert covered / draws >= 0.915
 
 
+@pytest.mark.slow
 def test_a_bin_covers_the_true_share_about_as_often_as_stated():
     rng, covered, draws = np.random.default_rng(5), 0, 200
     right = (12 / 15 + 13 / 15) / 2  # of a calibrated approach in the bin between, but for the slope of the density

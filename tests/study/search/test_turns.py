@@ -34,6 +34,7 @@ def agree_where_they_rest_on_the_same_results(one: Search, other: Search) -> int
     return compared
 
 
+@pytest.mark.slow
 @few
 @given(PACES, st.sampled_from([1, 2, 3, 8]), st.integers(1, 2), st.floats(0, 100))
 def test_all_approaches_are_charged_the_same_but_for_a_remainder(seed, slots, replicates, owed_s):
@@ -188,6 +189,7 @@ def failing_third(params):
     return None if derived_seed(sorted(params.items())) % 3 == 0 else accuracy(params)
 
 
+@pytest.mark.slow
 @few
 @given(PACES)
 def test_failed_trials_leave_the_sequence_of_suggestions_as_reproducible_as_others(seed):
@@ -231,6 +233,7 @@ def test_a_small_space_is_tried_once_each_and_is_then_exhausted():
     assert done.charged()["cnn"] > 0.95 * 300
 
 
+@pytest.mark.slow
 @few
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(0, 1000))
 def test_no_configuration_of_a_finite_space_is_tried_twice(widest, choices, seed):
@@ -271,6 +274,7 @@ def test_a_resumed_search_goes_on_with_the_suggestions_of_the_uninterrupted_one(
     agree_where_they_rest_on_the_same_results(whole, resumed)
 
 
+@pytest.mark.slow
 @few
 @given(PACES, st.lists(st.integers(0, 15), max_size=3), st.sampled_from([1, 2, 8]))
 def test_however_often_it_is_killed_a_search_spends_its_budgets_and_starts_no_trial_twice(seed, stops, slots):
