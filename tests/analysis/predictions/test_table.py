@@ -18,6 +18,8 @@ from analysis.predictions.table import read_table
 from analysis.records.errors import RecordsError
 from tests.support.synthetic_study import IMAGES, predictions, two_runs_each
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -58,7 +60,6 @@ def test_no_name_in_a_table_becomes_a_path_or_a_link(tmp_path):
     assert [set(confusion.approach) for confusion in confusions] == [{name} for name in names]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
     done = process(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")

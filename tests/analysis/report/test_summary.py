@@ -14,6 +14,8 @@ from analysis.report.summary import summarise
 from tests.analysis.report.summaries import approach, summary
 from tests.support.synthetic_study import IMAGES, StudyWriter, predictions
 
+pytestmark = pytest.mark.slow
+
 
 def test_test_scores_agree_with_scikit_learn(study_dir):
     records = read_study(study_dir)

@@ -24,6 +24,8 @@ from analysis.statistics.paired import difference
 from analysis.statistics.verdicts import verdict
 from tests.support.synthetic_study import write_study
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
 
@@ -151,7 +153,6 @@ def test_every_figure_has_a_caption_and_says_what_it_shows(study_dir):
     assert text.count("<figcaption>") == text.count('role="img" aria-label="') == drawn
 
 
-@pytest.mark.slow
 def test_every_figure_names_its_split(study_dir):
     for drawing in drawn(study_dir):
         assert re.search("test|validation", drawing.title + drawing.caption, re.IGNORECASE), drawing.key
@@ -168,12 +169,10 @@ def test_class_names_that_the_font_cannot_write_are_given_by_their_index(study_d
     assert [class_label(data.classes, c) for c in range(3)] == ["0", r"\$x^2\$ and \$\nonsense\$", "gondola"]
 
 
-@pytest.mark.slow
 def test_the_same_study_gives_the_same_figures(study_dir):
     assert [figure.svg for figure in drawn(study_dir)] == [figure.svg for figure in drawn(study_dir)]
 
 
-@pytest.mark.slow
 def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
     page = Path(written(study_dir).html)
     differences = pd.read_csv(page.parent / "data" / "differences.csv")

@@ -12,6 +12,7 @@ from trainables.contract import LAWS, check_class, check_law
 FORMS = [(name, form) for name in APPROACHES.built_in() for form in APPROACHES.find(name).examples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 @pytest.mark.parametrize(("name", "form"), FORMS)
 def test_every_approach_keeps_every_law(name, form, law):
