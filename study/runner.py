@@ -22,7 +22,7 @@ from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
-from study.cluster.code import code_of, keep, search_in_kept
+from study.cluster.code import Code, code_of, keep, search_in_kept
 from study.cluster.nodes import Slots, connected, first_slot, nodes
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
@@ -100,11 +100,12 @@ def run(
     store = Store(directory)
     refuse_another_study(store)
     dataset = open_checked(config)
-    with progress or Progress(Console()) as shown, connected(address, code_of(config.classes)):
+    code = code_of(config.classes)
+    with progress or Progress(Console()) as shown, connected(address, code):
         ready = _get_ready(config, store, dataset, shown)
         with alone(store) as lease:
             refuse_another_study(store)  # one may have begun here meanwhile
-            _write_beginning(ready)
+            _write_beginning(ready, code)
             return _Session(ready, History(), lease).to_the_end()
 
 
@@ -127,10 +128,11 @@ def resume(
     search_in_kept(store)
     config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
     dataset = open_checked(config)
-    with progress or Progress(Console()) as shown, connected(address, code_of(config.classes)):
+    code = code_of(config.classes)
+    with progress or Progress(Console()) as shown, connected(address, code):
         ready = _get_ready(config, store, dataset, shown)
         with alone(store) as lease:
-            keep(store, code_of(config.classes))
+            keep(store, code)
             return _Session(ready, History.read(store), lease).to_the_end()
 
 
@@ -172,14 +174,14 @@ def _get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pr
     )
 
 
-def _write_beginning(ready: _Ready) -> None:
+def _write_beginning(ready: _Ready, code: Code) -> None:
     config, store = ready.config, ready.store
     about = environment(seed=config.seed, slots=ready.count_slots(), cluster=dict(ray.cluster_resources()))
     store.write_record("data.json", ready.prepared.info)
     store.write_bytes("environment.json", json.dumps(about, indent=2).encode())
     for cost in ready.prepared.costs:
         store.write_record(f"features/{cost.key}.json", cost)
-    keep(store, code_of(config.classes))
+    keep(store, code)
     # Last, because it makes the directory a study; with the slot that `auto` came to, so that resuming keeps it.
     resolved = config.model_copy(update={"slot": SlotConfig(cpus=ready.slot.cpus, gpus=ready.slot.gpus)})
     store.write_bytes("study.yaml", resolved.to_yaml().encode())
