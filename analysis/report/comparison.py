@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.numbers import possible
 from analysis.predictions.outcomes import Outcomes, confusion
 from analysis.report import views
 from analysis.report.design import Design, PairData, Side
@@ -35,7 +36,7 @@ from analysis.statistics.losses import (
 from analysis.statistics.omnibus import Omnibus, omnibus
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
-from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
+from analysis.statistics.power import Needed, PowerCurve, detectable, needed, needed_equivalence, power_curves
 from analysis.statistics.secondary.agreement import Agreement, agreement
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
@@ -75,8 +76,9 @@ class PairSummary:
         p_holm: p corrected for the number of pairs.
         p_equivalence: of the two one-sided tests against the margin.
         detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction); None
-            where no variance could be estimated.
+            where no variance could be estimated, or no two accuracies differ by so much.
         needed: what it takes to find a difference of the margin, and one of the size observed.
+        needed_equivalence: what it takes to show equivalence, if there is no difference; None without a variance.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
@@ -87,6 +89,7 @@ class PairSummary:
     verdict: Verdict
     detectable: float | None
     needed: tuple[Needed, ...]
+    needed_equivalence: Needed | None
     power: tuple[PowerCurve, ...] = field(repr=False)
     losses: LossDifferences | None
     views: Mapping[str, object] = field(repr=False)
@@ -104,7 +107,7 @@ class Comparison:
         classes: names of the classes.
         counts: (C,) test images of each class.
         units: images, or groups of images where these are the unit.
-        approaches: in the order given. pairs: of each two of them in that order.
+        approaches: in the order given. pairs: of each two of them, the more accurate one first, in the order of rank.
         omnibus: None with a single approach.
         yardstick: what answering with the class frequencies alone would cost.
     """
@@ -129,7 +132,7 @@ class Comparison:
     @property
     def ranked(self) -> tuple[TestScores, ...]:
         """The approaches, the most accurate first."""
-        return tuple(sorted(self.approaches, key=lambda a: -a.accuracy.estimate))
+        return tuple(sorted(self.approaches, key=lambda a: -round(a.accuracy.estimate, 12)))
 
     @property
     def majority_rate(self) -> float:
@@ -167,8 +170,9 @@ def compare(
         ValueError: matched seeds that do not match.
     """
     X = correct or {name: seen.runs[name].correct.astype(np.float64) for name in names}
-    found = _pairs(seen, names, X, design)
-    both = {(a, b): (X[a], X[b]) for a, b in combinations(names, 2)}
+    ranked = sorted(names, key=lambda name: -round(float(X[name].mean()), 12))  # as `Comparison.ranked`
+    found = _pairs(seen, ranked, X, design)
+    both = {(a, b): (X[a], X[b]) for a, b in combinations(ranked, 2)}
     return Comparison(
         design=design,
         classes=classes,
@@ -230,8 +234,9 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
         p_holm=p_holm,
         p_equivalence=equivalence_p(pair, margin),
         verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
-        detectable=detectable(pair.se, pair.df, alpha=alpha) if pair.se else None,
+        detectable=possible(detectable(pair.se, pair.df, alpha=alpha)) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
+        needed_equivalence=needed_equivalence(pair, margin, alpha=alpha) if pair.se else None,
         power=power_curves(pair, alpha=alpha) if pair.se else (),
         losses=_loss_differences(data),
         views={view.key: view.compute(data) for view in views.VIEWS},

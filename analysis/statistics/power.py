@@ -24,7 +24,7 @@ CURVE_POINTS = 25
 
 @dataclass(frozen=True)
 class Needed:
-    """What it takes to find a true difference of `effect` with the power stated.
+    """What it takes to find a true difference of `effect` with the power stated; 0: to show that there is none.
 
     Attributes:
         effect: absolute difference.
@@ -81,6 +81,23 @@ def needed(pair: Difference, effect: float, *, alpha: float = 0.05, power: float
     seen = any(s.df for s in pair.seeds)
     seeds = _smallest(lambda n: finds(pair.units, n), 2, MOST_SEEDS) if seen else None
     return Needed(effect, units, seeds)
+
+
+def needed_equivalence(pair: Difference, margin: float, *, alpha: float = 0.05, power: float = POWER) -> Needed:
+    """Images at this study's seeds, and seeds at its images, to show that two equal approaches differ by < margin.
+
+    Two one-sided tests at alpha both succeed with the given power where there is no difference and
+    (t_{1-alpha, df} + t_{(1+power)/2, df}) se <= margin: Julious 2004, Statistics in Medicine 23:1921.
+    """
+
+    def shows(units: int, seeds: int | None) -> bool:
+        se, df = at_design(pair, units=units, seeds=seeds)
+        return float(stats.t.isf(alpha, df) + stats.t.ppf((1 + power) / 2, df)) * se <= margin
+
+    units = _smallest(lambda n: shows(n, None), 2, MOST_UNITS)
+    seen = any(s.df for s in pair.seeds)
+    seeds = _smallest(lambda n: shows(pair.units, n), 2, MOST_SEEDS) if seen else None
+    return Needed(0.0, units, seeds)
 
 
 def power_curves(pair: Difference, *, alpha: float = 0.05, power: float = POWER) -> tuple[PowerCurve, ...]:

@@ -58,7 +58,7 @@ def draw_differences(compared: Comparison) -> Drawing | None:
         d, decided = pair.difference, pair.verdict in ("a_better", "b_better")
         ax.plot([d.low, d.high], [y, y], color="black", linewidth=2.2, solid_capstyle="butt")
         ax.plot([d.difference], [y], "o", color="black", markerfacecolor="black" if decided else "white", markersize=7)
-        words = plain(pair_verdict(pair))
+        words = plain(pair_verdict(compared, pair))
         ax.annotate(words, (d.difference, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
         row = {"first": d.a, "second": d.b, "difference": d.difference, "low": d.low, "high": d.high}
         rows.append({**row, "p": d.p, "p_holm": pair.p_holm, "verdict": pair.verdict})

@@ -1,0 +1,90 @@
+"""What changes the meaning of the verdict: collected here once, from what was recorded, for every place that quotes it.
+
+The verdict's own sentences say each of them (wording/verdict.py), report.json lists them. What is seen of an approach
+stands in the sentence that compares it; what is true of the whole comparison, in the same paragraph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.numbers import in_words
+from analysis.report.comparison import Comparison
+from analysis.report.summary import StudySummary
+
+GENERAL = ("one_search", "search_unknown", "one_run", "few_runs")  # of the design, known before the study
+FEW_RUNS = 2  # searches, or runs, of each approach: their spread is then hardly known
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """One reservation about the verdict.
+
+    Attributes:
+        approach: whom it concerns; None: the whole comparison.
+        kind: a word for programs: `one_search`, `one_run`, `few_runs`, `starved`.
+        text: what was seen, as a clause.
+        mend: what to do about it, with the key to turn; None where nothing is to be done.
+    """
+
+    approach: str | None
+    kind: str
+    text: str
+    mend: str | None
+
+    @property
+    def clause(self) -> str:
+        """What was seen and what to do, to stand within a sentence."""
+        return f"{self.text} ({self.mend})" if self.mend else self.text
+
+
+def reservations(compared: Comparison | None, study: StudySummary | None = None) -> tuple[Reservation, ...]:
+    """All reservations about the verdict on these approaches; none before there is a verdict.
+
+    Args:
+        compared: what the test predictions say.
+        study: the study they belong to; None for a bare table of predictions.
+    """
+    if compared is None:
+        return ()
+    found = [*_approaches(compared, study), _search(study), _runs(compared, study)]
+    return tuple(one for one in found if one)
+
+
+def _search(study: StudySummary | None) -> Reservation | None:
+    """The luck of the search, which one search cannot show, and a bare table does not tell."""
+    if study is None:
+        text = "where all runs of an approach share one configuration, the luck of the search that found it is left out"
+        return Reservation(None, "search_unknown", text, None)
+    if study.records.settings.replicates > 1:
+        return None
+    text = "another search was not tried: it may find other configurations, and with them another order"
+    return Reservation(None, "one_search", text, "set replicates to 3 or more")
+
+
+def _runs(compared: Comparison, study: StudySummary | None) -> Reservation | None:
+    """One or two independent runs (or searches) of every approach."""
+    counts = {len(test.accuracy.per_seed) for test in compared.approaches}
+    searched = compared.design.unit == "replicate"
+    key = "set replicates to 3 or more" if searched else "raise final.runs" if study else "bring several runs of each"
+    if counts == {1} and not searched:
+        number, networks = in_words(len(compared.approaches)), "networks" if len(compared.approaches) > 1 else "network"
+        these = f"these {number} trained networks" if networks == "networks" else "this one trained network"
+        return Reservation(None, "one_run", f"the verdict is about {these}: no other run was tried", key)
+    if max(counts) <= FEW_RUNS:
+        what = "searches" if searched else "runs"
+        text = f"with {in_words(max(counts))} {what} of each, how much {what} differ is hardly known"
+        return Reservation(None, "few_runs", text, key)
+    return None
+
+
+def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
+    """What is to be said of single approaches, in the order of rank."""
+    counts = {test.name: len(test.accuracy.per_seed) for test in compared.ranked}
+    several = max(counts.values())
+    alone = [name for name, count in counts.items() if count == 1 < several]
+    key = "raise final.runs" if study else "bring several runs of each"
+    return [
+        Reservation(name, "single_run", f"{name} has a single run, and how much another differs is not known", key)
+        for name in alone
+    ]
