@@ -234,7 +234,7 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
         p_holm=p_holm,
         p_equivalence=equivalence_p(pair, margin),
         verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
-        detectable=possible(detectable(pair.se, pair.df, alpha=alpha)) if pair.se else None,
+        detectable=possible(detectable(pair.se, pair.reference, alpha=alpha)) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         needed_equivalence=needed_equivalence(pair, margin, alpha=alpha) if pair.se else None,
         power=power_curves(pair, alpha=alpha) if pair.se else (),

@@ -153,7 +153,7 @@ def _error(scores: ProbabilityScores, bin_of: Bins, groups: Bins | None, alpha: 
     averaging = _averaging(z)
     squared_se = max(found.se**2, averaging * _run_mean(variance))
     folded = (2 / pi) * averaging * _run_mean(variance * unclear)
-    t = _quantile(found.df, alpha)
+    t = found.reference.quantile(alpha / 2)
     low = found.estimate - bias - t * sqrt(squared_se - folded)
     high = found.estimate + t * sqrt(squared_se)
     return CalibrationError(
@@ -225,7 +225,8 @@ def _share_interval(
     """Wilson's interval at the effective number of images, as of an accuracy.
 
     The share is a ratio, hits over predictions in the bin; its variance is that of its linear part (hit - share) over
-    the predictions, and images that no run puts into the bin have no part in it.
+    the predictions, and images that no run puts into the bin have no part in it. The number is at most that of the
+    predictions, of one group and run counted once.
     """
     images = np.flatnonzero(inside.any(axis=0))
     of_images = None if groups is None else groups[images]
@@ -235,8 +236,15 @@ def _share_interval(
     inside = inside[:, images]
     residual = (scores.hit[:, images] - share) * inside / inside.mean()
     found = mean(scores.by_unit(residual), groups=of_images, alpha=alpha)
-    n = min(share * (1 - share) / found.se**2, float(inside.sum())) if found.se else units
-    return wilson(share, n, _quantile(found.df, alpha))
+    most = inside.sum() if of_images is None else _occupied(inside, of_images)
+    n = min(share * (1 - share) / found.se**2, float(most)) if found.se else units
+    return wilson(share, n, found.reference.quantile(alpha / 2))
+
+
+def _occupied(inside: NDArray[np.bool_], groups: Bins) -> int:
+    """In how many pairs of a run and a group a prediction is."""
+    run, image = np.nonzero(inside)
+    return len(np.unique(np.stack([run, groups[image]]), axis=1).T)
 
 
 def _quantile(df: float, alpha: float) -> float:

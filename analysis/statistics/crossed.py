@@ -12,12 +12,13 @@ group g, D = mean(A) - mean(B), d_i the difference of the two image means. The v
                                                               without groups the residual mean square over (S N)
     v_D, e_D = the same of the matrix A - B
 
-and D / sqrt(Var(D)) is referred to t with the degrees of freedom of `standard_error`. It is the crossed-random-effects
-analysis of multi-reader multi-case studies with seeds as readers and images as cases.
+and D / sqrt(Var(D)) is compared with the critical values of reference.py, in which the weight of the seeds is the sum
+of all v, also of those below their e. It is the crossed-random-effects analysis of multi-reader multi-case studies with
+seeds as readers and images as cases.
 
 References:
     Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723. Hillis 2007, Statistics in Medicine 26:596.
-    Satterthwaite 1946, Biometrics Bulletin 2:110. Cochran & Cox 1950, Experimental Designs, section 4.14.
+    Satterthwaite 1946, Biometrics Bulletin 2:110.
     Groups: Liang & Zeger 1986, Biometrika 73:13 (here with G/(G-1)).
 """
 
@@ -29,6 +30,8 @@ from math import gcd, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from analysis.statistics.reference import Reference
 
 Matrix = NDArray[np.float64]
 ROUNDING = 1e-12  # standard errors below it are rounding, accuracies being counts over N
@@ -88,27 +91,21 @@ def seed_variance(T: Matrix, sizes: Matrix) -> SeedVariance:
     return SeedVariance(float(means.var(ddof=1)) / S, e / S, S - 1)
 
 
-def standard_error(image: float, units: int, seeds: Sequence[SeedVariance]) -> tuple[float, float]:
-    """Standard error and degrees of freedom; a seed component at its floor of zero has no part in either.
+def standard_error(image: float, units: int, seeds: Sequence[SeedVariance]) -> tuple[float, Reference]:
+    """Standard error, and what a difference over it is compared with.
 
-    The seeds together have Satterthwaite's degrees of freedom f = (sum v)^2 / sum(v^2 / (S - 1)). Images and seeds are
-    then combined as Cochran and Cox do, 1/df = (q / (G - 1) + sum(v) / f) / Var. Satterthwaite's own formula for all of
-    them is liberal where one component has very few degrees of freedom: three seeds that vary on one side only, beside
-    many images, are rejected in up to 7.8 % under normality (by numerical integration), with this rule in up to 5.8 %.
+    A seed component at its floor of zero adds nothing to the variance, but its v stays in the reference: that it came
+    out below its noise may be luck. The seeds together have Satterthwaite's f = (sum v)^2 / sum(v^2 / (S - 1)).
 
     Args:
         image: q of the module's notation.
         units: images, or groups of images.
         seeds: the sources of seed variance.
     """
-    seen = [s for s in seeds if s.excess > 0]
-    variance = image + sum(s.excess for s in seen)
-    if sqrt(variance) < ROUNDING:
-        return 0.0, float(units - 1)
-    inverse = image / (units - 1)
-    if seen:
-        inverse += sum(s.v**2 / s.df for s in seen) / sum(s.v for s in seen)
-    return sqrt(variance), max(1.0, variance / inverse)
+    variance = image + sum(s.excess for s in seeds)
+    v, squares = sum(s.v for s in seeds), sum(s.v**2 / s.df for s in seeds if s.df)
+    reference = Reference(image, units - 1, v, v**2 / squares if squares else units - 1)
+    return (sqrt(variance) if sqrt(variance) >= ROUNDING else 0.0), reference
 
 
 def without_copies(X: Matrix) -> Matrix:

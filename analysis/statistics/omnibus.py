@@ -4,8 +4,8 @@ Notation: K approaches, m (K,) their mean accuracies, V (K, K) the covariance of
 and over the seeds, on the diagonal alone unless these are matched (crossed.py); T = I - J/K the matrix that centres.
 
 The crossed test is the ANOVA-type statistic F = m'Tm / tr(TV), referred to F with tr(TV)^2 / tr(TVTV) numerator degrees
-of freedom and denominator degrees of freedom as those of a difference. It allows every approach a seed variance of its
-own. For two approaches it is the square of the paired t test.
+of freedom; the critical values of its root are weighed between images and seeds as a difference's are (reference.py).
+It allows every approach a seed variance of its own. For two approaches it is the square of the paired t test.
 
 References:
     Brunner, Dette & Munk 1997, JASA 92:1494. Cochran 1950, Biometrika 37:256.
@@ -28,6 +28,7 @@ from analysis.statistics.crossed import (
     unit_totals,
     without_copies,
 )
+from analysis.statistics.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +118,10 @@ def _crossed(
     trace, between, units = float(np.trace(TV)), float(np.square(m - m.mean()).sum()), len(sizes)
     if trace < ROUNDING**2:
         return _without_variance(between, K, units)
-    inverse = float(np.trace(T @ images)) / (units - 1)
-    if seen:
-        inverse += sum(_square(T @ s.v) / s.df for s in seen) / sum(float(np.trace(T @ s.v)) for s in seen)
-    df1, df2, f = trace**2 / _square(TV), max(1.0, trace / inverse), between / trace
-    return f, df1, df2, float(stats.f.sf(f, df1, df2)), None
+    df1, f = trace**2 / _square(TV), between / trace
+    v, squares = sum(float(np.trace(T @ s.v)) for s in seeds), sum(_square(T @ s.v) / s.df for s in seeds)
+    reference = Reference(float(np.trace(T @ images)), units - 1, v, v**2 / squares if squares else units - 1)
+    return f, df1, reference.df(0.05), reference.f_tail(f, df1), None
 
 
 def _square(M: Matrix) -> float:

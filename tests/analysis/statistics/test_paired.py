@@ -34,10 +34,12 @@ def test_the_difference_follows_a_worked_example():
 def test_the_degrees_of_freedom_follow_a_worked_example():
     # Both classify all 4 images alike within a seed but for one image, so seeds dominate.
     # A: seed means 1, 0, image variance 0, residual 0, v = (1/2)/2 = 1/4; B: (1, 1, 1, 0) with one seed.
-    # d = (-1/2, -1/2, -1/2, 1/2): variance 1/4, q = 1/16. 1/df = ((1/16)/3 + (1/4)/1) / (5/16) = 13/15.
+    # d = (-1/2, -1/2, -1/2, 1/2): variance 1/4, q = 1/16. t(3) at 97.5 % is 3.18245, t(1) 12.70620, so
+    # t' = (1/16 3.18245 + 1/4 12.70620) / (5/16) = 10.80145, which t has with 1.1036 degrees of freedom.
     found = compare(np.array([[1, 1, 1, 1], [0, 0, 0, 0]]), np.array([[1, 1, 1, 0]]))
     assert found.se**2 == pytest.approx(5 / 16)
-    assert found.df == pytest.approx(15 / 13)
+    assert found.reference.quantile(0.025) == pytest.approx(10.80145, abs=1e-5)
+    assert stats.t.isf(0.025, found.df) == pytest.approx(10.80145, abs=1e-5)
 
 
 def test_with_one_seed_each_it_is_the_paired_t_test_over_images():
