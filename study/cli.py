@@ -120,8 +120,8 @@ def plan(
     study: StudyFile, budget: Budget = None, seeds: Seeds = None, address: Address = None, set_: Set = None
 ) -> None:
     """Say what `run` would do, and run nothing."""
-    from study import plan as planning
     from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
+    from study.planning import plan as planning
     from study.runner import open_checked
     from study.show import remote
     from study.show.screens import show_plan

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.report.write import ReportPaths
     from analysis.search.accounts import Spending
     from study.config.models import StudyConfig
-    from study.plan import Plan
+    from study.planning.plan import Plan
     from trainables.data.boats import Fetched
     from trainables.data.dataset import DatasetDescription
 
