@@ -1,7 +1,7 @@
 """How numbers are written: rounded, signed, as a person would say them.
 
-Rounding never says what is not so: a difference that is there is not written as none (0.04 points, not 0.0), zero has no
-sign, and a p-value beside a usual level is on the side of it where it belongs (0.0496, not 0.050).
+Rounding never says what is not so: a difference that is there is not written as none (0.04 points, not 0.0), zero has
+no sign, and a p-value beside a usual level is on the side of it where it belongs (0.0496, not 0.050).
 """
 
 from __future__ import annotations

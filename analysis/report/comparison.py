@@ -19,6 +19,7 @@ from analysis.predictions.outcomes import Outcomes, confusion
 from analysis.report import views
 from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
+from analysis.search.health import Finding, prediction_findings
 from analysis.statistics import per_class
 from analysis.statistics.calibration import Calibration, calibration
 from analysis.statistics.crossed import Matrix
@@ -110,6 +111,7 @@ class Comparison:
         approaches: in the order given. pairs: of each two of them, the more accurate one first, in the order of rank.
         omnibus: None with a single approach.
         yardstick: what answering with the class frequencies alone would cost.
+        findings: what the predictions show of approaches that collapsed, or a run of which lies far from the others.
     """
 
     design: Design
@@ -124,6 +126,7 @@ class Comparison:
     agreement: Agreement
     yardstick: Yardstick
     class_differences: tuple[ClassDifference, ...] = field(repr=False)
+    findings: tuple[Finding, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,6 +190,9 @@ def compare(
         yardstick=class_frequency_yardstick(seen.labels),
         class_differences=per_class.class_differences(
             both, seen.labels, groups=seen.groups, alpha=design.alpha, matched=design.matched
+        ),
+        findings=prediction_findings(
+            seen.labels, {name: seen.runs[name].predicted for name in ranked}, classes=classes
         ),
     )
 

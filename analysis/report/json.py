@@ -12,9 +12,10 @@ import numpy as np
 
 from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary, TestScores
+from analysis.report.reservations import reservations
 from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.report.views import View
-from analysis.report.wording import verdict_sentence
+from analysis.report.wording import headline, verdict_sentence
 from analysis.statistics.paired import Difference, Estimate
 
 SCHEMA_VERSION = 1  # of the names in report.json; raised where a program that reads them would misread the new ones
@@ -28,7 +29,9 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
     document = {
         "schema_version": SCHEMA_VERSION,
         "study": title,
+        "headline": headline(compared, study),
         "verdict": verdict_sentence(compared, study),
+        "reservations": reservations(compared, study),
         **(_comparison(compared) if compared else {}),
         "approaches": {name: _NO_TEST | tested.get(name, {}) | searched.get(name, {}) for name in names},
         "pairs": [_pair(pair) for pair in compared.pairs] if compared else [],
@@ -88,6 +91,7 @@ def _search(approach: ApproachSummary) -> dict[str, Any]:
         "final_runs": approach.final_runs,
         "valid_accuracy": approach.valid_accuracy,
         "gap": approach.gap,
+        "gap_interval": approach.gap_test,
         "curves": approach.curves,
         "problem": approach.problem,
     }
@@ -101,6 +105,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "verdict": pair.verdict,
         "detectable": pair.detectable,
         "needed": pair.needed,
+        "needed_equivalence": pair.needed_equivalence,
         "power": pair.power,
         "losses": pair.losses,
         **{view.key: _view(view, pair) for view in views.VIEWS},

@@ -6,13 +6,16 @@ stands in the sentence that compares it; what is true of the whole comparison, i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from analysis.numbers import in_words
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
+from analysis.search.health import study_findings
 
 GENERAL = ("one_search", "search_unknown", "one_run", "few_runs")  # of the design, known before the study
+DETAILS = re.compile(r" \(.*$")
 FEW_RUNS = 2  # searches, or runs, of each approach: their spread is then hardly known
 
 
@@ -22,8 +25,8 @@ class Reservation:
 
     Attributes:
         approach: whom it concerns; None: the whole comparison.
-        kind: a word for programs: `one_search`, `one_run`, `few_runs`, `starved`.
-        text: what was seen, as a clause.
+        kind: a word for programs: `one_search`, `one_run`, `few_runs`, `single_run`, or of search/health.py.
+        text: what was seen, as a clause; of an approach, to be read after its name and a colon.
         mend: what to do about it, with the key to turn; None where nothing is to be done.
     """
 
@@ -34,8 +37,9 @@ class Reservation:
 
     @property
     def clause(self) -> str:
-        """What was seen and what to do, to stand within a sentence."""
-        return f"{self.text} ({self.mend})" if self.mend else self.text
+        """What was seen and what to do, each without its details: to stand within a sentence."""
+        seen, mend = DETAILS.sub("", self.text), DETAILS.sub("", (self.mend or "").split(", ")[0])
+        return f"{seen} ({mend})" if mend else seen
 
 
 def reservations(compared: Comparison | None, study: StudySummary | None = None) -> tuple[Reservation, ...]:
@@ -80,11 +84,29 @@ def _runs(compared: Comparison, study: StudySummary | None) -> Reservation | Non
 
 def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
     """What is to be said of single approaches, in the order of rank."""
-    counts = {test.name: len(test.accuracy.per_seed) for test in compared.ranked}
+    names = [test.name for test in compared.ranked]
+    found = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
+    seen = [Reservation(one.approach, one.kind, one.seen, one.mend) for one in found if one.approach in names]
+    return sorted([*seen, *_single_runs(compared, study), *_free_features(study)], key=lambda one: _rank(one, names))
+
+
+def _rank(one: Reservation, names: list[str]) -> int:
+    return names.index(one.approach) if one.approach in names else len(names)
+
+
+def _single_runs(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
+    """Approaches with one run beside others with several: one against five does not pass as five."""
+    counts = {test.name: len(test.accuracy.per_seed) for test in compared.approaches}
     several = max(counts.values())
-    alone = [name for name, count in counts.items() if count == 1 < several]
-    key = "raise final.runs" if study else "bring several runs of each"
-    return [
-        Reservation(name, "single_run", f"{name} has a single run, and how much another differs is not known", key)
-        for name in alone
-    ]
+    key = "raise final.runs" if study else "bring several runs of it"
+    text = f"it has a single run beside {in_words(several)}, and how much another would differ is not known"
+    return [Reservation(name, "single_run", text, key) for name, count in counts.items() if count == 1 < several]
+
+
+def _free_features(study: StudySummary | None) -> list[Reservation]:
+    """Approaches whose frozen features were charged to nobody."""
+    if study is None or study.records.settings.feature_cost != "free":
+        return []
+    users = dict.fromkeys(name for cost in study.records.features for name in cost.approaches)
+    text = "its frozen features were charged to nobody, so it had a head start"
+    return [Reservation(name, "free_features", text, "set feature_cost to first_use") for name in users]

@@ -254,10 +254,11 @@ def _gap(records: StudyRecords, valid: float, test: TestScores) -> Gap | None:
     if records.data is None or not records.data.valid:
         return None
     e, images = test.accuracy, records.data.test
-    n = e.estimate * (1 - e.estimate) / e.se**2 if e.se else e.df + 1
+    n = e.estimate * (1 - e.estimate) / e.se**2 if e.se else e.reference.image_df + 1
     independent = min(1.0, n / images) if records.data.grouped and images else 1.0
     alpha = records.settings.significance.alpha / len(records.settings.approaches)
-    return gap(valid, records.data.valid * independent, e.estimate, n, df=e.df, alpha=alpha)
+    quantile = e.reference.quantile(alpha / 2)
+    return gap(valid, records.data.valid * independent, e.estimate, n, quantile=quantile, alpha=alpha)
 
 
 def _final_run(row: pd.Series) -> FinalRun:

@@ -112,7 +112,7 @@ def delivery(
 
 
 def choices(deliveries: Sequence[Delivery]) -> tuple[Choice, ...]:
-    """For each pair, from which budget on the more accurate one can be delivered; in each, and in all, that one first."""
+    """For each pair, from which budget on the more accurate one can be delivered; in the order of accuracy."""
     ranked = sorted(deliveries, key=lambda one: -one.accuracy)
     return tuple(_choice(a, b) for a, b in combinations(ranked, 2))
 

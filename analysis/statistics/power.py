@@ -87,12 +87,12 @@ def needed_equivalence(pair: Difference, margin: float, *, alpha: float = 0.05, 
     """Images at this study's seeds, and seeds at its images, to show that two equal approaches differ by < margin.
 
     Two one-sided tests at alpha both succeed with the given power where there is no difference and
-    (t_{1-alpha, df} + t_{(1+power)/2, df}) se <= margin: Julious 2004, Statistics in Medicine 23:1921.
+    (t'_{1-alpha} + t'_{(1+power)/2}) se <= margin: Julious 2004, Statistics in Medicine 23:1921.
     """
 
     def shows(units: int, seeds: int | None) -> bool:
-        se, df = at_design(pair, units=units, seeds=seeds)
-        return float(stats.t.isf(alpha, df) + stats.t.ppf((1 + power) / 2, df)) * se <= margin
+        se, reference = at_design(pair, units=units, seeds=seeds)
+        return (reference.quantile(alpha) + reference.quantile((1 - power) / 2)) * se <= margin
 
     units = _smallest(lambda n: shows(n, None), 2, MOST_UNITS)
     seen = any(s.df for s in pair.seeds)

@@ -37,7 +37,7 @@ class Gap:
     alpha: float
 
 
-def gap(first: float, first_n: float, second: float, second_n: float, *, df: float, alpha: float = 0.05) -> Gap:
+def gap(first: float, first_n: float, second: float, second_n: float, *, quantile: float, alpha: float = 0.05) -> Gap:
     """The difference of two proportions of independent images, such as the accuracies on validation and test split.
 
     With d = p1 - p2 and the Wilson bounds (l1, u1), (l2, u2) of both, the interval is Newcombe's square-and-add
@@ -47,11 +47,11 @@ def gap(first: float, first_n: float, second: float, second_n: float, *, df: flo
     Args:
         first, first_n: p1 in [0, 1] and its number of images, above 0.
         second, second_n: p2 and its effective number of images (see `wilson`).
-        df: degrees of freedom of the second's standard error; its quantile is that of t, the first's the normal one.
+        quantile: of the second at alpha / 2, its number being an estimate; that of the first is the normal one.
         alpha: 1 minus the level of the interval.
     """
     l1, u1 = wilson(first, first_n, float(stats.norm.isf(alpha / 2)))
-    l2, u2 = wilson(second, second_n, float(stats.t.isf(alpha / 2, df)))
+    l2, u2 = wilson(second, second_n, quantile)
     d = first - second
     low, high = d - sqrt((first - l1) ** 2 + (u2 - second) ** 2), d + sqrt((u1 - first) ** 2 + (second - l2) ** 2)
     return Gap(d, max(-1.0, low), min(1.0, high), alpha)

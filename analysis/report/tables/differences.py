@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from analysis.numbers import level, number, p_value, signed, signed_interval
+from analysis.numbers import in_points, level, number, p_value, signed, signed_interval
 from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.design import Design
@@ -35,7 +35,7 @@ def differences(compared: Comparison) -> Table:
         Column("p (Holm)", lambda pair: p_value(pair.p_holm), "unbroken"),
         Column("df", lambda pair: number(pair.difference.df, 1)),
         Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence), "unbroken"),
-        Column("verdict", pair_verdict, "text"),
+        Column("verdict", lambda pair: pair_verdict(compared, pair), "text"),
         Column("detectable", lambda pair: number(pair.detectable)),
     ]
     return table(
@@ -44,7 +44,7 @@ def differences(compared: Comparison) -> Table:
         pairs,
         about=(
             f"Test split, {design.unit}s and images both random{matched}; {corrected}."
-            f" Margin of equivalence {design.margin}."
+            f" Margin of equivalence {in_points(design.margin)}. The more accurate one stands first."
         ),
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.numbers import number
-from analysis.report.search_wording import exhausted_sentences, search_sentence
 from analysis.report.summary import ApproachSummary, FinalRun, StudySummary
 from analysis.report.table import Column, Table, table
+from analysis.report.wording.search import exhausted_sentences, search_sentence
 from analysis.search.importance import WithinApproach
 from analysis.search.incumbents import Incumbent
 

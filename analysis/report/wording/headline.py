@@ -15,10 +15,14 @@ from analysis.report.summary import StudySummary
 from analysis.report.wording.standing import Standing, standing
 
 MOST_WORDS = 15
-BRIEFLY = {  # what a reservation about an approach that is less accurate comes to
+BRIEFLY = {  # what a reservation about whoever is less accurate comes to, the gravest first
     "starved": "which hardly got to train",
-    "collapsed": "which named one class throughout",
+    "final_cut": "which was cut short",
+    "collapsed": "which collapsed",
+    "largest_class": "which hardly learned anything",
+    "failing": "which often failed",
     "few_trials": "which tried few configurations",
+    "far_run": "which has an outlying run",
     "single_run": "which has a single run",
 }
 
@@ -62,7 +66,7 @@ def _ways(found: Standing, reserved: Sequence[Reservation], margin: str) -> Iter
 def _better(found: Standing, reserved: Sequence[Reservation]) -> Iterator[str]:
     searched = any(one.kind == "one_search" for one in reserved)
     names = listed(found.others)
-    all_others = f"all {in_words(len(found.others))} others"
+    all_others = "both others" if len(found.others) == 2 else f"all {in_words(len(found.others))} others"
     tails = _tails(found, reserved)
     if searched:
         whom = f"{names}'s" if len(found.others) == 1 else f"those of {names}"
@@ -75,13 +79,15 @@ def _better(found: Standing, reserved: Sequence[Reservation]) -> Iterator[str]:
 
 def _tails(found: Standing, reserved: Sequence[Reservation]) -> list[str]:
     """How a line ends, from the fullest to the shortest, each with what must not be left out."""
-    about = list(dict.fromkeys(one.approach for one in reserved if one.approach))
-    kinds = [one.kind for one in reserved if one.approach]
-    broad = any(one.approach is None and one.kind not in GENERAL for one in reserved)
-    if about == list(found.others) and kinds[0] in BRIEFLY:
-        return [f", {BRIEFLY[kinds[0]]}", ", with reservations"]
-    if about or broad:
-        return [*([f", with reservations about {listed(about)}"] if about else []), ", with reservations"]
+    about = {name: {one.kind for one in reserved if one.approach == name} for name in (found.best, *found.others)}
+    named = [name for name, kinds in about.items() if kinds]
+    shared = [kind for kind in BRIEFLY if not about[found.best] and all(kind in about[name] for name in found.others)]
+    if shared:
+        return [f", {BRIEFLY[shared[0]]}", ", with reservations"]
+    if named:
+        return [f", with reservations about {listed(named)}", ", with reservations"]
+    if any(one.approach is None and one.kind not in GENERAL for one in reserved):
+        return [", with reservations"]
     return [", by less than the margin"] if found.inside_margin else [""]
 
 

@@ -53,7 +53,8 @@ def interval_of(pair: PairSummary) -> tuple[float, float]:
 def predictions_sentence(compared: Comparison) -> str:
     """What a bare table of predictions holds."""
     approaches = counted(len(compared.approaches), "approach", "approaches")
-    return f"Predictions of {approaches} on {compared.images:,} images of {counted(len(compared.classes), 'class', 'classes')}."
+    classes = counted(len(compared.classes), "class", "classes")
+    return f"Predictions of {approaches} on {compared.images:,} images of {classes}."
 
 
 def omnibus_sentence(compared: Comparison) -> str | None:
@@ -76,12 +77,12 @@ def note_sentences(compared: Comparison) -> list[str]:
 
 def detectable_sentence(compared: Comparison) -> str:
     """What the columns of the table of differences mean, and what they do not."""
+    margin = in_points(compared.design.margin)
     return (
         f"Detectable: the smallest true difference that this study had an {100 * POWER:.0f} % chance to find, a dash"
-        f" where it could find none. A p-value above {compared.design.alpha} says that the evidence is not enough, never"
-        " that there is no difference; “equivalent” is said only where the data exclude a difference of the margin"
-        f" ({in_points(compared.design.margin)}) or more, “by less than the margin” where they show a difference and"
-        " exclude one as large as that."
+        f" where it could find none. A p-value above {compared.design.alpha} says that the evidence is not enough,"
+        f" never that there is no difference. “Equivalent” is said only where the data exclude a difference of {margin}"
+        " or more, “by less than the margin” where they show a difference and exclude one as large as that."
     )
 
 

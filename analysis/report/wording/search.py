@@ -100,7 +100,9 @@ def choice_sentence(choice: Choice) -> str | None:
     if choice.low_s is not None and choice.high_s is not None:
         known.insert(0, f"interval {seconds(choice.low_s)} to {seconds(choice.high_s)}")
     sentence = f"{choice.better}, more accurate than {other} on the test split, is to be had from"
-    sentence += f" {seconds(choice.from_s)} on{f' ({"; ".join(known)})' if known else ''}"
+    sentence += f" {seconds(choice.from_s)} on"
+    if known:
+        sentence += f" ({'; '.join(known)})"
     if choice.until_then is None or choice.since_s is None:
         return f"{sentence}, before the other."
     return f"{sentence}. Before that, from {seconds(choice.since_s)} on, there is {choice.until_then}."
@@ -138,7 +140,8 @@ def gap_sentence(study: StudySummary) -> str | None:
     if not gaps:
         return None
     name, found = max(gaps, key=lambda named: abs(named[1].difference))
-    figures = f"{points(found.difference)} points ({name}, {level(found.alpha)} interval {points_interval(found.low, found.high)})"
+    interval = f"{level(found.alpha)} interval {points_interval(found.low, found.high)}"
+    figures = f"{points(found.difference)} points ({name}, {interval})"
     sentence = f"The largest gap between validation and test accuracy is {figures}."
     if found.low > 0:
         return (

@@ -1,7 +1,7 @@
 """The verdict in one paragraph that can be quoted: who is more accurate, by how much, how sure that is.
 
-It claims no more than the design can bear: after one search it speaks of the configuration which that search found. What
-changes the meaning of a comparison (reservations.py) stands in the sentence that makes it.
+It claims no more than the design can bear: after one search it speaks of the configuration which that search found.
+What changes the meaning of a comparison (reservations.py) stands in the sentence that makes it.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
     return " ".join(sentences)
 
 
-def _leader(
-    compared: Comparison, study: StudySummary | None, found: Standing, reserved: Sequence[Reservation]
-) -> str:
+def _leader(compared: Comparison, study: StudySummary | None, found: Standing, reserved: Sequence[Reservation]) -> str:
     searched = any(one.kind == "one_search" for one in reserved)
     plural = "s" if found.tied else ""
     first = listed(found.first)
@@ -73,8 +71,8 @@ def _given(study: StudySummary) -> str:
     """The budget of one search, and of all of them."""
     settings = study.records.settings
     one, R = settings.budget.search_seconds, settings.replicates
-    total = f", {in_words(R)} times ({seconds(one * R)} in all)" if R > 1 else ""
-    return f"Given {seconds(one)} of charged search time for each approach{total}"
+    each = f" in each of {in_words(R)} searches ({seconds(one * R)} in all)" if R > 1 else ""
+    return f"Given {seconds(one)} of charged search time for each approach{each}"
 
 
 def _rank(found: Standing, reserved: Sequence[Reservation]) -> str:
@@ -115,15 +113,18 @@ def _against(compared: Comparison, best: str, other: str, reserved: Sequence[Res
     searched = any(one.kind == "one_search" for one in reserved)
     sentence = _compared(compared, pair, f"the one found for {other}" if searched else other, figures)
     clauses = _clauses(reserved, (other,))
-    return f"{sentence}{', but' if is_better(pair) else ', and'} {clauses}." if clauses else f"{sentence}."
+    joint = ", but" if is_better(pair) else ";"
+    return f"{sentence}{joint} {clauses}." if clauses else f"{sentence}."
 
 
 def _compared(compared: Comparison, pair: PairSummary, other: str, figures: str) -> str:
     margin = in_points(compared.design.margin)
     if is_better(pair):
-        sentence = f"It is more accurate than {other} by {unsigned_points(pair.difference.difference)} points ({figures})"
+        sentence = (
+            f"It is more accurate than {other} by {unsigned_points(pair.difference.difference)} points ({figures})"
+        )
         smaller = f": the difference is real, and smaller than the margin of {margin}"
-        return f"{sentence}{smaller}" if is_inside_margin(compared, pair) else f"{sentence}"
+        return f"{sentence}{smaller}" if is_inside_margin(compared, pair) else sentence
     if pair.verdict == "equivalent":
         also = "exactly as accurate on these images as" if is_tie(pair) else "equivalent to"
         return f"It is {also} {other}{' and equivalent' if is_tie(pair) else ''} within {margin} ({figures})"
@@ -139,10 +140,12 @@ def _figures(compared: Comparison, pair: PairSummary, sign: int) -> str:
     size = [] if is_better(pair) else [f"{points(sign * pair.difference.difference)} points"]
     interval = [f"{level(compared.design.alpha)} interval {points_interval(low, high)}"] if pair.difference.se else []
     pairs = len(compared.pairs)
-    corrected = f" corrected for {pairs} pairs" if pairs > 1 else ""
-    return ", ".join([*size, *interval, f"{p_clause(pair.p_holm)}{corrected}"])
+    corrected = "corrected " if pairs > 1 else ""
+    return ", ".join([*size, *interval, f"{corrected}{p_clause(pair.p_holm)}"])
 
 
 def _clauses(reserved: Sequence[Reservation], names: Sequence[str]) -> str:
-    """What is to be said of these approaches, to follow a comma."""
-    return ", and ".join(one.clause for one in reserved if one.approach in names)
+    """What is to be said of these approaches, to end a sentence that compares them; empty where there is nothing."""
+    about = {name: "; ".join(one.clause for one in reserved if one.approach == name) for name in names}
+    whole = "; and of ".join(f"{name}: {clauses}" for name, clauses in about.items() if clauses)
+    return f"note of {whole}" if whole else ""

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from analysis.records.schema import FeatureCost
-from analysis.report.search_wording import slots_used
+from analysis.report.wording.search import slots_used
 from tests.analysis.report.summaries import approach, summary
 from tests.support.synthetic_study import StudyWriter
 
