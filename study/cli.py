@@ -168,10 +168,12 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from analysis.records.trials import trial_table
     from analysis.search.accounts import spending
     from study.show.screens import show_status
+    from study.show.watch import findings, sentence
 
     records = read_study(directory)
     trials = trial_table(records.events)
-    show_status(records, trials, spending(records, trials), console)
+    found = [sentence(finding) for finding in findings(records, trials)]
+    show_status(records, trials, spending(records, trials), found, console)
 
 
 @app.command()

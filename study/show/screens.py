@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,14 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
 
 
-def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending], console: Console) -> None:
-    """How far a study is; `trials` is records.trial_table of its events."""
+def show_status(
+    records: StudyRecords,
+    trials: pd.DataFrame,
+    spent: dict[str, Spending],
+    findings: Sequence[str],
+    console: Console,
+) -> None:
+    """How far a study is, and what is wrong with it, a sentence each; `trials` is records.trial_table of its events."""
     console.print(Text.assemble((records.settings.name, "bold"), f" in {records.location}: {_stage(records)}"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
@@ -76,6 +83,8 @@ def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Sp
             str(int(own.test_accuracy.notna().sum())),
         )
     console.print(table)
+    for finding in findings:
+        console.print(finding, style="yellow", markup=False, soft_wrap=True)
 
 
 def show_data(data: DatasetDescription, console: Console) -> None:
