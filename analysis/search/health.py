@@ -31,7 +31,7 @@ from analysis.records.store import StudyRecords
 Kind = Literal["starved", "failing", "few_trials", "final_cut", "collapsed", "largest_class", "far_run"]
 
 FINISHED_SHARE = 0.2  # of its trials: below this an approach counts as starved
-EVIDENT_AFTER = 5  # trials that were trained: of fewer nothing is said while the search goes on
+EVIDENT_AFTER = 5  # configurations: of fewer nothing is said while the search goes on
 FAILING_SHARE = 0.5
 FEW_TRIALS = 10  # about as many as the sampler draws at random before it begins to learn
 LEVEL = 0.05  # of the one-sided test against the largest class
@@ -105,7 +105,7 @@ def search_findings(
     Args:
         trials: a table with the columns of records.trials.trial_table.
         exhausted: why an approach ran out of configurations before its budget.
-        over: whether the search has ended. Before, only what five trials of an approach show already is said.
+        over: whether the search has ended. Before, only what five configurations of an approach show already is said.
     """
     searched = trials[(trials.phase == "search") & trials.status.isin(ENDINGS)]
     found: list[Finding | None] = []
@@ -151,7 +151,7 @@ def prediction_findings(
 def _starved(own: pd.DataFrame, name: str, budgets: Budgets, over: bool) -> Finding | None:
     trained = own[own.status.isin(["finished", "cut"])]
     finished, cut = (trained[trained.status == status] for status in ("finished", "cut"))
-    if len(trained) < (1 if over else EVIDENT_AFTER) or len(finished) >= FINISHED_SHARE * len(trained):
+    if _few(trained, over) or len(finished) >= FINISHED_SHARE * len(trained):
         return None
     if finished.empty:
         seen = f"{_all_of(cut, own, 'search trial')} cut by the allowance {_how_far(cut)}"
@@ -167,9 +167,14 @@ def _starved(own: pd.DataFrame, name: str, budgets: Budgets, over: bool) -> Find
     return Finding(name, "starved", seen, f"raise budget.trial_seconds ({given}), or lower `epochs` in its space")
 
 
+def _few(ended: pd.DataFrame, over: bool) -> bool:
+    """Whether nothing can be said yet. The published configuration, with which every replicate begins, counts once."""
+    return len(set(map(repr, ended.params))) < (1 if over else EVIDENT_AFTER)
+
+
 def _failing(own: pd.DataFrame, name: str, over: bool) -> Finding | None:
     broken = own[own.status.isin(["failed", "diverged"])]
-    if len(own) < (1 if over else EVIDENT_AFTER) or len(broken) < FAILING_SHARE * len(own):
+    if _few(own, over) or len(broken) < FAILING_SHARE * len(own):
         return None
     seen = f"{len(broken)} of its {_count(len(own), 'search trial')} failed or diverged{_reason(broken)}"
     return Finding(name, "failing", seen, f"mend what fails, or narrow approaches.{name}.space to what trains")

@@ -99,10 +99,15 @@ def test_under_a_fifth_is_starved(finished, starved):
 
 
 @pytest.mark.parametrize(("ended", "evident"), [(4, False), (5, True)])
-def test_while_the_search_goes_on_five_cut_trials_make_it_evident(ended, evident):
-    table = trials(["cut"] * ended + ["running"] * 3)
+def test_while_the_search_goes_on_five_cut_configurations_make_it_evident(ended, evident):
+    lengths: list[dict[str, int] | None] = [{"epochs": n} for n in range(ended)]
+    table = trials(["cut"] * ended + ["running"] * 3, params=[*lengths, None, None, None])
     assert ("starved" in found(table, over=False)) is evident
     assert "starved" in found(table, over=True)
+
+
+def test_the_published_configuration_of_every_replicate_is_one_configuration():
+    assert found(trials(["cut"] * 5), over=False) == {}
 
 
 def test_a_trial_that_failed_was_not_cut_and_is_not_counted_among_those():
