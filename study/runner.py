@@ -266,8 +266,8 @@ class _Session:
 def _ledger(config: StudyConfig, prepared: Prepared) -> Ledger:
     accounts = tuple(Account(name, r) for r in range(config.replicates) for name in config.approaches)
     ledger = Ledger(accounts, config.budget.search_seconds, config.budget.trial_seconds)
-    for name, seconds in prepared.owed_s.items():  # once per study, so in the first replicate
-        ledger.charge(Account(name), seconds)
+    for account in accounts:  # each stands for a whole search, so each pays for its features, computed once or not
+        ledger.charge(account, prepared.owed_s.get(account.approach, 0.0))
     return ledger
 
 
