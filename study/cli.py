@@ -133,8 +133,8 @@ def plan(
     set_: Set = None,
 ) -> None:
     """Say what `run` would do, and run nothing."""
-    from study import plan as planning
     from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
+    from study.planning import plan as planning
     from study.runner import open_checked
     from study.show import remote
     from study.show.screens import show_plan
@@ -181,10 +181,12 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from analysis.records.trials import trial_table
     from analysis.search.accounts import spending
     from study.show.screens import show_status
+    from study.show.watch import findings, sentence
 
     records = read_study(directory)
     trials = trial_table(records.events)
-    show_status(records, trials, spending(records, trials), console)
+    found = [sentence(finding) for finding in findings(records, trials)]
+    show_status(records, trials, spending(records, trials), found, console)
 
 
 @app.command()

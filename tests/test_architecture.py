@@ -34,9 +34,11 @@ FLOORS = {
     ),
     "study": (
         "config lease provenance template variables",
-        "search place listeners plan predictions",
+        "search place listeners predictions",
         "tune cluster phases export new_approach",
-        "show prepare",
+        "prepare",
+        "planning",
+        "show",
         "inputs",
         "runner",
         "cli __init__",

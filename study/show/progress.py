@@ -19,6 +19,7 @@ from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
+    from study.show.watch import Watch
 
 PHASES = {
     "prepare": "Preparing: images, frozen features",
@@ -42,6 +43,7 @@ class Progress:
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
+        self._watch: Watch | None = None
         self._trials: Counter[Account] = Counter()
         self._best: dict[Account, float] = {}
         self._charging: dict[str, tuple[Account, float]] = {}  # seconds charged by trials still running
@@ -73,9 +75,12 @@ class Progress:
 
     def search(self, ledger: Ledger, exhausted: Mapping[Account, str], earlier: list[TrialEvent]) -> None:
         """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""
-        self._ledger, self._exhausted = ledger, exhausted
+        from study.show.watch import Watch
+
+        self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
         for event in earlier:
             self._count(event)
+            self._look(event)
 
     def final(self, runs: int) -> None:
         """So many final runs are to be done."""
@@ -87,6 +92,7 @@ class Progress:
             self._note(event)
             return
         self._count(event)
+        self._look(event)
         now = time.monotonic()
         if now - self._last_shown < (DRAW_EVERY_S if self._live else LINE_EVERY_S):
             return
@@ -97,7 +103,15 @@ class Progress:
             for line in self._lines():
                 self._console.print(line, highlight=False)
 
+    def _look(self, event: TrialEvent) -> None:
+        """Say what an event of the search makes evident."""
+        for line in self._watch.see(event) if self._watch and event.phase == "search" else ():
+            self.say(line)
+
     def _note(self, event: PhaseEvent) -> None:
+        if self._watch and (event.phase, event.event) == ("search", "finished"):
+            for line in self._watch.end(self._exhausted):
+                self.say(line)
         if event.slots is None:
             return
         if event.event == "started":

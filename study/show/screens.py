@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from analysis.report.write import ReportPaths
     from analysis.search.accounts import Spending
     from study.config.models import StudyConfig
-    from study.plan import Plan
+    from study.planning.plan import Plan
     from trainables.data.boats import Fetched
     from trainables.data.dataset import DatasetDescription
 
@@ -68,8 +69,14 @@ def _what_replicates_bring(plan: Plan, repeated: Plan) -> str:
     )
 
 
-def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending], console: Console) -> None:
-    """How far a study is; `trials` is records.trial_table of its events."""
+def show_status(
+    records: StudyRecords,
+    trials: pd.DataFrame,
+    spent: dict[str, Spending],
+    findings: Sequence[str],
+    console: Console,
+) -> None:
+    """How far a study is, and what is wrong with it, a sentence each; `trials` is records.trial_table of its events."""
     console.print(Text.assemble((records.settings.name, "bold"), f" in {records.location}: {_stage(records)}"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
@@ -89,6 +96,8 @@ def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Sp
             str(int(own.test_accuracy.notna().sum())),
         )
     console.print(table)
+    for finding in findings:
+        console.print(finding, style="yellow", markup=False, soft_wrap=True)
 
 
 def show_data(data: DatasetDescription, console: Console) -> None:
