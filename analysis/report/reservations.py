@@ -14,7 +14,7 @@ from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
 from analysis.search.health import study_findings
 
-GENERAL = ("one_search", "search_unknown", "one_run", "few_runs")  # of the design, known before the study
+GENERAL = ("one_search", "search_unknown", "one_run", "few_runs", "looks")  # of the design, known before the study
 DETAILS = re.compile(r" \(.*$")
 FEW_RUNS = 2  # searches, or runs, of each approach: their spread is then hardly known
 
@@ -51,7 +51,7 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     """
     if compared is None:
         return ()
-    found = [*_approaches(compared, study), _search(study), _runs(compared, study)]
+    found = [*_approaches(compared, study), _search(study), _runs(compared, study), _looks(compared)]
     return tuple(one for one in found if one)
 
 
@@ -80,6 +80,15 @@ def _runs(compared: Comparison, study: StudySummary | None) -> Reservation | Non
         text = f"with {in_words(max(counts))} {what} of each, how much {what} differ is hardly known"
         return Reservation(None, "few_runs", text, key)
     return None
+
+
+def _looks(compared: Comparison) -> Reservation | None:
+    """A study that went on after its test results had been looked at."""
+    design, looks = compared.design, len(compared.design.looks)
+    if looks < 2:
+        return None
+    used = f"its tests and intervals use the level {design.look_alpha:.2g} of {design.alpha:g}"
+    return Reservation(None, "looks", f"this is look number {looks} at the test results, so {used}", None)
 
 
 def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reservation]:

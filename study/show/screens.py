@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -140,12 +140,12 @@ def show_report_paths(paths: ReportPaths, console: Console) -> None:
 
 
 def show_outcome(directory: str, console: Console) -> None:
-    """The last screen of a study: who won, by how much, whether that is significant, and where everything is."""
+    """The last screen of a study: who is more accurate, by how much, how sure that is, and where everything is."""
     report = json.loads(Store(directory).read_bytes("report/report.json"))
     table = Table(box=None, padding=(0, 2, 0, 0), title="Test accuracy", title_justify="left")
     for heading in ("approach", "accuracy", "interval", "charged", "trials"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
-    for name, approach in report["approaches"].items():
+    for name, approach in sorted(report["approaches"].items(), key=_rank):
         accuracy = approach["accuracy"]
         scored = accuracy is not None and accuracy["estimate"] is not None
         table.add_row(
@@ -156,7 +156,8 @@ def show_outcome(directory: str, console: Console) -> None:
             str(approach["trials"]),
         )
     console.print(table)
-    console.print(f"\n{report['verdict']}\n", markup=False)
+    console.print(Text(f"\n{report['headline']}\n", style="bold"))
+    console.print(f"{report['verdict']}\n", markup=False)
     console.print(f"Report: {directory}/report/report.html", markup=False, soft_wrap=True)
     console.print(f"Curves: transfer-study board {shlex.quote(directory)}", markup=False, soft_wrap=True)
     console.print(directory, markup=False, soft_wrap=True)
@@ -191,6 +192,12 @@ def show_new_approach(module: Path, test: Path, study: Path, console: Console) -
     console.print("\nDoes it keep the contract? Is it any better? Say")
     for command in (("python", "-m", "pytest", str(test)), ("transfer-study", "run", str(study))):
         console.print(f"  {shlex.join(command)}", markup=False, soft_wrap=True)
+
+
+def _rank(named: tuple[str, dict[str, Any]]) -> float:
+    """The most accurate first, those without a test result last."""
+    accuracy = named[1]["accuracy"]
+    return -accuracy["estimate"] if accuracy and accuracy["estimate"] is not None else 1.0
 
 
 def _spaces(config: StudyConfig) -> Table:

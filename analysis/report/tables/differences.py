@@ -11,7 +11,7 @@ from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.design import Design
 from analysis.report.table import Column, Table, table
 from analysis.report.views import MCNEMAR, View
-from analysis.report.wording import pair_name, pair_verdict
+from analysis.report.wording.pairs import interval_of, pair_name, pair_verdict
 from analysis.statistics.secondary.mcnemar import RunPair
 
 T = TypeVar("T")
@@ -27,8 +27,8 @@ def differences(compared: Comparison) -> Table:
         NAME,
         Column("difference", lambda pair: signed(pair.difference.difference)),
         Column(
-            f"{level(design.alpha)} interval",
-            lambda pair: signed_interval(pair.difference.low, pair.difference.high),
+            f"{level(design.look_alpha)} interval",
+            lambda pair: signed_interval(*interval_of(pair)),
             "interval",
         ),
         Column("p", lambda pair: p_value(pair.difference.p), "unbroken"),

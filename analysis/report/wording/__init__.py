@@ -1,5 +1,6 @@
 """The sentences of a report, in plain text: what may be said, and no more.
 
+standing.py  how the first in rank stands to the others
 headline.py  the verdict in at most 15 words
 verdict.py   the verdict in one paragraph
 pairs.py     one pair: its name, its verdict in a few words, what its figures mean

@@ -42,7 +42,7 @@ def is_tie(pair: PairSummary) -> bool:
 
 def is_inside_margin(compared: Comparison, pair: PairSummary) -> bool:
     """Whether a difference is shown, and shown to be smaller than the margin."""
-    return is_better(pair) and pair.p_equivalence < compared.design.alpha
+    return is_better(pair) and pair.p_equivalence < compared.design.look_alpha
 
 
 def interval_of(pair: PairSummary) -> tuple[float, float]:
@@ -59,7 +59,7 @@ def predictions_sentence(compared: Comparison) -> str:
 
 def omnibus_sentence(compared: Comparison) -> str | None:
     """Whether the approaches differ at all; None with a single one."""
-    found, alpha = compared.omnibus, compared.design.alpha
+    found, alpha = compared.omnibus, compared.design.look_alpha
     if found is None:
         return None
     if found.note:
@@ -80,8 +80,8 @@ def detectable_sentence(compared: Comparison) -> str:
     margin = in_points(compared.design.margin)
     return (
         f"Detectable: the smallest true difference that this study had an {100 * POWER:.0f} % chance to find, a dash"
-        f" where it could find none. A p-value above {compared.design.alpha} says that the evidence is not enough,"
-        f" never that there is no difference. “Equivalent” is said only where the data exclude a difference of {margin}"
+        f" where it could find none. A p-value above {compared.design.look_alpha:.2g} says that the evidence is not"
+        f" enough, never that there is no difference. “Equivalent” is said only where the data exclude a difference of {margin}"
         " or more, “by less than the margin” where they show a difference and exclude one as large as that."
     )
 

@@ -138,7 +138,8 @@ def _figures(compared: Comparison, pair: PairSummary, sign: int) -> str:
     """Size, interval and p of a difference; the size stands before where the pair is decided."""
     low, high = sorted(sign * bound for bound in interval_of(pair))
     size = [] if is_better(pair) else [f"{points(sign * pair.difference.difference)} points"]
-    interval = [f"{level(compared.design.alpha)} interval {points_interval(low, high)}"] if pair.difference.se else []
+    at = level(compared.design.look_alpha)
+    interval = [f"{at} interval {points_interval(low, high)}"] if pair.difference.se else []
     pairs = len(compared.pairs)
     corrected = "corrected " if pairs > 1 else ""
     return ", ".join([*size, *interval, f"{corrected}{p_clause(pair.p_holm)}"])
