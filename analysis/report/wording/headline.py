@@ -36,7 +36,7 @@ def headline(compared: Comparison | None, study: StudySummary | None = None) -> 
         reached = number(compared.ranked[0].accuracy.estimate)
         return f"{found.best} reached {reached}; there is nothing to compare it with."
     opening, ways = _opening(reserved), _ways(found, reserved, in_points(compared.design.margin))
-    whole = (f"{opening}{way if opening else way[0].upper() + way[1:]}." for way in ways)
+    whole = (f"{opening}{way if opening or way.startswith(found.best) else way[0].upper() + way[1:]}." for way in ways)
     return next(line for line in whole if words(line, compared.names) <= MOST_WORDS)
 
 

@@ -56,7 +56,7 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
 
 
 def _leader(compared: Comparison, study: StudySummary | None, found: Standing, reserved: Sequence[Reservation]) -> str:
-    searched = any(one.kind == "one_search" for one in reserved)
+    searched = bool(found.others) and any(one.kind == "one_search" for one in reserved)
     plural = "s" if found.tied else ""
     first = listed(found.first)
     subject = f"the configuration{plural} that this one search found for {first}" if searched else first
@@ -78,7 +78,7 @@ def _given(study: StudySummary) -> str:
 def _rank(found: Standing, reserved: Sequence[Reservation]) -> str:
     """What the place of the first in rank comes to."""
     if not found.others:
-        return "is the only one with test results"
+        return "is the only approach with test results"
     if found.tied:
         return "tie for the highest test accuracy"
     if not found.open and not found.equivalent and not any(one.approach for one in reserved):

@@ -17,7 +17,7 @@ from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_c
 from analysis.report.figures.style import Drawing, class_label
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.wording import verdict_sentence
+from analysis.report.wording import headline, verdict_sentence
 from analysis.report.write import Findings, ReportPaths, render, write_report
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
@@ -185,9 +185,10 @@ def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
     text = Path(written(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    # of the test split: accuracy, differences, secondary views, McNemar run by run, losses, their differences, hard
-    # decisions, classes; of the study: accounts, incumbents, hyperparameters, final runs, environment
-    assert len(tables) == 8 + 5
+    # of the test split: accuracy, differences, where their uncertainty comes from, secondary views, McNemar run by run,
+    # losses, their differences, hard decisions, classes; of the study: accounts, incumbents, hyperparameters, final
+    # runs, environment
+    assert len(tables) == 9 + 5
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
@@ -209,17 +210,19 @@ def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir
 
 
 def test_the_report_opens_with_the_verdict(study_dir):
-    verdict = quoted(summarise(read_study(study_dir)))
+    study = summarise(read_study(study_dir))
     text = Path(written(study_dir).markdown).read_text()
-    assert text.startswith(f"# three-boats\n\n{verdict}\n")
+    assert text.startswith(f"# three-boats\n\n**{headline(study.comparison, study)}**\n\n{quoted(study)}\n")
 
 
-def test_a_clear_winner_is_said_to_have_won(make_study):
+def test_after_one_search_the_configuration_that_it_found_is_the_more_accurate_one(make_study):
     study = summarise(read_study(make_study(accuracy={"better_cnn": 0.4, "fine_tune": 0.6, "feature_svm": 0.95})))
     sentence = quoted(study)
-    assert re.search(r"feature_svm won: accuracy 0\.\d{3} \(95 % interval ", sentence)
-    assert "It beats fine_tune by " in sentence
-    assert "the difference is significant" in sentence
+    found = "the configuration that this one search found for feature_svm has the highest test accuracy"
+    assert re.search(rf"{found}: 0\.\d{{3}} \(95 % interval ", sentence)
+    assert "It is more accurate than the one found for fine_tune by " in sentence
+    assert "won" not in sentence
+    assert "Another search was not tried" in sentence
     assert "feature_svm ran out of configurations" in sentence
 
 
@@ -248,11 +251,12 @@ def alike(study: StudySummary, images: int) -> StudySummary:
 def test_approaches_that_answer_few_images_alike_are_not_said_to_differ_little(make_study):
     two = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
     sentence = quoted(alike(two, 100))
-    assert "There is not enough evidence that it differs" in sentence
+    assert "which does not show that they are equally good" in sentence
     assert "the same on every test image, and there are too few of them" in sentence
     assert "0.0 points could" not in sentence
     assert "interval +0.0" not in sentence
-    assert "are equivalent within 1 point (" in quoted(alike(two, 300))
+    assert "It is exactly as accurate on these images as the one found" in quoted(alike(two, 300))
+    assert "and equivalent within 1 point (" in quoted(alike(two, 300))
 
 
 def test_without_variance_no_difference_is_called_detectable(make_study):
@@ -278,7 +282,7 @@ def test_a_study_without_final_runs_can_be_reported(make_study):
 
 def test_one_seed_is_reported_with_its_limits(make_study):
     text = markdown(summarise(read_study(make_study(seeds=1))))
-    assert "one seed of better_cnn and feature_svm: how much another seed would change the result is left out" in text
+    assert "one seed of feature_svm and better_cnn: how much another seed would change the result is left out" in text
     assert "None" not in text
     assert re.search(r"\| P\(A>B\) \|.*\n.*\n(.* \| [01]\.\d\d \| – \| .*\n){3}", text), "P(A > B) has no interval"
 
