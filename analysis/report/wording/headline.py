@@ -35,9 +35,14 @@ def headline(compared: Comparison | None, study: StudySummary | None = None) -> 
     if not found.others:
         reached = number(compared.ranked[0].accuracy.estimate)
         return f"{found.best} reached {reached}; there is nothing to compare it with."
-    opening, ways = _opening(reserved), _ways(found, reserved, in_points(compared.design.margin))
+    return in_one_line(found, reserved, compared.design.margin)
+
+
+def in_one_line(found: Standing, reserved: Sequence[Reservation], margin: float) -> str:
+    """The fullest of the ways to say it that is short enough; there are others than the first in rank."""
+    opening, ways = _opening(reserved), _ways(found, reserved, in_points(margin))
     whole = (f"{opening}{way if opening or way.startswith(found.best) else way[0].upper() + way[1:]}." for way in ways)
-    return next(line for line in whole if words(line, compared.names) <= MOST_WORDS)
+    return next(line for line in whole if words(line, (found.best, *found.others)) <= MOST_WORDS)
 
 
 def words(line: str, names: Sequence[str]) -> int:

@@ -3,7 +3,14 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from analysis.statistics.paired import Difference, difference
-from analysis.statistics.power import at_design, detectable, needed, planned_detectable, power_curves
+from analysis.statistics.power import (
+    at_design,
+    detectable,
+    needed,
+    needed_equivalence,
+    planned_detectable,
+    power_curves,
+)
 from analysis.statistics.reference import Reference
 
 
@@ -83,3 +90,14 @@ def test_where_the_seeds_limit_no_number_of_images_is_enough():
 def test_after_a_single_seed_nothing_is_said_of_seeds():
     assert needed(study(seeds=1), 0.02).seeds is None
     assert [curve.seeds for curve in power_curves(study(seeds=1))] == [1]
+
+
+def test_to_show_equivalence_both_one_sided_tests_must_succeed():
+    rng = np.random.default_rng(0)
+    A, B = rng.random((2, 1, 1000)) < 0.7
+    pair = difference("a", "b", A, B)
+    # (z_0.95 + z_0.90)^2 sd^2 / margin^2, normal quantiles 1.6449 and 1.2816
+    expected = ((1.6449 + 1.2816) * (A.astype(float) - B).std(ddof=1) / 0.02) ** 2
+    found = needed_equivalence(pair, 0.02)
+    assert found.units == pytest.approx(expected, rel=0.001)
+    assert found.seeds is None, "after a single seed nothing is known of others"
