@@ -24,6 +24,8 @@ from analysis.statistics.crossed import (
     ROUNDING,
     Matrix,
     image_covariance,
+    image_df,
+    seed_covariance,
     seed_variance,
     unit_totals,
     without_copies,
@@ -61,8 +63,8 @@ def omnibus(correct: Mapping[str, ArrayLike], *, groups: ArrayLike | None = None
         matched: whether row s of all approaches belongs to the same seed.
 
     Raises:
-        ValueError: fewer than two approaches, different images, fewer than two groups, or different numbers of matched
-            seeds.
+        ValueError: fewer than two approaches, different images, fewer than three groups, or different numbers of
+            matched seeds.
     """
     matrices = [np.atleast_2d(np.asarray(X, dtype=np.float64)) for X in correct.values()]
     shapes = ", ".join(f"{name} {X.shape}" for name, X in zip(correct, matrices, strict=True))
@@ -120,7 +122,8 @@ def _crossed(
         return _without_variance(between, K, units)
     df1, f = trace**2 / _square(TV), between / trace
     v, squares = sum(float(np.trace(T @ s.v)) for s in seeds), sum(_square(T @ s.v) / s.df for s in seeds)
-    reference = Reference(float(np.trace(T @ images)), units - 1, v, v**2 / squares if squares else units - 1)
+    df = image_df(sizes)
+    reference = Reference(float(np.trace(T @ images)), df, v, v**2 / squares if squares else df)
     return f, df1, reference.df(0.05), reference.f_tail(f, df1), None
 
 
@@ -136,14 +139,10 @@ def _own_terms(totals: list[Matrix], sizes: Matrix) -> list[_SeedTerm]:
 
 def _matched_term(totals: list[Matrix], sizes: Matrix) -> list[_SeedTerm]:
     T = np.stack(totals)  # (K, S, G)
-    K, S, G = T.shape
+    S = T.shape[1]
     if S == 1:
         return []
-    means = T.sum(axis=2) / sizes.sum()  # (K, S)
-    deviations = means - means.mean(axis=1, keepdims=True)
-    r = (T - T.mean(axis=1, keepdims=True) - deviations[:, :, None] * sizes).reshape(K, S * G)
-    e = G / (G - 1) * (r @ r.T) / ((S - 1) * sizes.sum() ** 2)
-    return [_SeedTerm(np.cov(means) / S, e / S, S - 1)]
+    return [_SeedTerm(*seed_covariance(T, sizes), S - 1)]
 
 
 def _without_variance(between: float, K: int, units: int) -> tuple[float, float, float, float, str]:
