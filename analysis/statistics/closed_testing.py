@@ -49,7 +49,7 @@ def closed(
         matched: whether row s of all approaches belongs to the same seed.
 
     Raises:
-        ValueError: different images, fewer than two groups, or different numbers of matched seeds.
+        ValueError: different images, fewer than three groups, or different numbers of matched seeds.
     """
     K = len(correct)
     if K < 3:

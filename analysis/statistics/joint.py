@@ -32,6 +32,8 @@ from analysis.statistics.crossed import (
     ROUNDING,
     Matrix,
     image_covariance,
+    image_df,
+    seed_covariance,
     seed_variance,
     unit_totals,
     without_copies,
@@ -91,7 +93,7 @@ def means(matrices: Sequence[Matrix], *, groups: ArrayLike | None, matched: bool
     return Means(
         m=np.array([X.mean() for X in matrices]),
         images=image_covariance(per_unit - per_unit.mean(axis=0), sizes),
-        image_df=len(sizes) - 1,
+        image_df=image_df(sizes),
         units=len(sizes),
         seeds=tuple(_matched_term(totals, sizes) if matched else _own_terms(totals, sizes)),
         matched=matched,
@@ -144,14 +146,8 @@ def _own_terms(totals: list[Matrix], sizes: Matrix) -> list[SeedTerm]:
 
 def _matched_term(totals: list[Matrix], sizes: Matrix) -> list[SeedTerm]:
     T = np.stack(totals)  # (K, S, G)
-    K, S, G = T.shape
-    if S == 1:
-        return []
-    means = T.sum(axis=2) / sizes.sum()  # (K, S)
-    deviations = means - means.mean(axis=1, keepdims=True)
-    r = (T - T.mean(axis=1, keepdims=True) - deviations[:, :, None] * sizes).reshape(K, S * G)
-    e = G / (G - 1) * (r @ r.T) / ((S - 1) * sizes.sum() ** 2)
-    return [SeedTerm(np.cov(means) / S, e / S, S - 1)]
+    S = T.shape[1]
+    return [SeedTerm(*seed_covariance(T, sizes), S - 1)] if S > 1 else []
 
 
 def _without_variance(between: float, blocks: Blocks, means: Means) -> Homogeneity:

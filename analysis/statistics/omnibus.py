@@ -69,8 +69,8 @@ def checked_means(
         matched: whether row s of all approaches belongs to the same seed.
 
     Raises:
-        ValueError: fewer than two approaches, different images, fewer than two groups, or different numbers of matched
-            seeds.
+        ValueError: fewer than two approaches, different images, fewer than three groups, or different numbers of
+            matched seeds.
     """
     matrices = [np.atleast_2d(np.asarray(X, dtype=np.float64)) for X in correct.values()]
     shapes = ", ".join(f"{name} {X.shape}" for name, X in zip(correct, matrices, strict=True))
