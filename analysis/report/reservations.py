@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from analysis.numbers import in_words
+from analysis.numbers import counted, in_words
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
 from analysis.search.health import study_findings
+from analysis.statistics.crossed import FEW_GROUPS
 
 GENERAL = ("one_search", "search_unknown", "one_run", "few_runs", "looks")  # of the design, known before the study
 DETAILS = re.compile(r" \(.*$")
@@ -51,7 +52,7 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     """
     if compared is None:
         return ()
-    found = [*_approaches(compared, study), _search(study), _runs(compared, study), _looks(compared)]
+    found = [*_approaches(compared, study), _search(study), _runs(compared, study), _groups(compared), _looks(compared)]
     return tuple(one for one in found if one)
 
 
@@ -80,6 +81,17 @@ def _runs(compared: Comparison, study: StudySummary | None) -> Reservation | Non
         text = f"with {in_words(max(counts))} {what} of each, how much {what} differ is hardly known"
         return Reservation(None, "few_runs", text, key)
     return None
+
+
+def _groups(compared: Comparison) -> Reservation | None:
+    """Test images of few groups, or nearly all of one."""
+    effective = compared.effective_groups
+    if effective is None or effective >= FEW_GROUPS:
+        return None
+    groups = counted(compared.units, "group")
+    as_many = "" if round(effective, 1) == compared.units else f", which say no more than {effective:.1f} of one size"
+    text = f"the test images come from {groups}{as_many}: little can be concluded about images of other groups"
+    return Reservation(None, "few_groups", text, "bring test images of more groups")
 
 
 def _looks(compared: Comparison) -> Reservation | None:

@@ -42,6 +42,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from analysis.statistics.crossed import FEWEST_GROUPS
 from analysis.statistics.losses import ProbabilityScores
 from analysis.statistics.paired import Estimate, mean
 from analysis.statistics.wilson import wilson
@@ -117,7 +118,7 @@ def calibration(scores: ProbabilityScores, *, groups: ArrayLike | None = None, a
         alpha: 1 minus the level of the intervals.
 
     Raises:
-        ValueError: fewer than two images, or fewer than two groups.
+        ValueError: fewer than two images, or fewer than three groups.
     """
     codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     confidence = scores.confidence.astype(np.float64)
@@ -231,7 +232,7 @@ def _share_interval(
     images = np.flatnonzero(inside.any(axis=0))
     of_images = None if groups is None else groups[images]
     units = len(images if of_images is None else np.unique(of_images))
-    if units < 2 or share in (0.0, 1.0):
+    if units < (2 if of_images is None else FEWEST_GROUPS) or share in (0.0, 1.0):
         return wilson(share, units, _quantile(max(1, units - 1), alpha))
     inside = inside[:, images]
     residual = (scores.hit[:, images] - share) * inside / inside.mean()

@@ -157,7 +157,7 @@ def losses(scores: ProbabilityScores, *, groups: ArrayLike | None = None, alpha:
         alpha: 1 minus the level of the intervals.
 
     Raises:
-        ValueError: fewer than two images, or fewer than two groups.
+        ValueError: fewer than two images, or fewer than three groups.
     """
     log_loss, brier = (_not_negative(mean(values, groups=groups, alpha=alpha)) for values in unit_losses(scores))
     return ProbabilityLosses(log_loss, brier, clipped=float((scores.p_true < SMALLEST_PROBABILITY).mean()))

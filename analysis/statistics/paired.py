@@ -21,6 +21,7 @@ from analysis.statistics.crossed import (
     ROUNDING,
     Matrix,
     SeedVariance,
+    image_df,
     image_variance,
     seed_variance,
     standard_error,
@@ -124,7 +125,7 @@ def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: floa
         alpha: 1 minus the level of the interval.
 
     Raises:
-        ValueError: values outside [0, 1], fewer than two images, or fewer than two groups.
+        ValueError: values outside [0, 1], fewer than two images, or fewer than three groups.
     """
     found = mean(_checked(correct, "the matrix"), groups=groups, alpha=alpha)
     p = found.estimate
@@ -142,13 +143,13 @@ def mean(values: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0
         alpha: 1 minus the level of the interval.
 
     Raises:
-        ValueError: values that are not finite, fewer than two images, or fewer than two groups.
+        ValueError: values that are not finite, fewer than two images, or fewer than three groups.
     """
     X = _finite(values, "the matrix")
     per_seed = tuple(float(seed) for seed in X.mean(axis=1))
     sizes, (T,) = unit_totals([without_copies(X)], groups)
-    image, units = image_variance(T.mean(axis=0), sizes), len(sizes)
-    se, reference = standard_error(image, units, [seed_variance(T, sizes)])
+    image = image_variance(T.mean(axis=0), sizes)
+    se, reference = standard_error(image, [seed_variance(T, sizes)], image_df=image_df(sizes))
     estimate, half = float(X.mean()), reference.quantile(alpha / 2) * se
     return Estimate(
         estimate=estimate,
@@ -186,8 +187,8 @@ def difference(
         matched: whether row s of both belongs to the same seed.
 
     Raises:
-        ValueError: values outside [0, 1], different images, fewer than two images, fewer than two groups, or different
-            numbers of matched seeds.
+        ValueError: values outside [0, 1], different images, fewer than two images, fewer than three groups, or
+            different numbers of matched seeds.
     """
     A, B = _checked(correct_a, a), _checked(correct_b, b)
     found = mean_difference(a, b, A, B, groups=groups, alpha=alpha, matched=matched)
@@ -216,7 +217,7 @@ def mean_difference(
     own = (seed_variance(TA, sizes), seed_variance(TB, sizes))
     seeds = (seed_variance(TA - TB, sizes),) if matched else own
     image, units = image_variance(TA.mean(axis=0) - TB.mean(axis=0), sizes), len(sizes)
-    se, reference = standard_error(image, units, seeds)
+    se, reference = standard_error(image, seeds, image_df=image_df(sizes))
     D = float(A.mean() - B.mean())
     note = _one_seed_note([(a, A), (b, B)])
     if se == 0:
@@ -243,7 +244,7 @@ def mean_difference(
 
 
 def _alone(X: Matrix, T: Matrix, sizes: Matrix, seeds: SeedVariance) -> Alone:
-    se, _ = standard_error(image_variance(T.mean(axis=0), sizes), len(sizes), [seeds])
+    se, _ = standard_error(image_variance(T.mean(axis=0), sizes), [seeds], image_df=image_df(sizes))
     return Alone(float(X.mean()), se)
 
 

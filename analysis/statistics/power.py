@@ -68,7 +68,9 @@ def at_design(pair: Difference, *, units: int, seeds: int | None = None) -> tupl
     part = min(noise, pair.components.image)
     base = (pair.components.image - part) * pair.units / units
     image = base + (part * sum(s.e for s in scaled) / noise if noise else 0.0)
-    return standard_error(image, units, scaled)
+    # As many degrees of freedom for each unit as here: fewer than one where groups are of unequal size.
+    df = max(1.0, (pair.reference.image_df + 1) * units / pair.units - 1)
+    return standard_error(image, scaled, image_df=df)
 
 
 def needed(pair: Difference, effect: float, *, alpha: float = 0.05, power: float = POWER) -> Needed:

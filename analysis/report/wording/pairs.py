@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from analysis.numbers import counted, in_points, p_clause, possible
 from analysis.report.comparison import Comparison, PairSummary
 from analysis.statistics.crossed import ROUNDING
@@ -22,10 +24,10 @@ def pair_name(difference: Difference) -> str:
     return f"{difference.a} − {difference.b}"
 
 
-def pair_verdict(compared: Comparison, pair: PairSummary) -> str:
+def pair_verdict(pair: PairSummary) -> str:
     """The verdict of one pair in a few words."""
     words = VERDICTS[pair.verdict].format(a=pair.difference.a, b=pair.difference.b)
-    if is_inside_margin(compared, pair):
+    if is_inside_margin(pair):
         return f"{words}, by less than the margin"
     return f"a tie: {words}" if is_tie(pair) else words
 
@@ -40,14 +42,17 @@ def is_tie(pair: PairSummary) -> bool:
     return abs(pair.difference.difference) < ROUNDING
 
 
-def is_inside_margin(compared: Comparison, pair: PairSummary) -> bool:
+def is_inside_margin(pair: PairSummary) -> bool:
     """Whether a difference is shown, and shown to be smaller than the margin."""
-    return is_better(pair) and pair.p_equivalence < compared.design.look_alpha
+    return is_better(pair) and pair.within_margin
 
 
-def interval_of(pair: PairSummary) -> tuple[float, float]:
-    """The interval that is reported of a pair's difference."""
-    return pair.difference.low, pair.difference.high
+def interval_words(pair: PairSummary, write: Callable[[float], str]) -> str:
+    """The interval of a difference that agrees with its verdict, its ends written by `write`, as `−0.4 to +3.1`."""
+    low, high = pair.interval.low, pair.interval.high
+    if not pair.interval.ends_at_zero:
+        return f"{write(low)} to {write(high)}"
+    return f"above 0 to {write(high)}" if low > 0 else f"{write(low)} to below 0"
 
 
 def predictions_sentence(compared: Comparison) -> str:

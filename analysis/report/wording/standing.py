@@ -45,5 +45,5 @@ def standing(compared: Comparison) -> Standing:
         beaten=beaten,
         equivalent=tuple(other for other, pair in pairs.items() if pair.verdict == "equivalent"),
         open=tuple(other for other, pair in pairs.items() if pair.verdict == "undecided"),
-        inside_margin=bool(beaten) and all(is_inside_margin(compared, pairs[other]) for other in beaten),
+        inside_margin=bool(beaten) and all(is_inside_margin(pairs[other]) for other in beaten),
     )

@@ -17,14 +17,13 @@ from analysis.numbers import (
     number,
     p_clause,
     points,
-    points_interval,
     seconds,
     unsigned_points,
 )
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.reservations import Reservation, reservations
 from analysis.report.summary import StudySummary
-from analysis.report.wording.pairs import interval_of, is_better, is_inside_margin, is_tie, missed_words
+from analysis.report.wording.pairs import interval_words, is_better, is_inside_margin, is_tie, missed_words
 from analysis.report.wording.search import ended_early
 from analysis.report.wording.standing import Standing, standing
 
@@ -108,8 +107,8 @@ def _runs(compared: Comparison, count: int) -> str:
 
 def _against(compared: Comparison, best: str, other: str, reserved: Sequence[Reservation]) -> str:
     """One pair in a sentence, with what is to be said of the other one in it."""
-    pair, sign = compared.pair(best, other)
-    figures = _figures(compared, pair, sign)
+    pair, _ = compared.pair(best, other)  # whose first is the best
+    figures = _figures(compared, pair)
     searched = any(one.kind == "one_search" for one in reserved)
     sentence = _compared(compared, pair, f"the one found for {other}" if searched else other, figures)
     clauses = _clauses(reserved, (other,))
@@ -124,7 +123,7 @@ def _compared(compared: Comparison, pair: PairSummary, other: str, figures: str)
             f"It is more accurate than {other} by {unsigned_points(pair.difference.difference)} points ({figures})"
         )
         smaller = f": the difference is real, and smaller than the margin of {margin}"
-        return f"{sentence}{smaller}" if is_inside_margin(compared, pair) else sentence
+        return f"{sentence}{smaller}" if is_inside_margin(pair) else sentence
     if pair.verdict == "equivalent":
         also = "exactly as accurate on these images as" if is_tie(pair) else "equivalent to"
         return f"It is {also} {other}{' and equivalent' if is_tie(pair) else ''} within {margin} ({figures})"
@@ -134,15 +133,13 @@ def _compared(compared: Comparison, pair: PairSummary, other: str, figures: str)
     return f"There is not enough evidence that it differs from {other} ({figures}): {missed}"
 
 
-def _figures(compared: Comparison, pair: PairSummary, sign: int) -> str:
+def _figures(compared: Comparison, pair: PairSummary) -> str:
     """Size, interval and p of a difference; the size stands before where the pair is decided."""
-    low, high = sorted(sign * bound for bound in interval_of(pair))
-    size = [] if is_better(pair) else [f"{points(sign * pair.difference.difference)} points"]
+    size = [] if is_better(pair) else [f"{points(pair.difference.difference)} points"]
     at = level(compared.design.look_alpha)
-    interval = [f"{at} interval {points_interval(low, high)}"] if pair.difference.se else []
-    pairs = len(compared.pairs)
-    corrected = "corrected " if pairs > 1 else ""
-    return ", ".join([*size, *interval, f"{corrected}{p_clause(pair.p_holm)}"])
+    interval = [f"{at} interval {interval_words(pair, points)}"] if pair.difference.se else []
+    corrected = "corrected " if len(compared.pairs) > 1 else ""
+    return ", ".join([*size, *interval, f"{corrected}{p_clause(pair.p_adjusted)}"])
 
 
 def _clauses(reserved: Sequence[Reservation], names: Sequence[str]) -> str:

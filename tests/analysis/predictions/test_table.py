@@ -67,7 +67,7 @@ def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
     assert done.stdout.startswith("svm is more accurate than cnn.\n\nsvm is the most accurate: 0.")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     (pair,) = report["pairs"]
-    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se", "components"}
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "df", "verdict", "se", "components"}
     assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
     assert (pair["a"], pair["verdict"]) == ("svm", "a_better"), "the more accurate one stands first"
     assert report["significance"]["margin"] == 0.02
@@ -155,6 +155,7 @@ def test_a_table_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, mes
     [
         (lambda t: t.iloc[1:], "lack image 'test/0000.jpg'"),
         (lambda t: t.assign(group="one"), "one group of images"),
+        (lambda t: t.assign(group=np.where(t.image < "test/0003", "one", "two")), "2 groups of images"),
     ],
 )
 def test_images_that_cannot_be_compared_end_in_one_line_and_exit_code_2(tmp_path, change, message):
