@@ -166,11 +166,14 @@ def _get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pr
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
     progress.phase("prepare", count_slots())
+    prepared = prepare.prepare(config, dataset, store, slot, sharing)
+    for note in prepared.notes:
+        progress.say(note)
     return _Ready(
         config=config,
         store=store,
         dataset=dataset,
-        prepared=prepare.prepare(config, dataset, store, slot, sharing),
+        prepared=prepared,
         slot=slot,
         count_slots=count_slots,
         sharing=sharing,

@@ -26,7 +26,8 @@ FLOORS = {
         "__init__ __main__",
     ),
     "trainables": (
-        "errors cache clock approach",
+        "errors cache run_queue approach",
+        "clock",
         "batches checkpoints driver finding precision",
         "data backbones training",
         "approaches spec",
