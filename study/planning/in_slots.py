@@ -54,6 +54,8 @@ def _collected(name: str, one: ray.ObjectRef, done: list[Any]) -> Timing | Untim
         return Untimed(name, f"it took more than {PATIENCE_S:g} s")
     try:
         timing: Timing | Untimed = ray.get(one)
+    except ray.exceptions.WorkerCrashedError:
+        return Untimed(name, "its process was killed or crashed")
     except ray.exceptions.RayError as error:
         return Untimed(name, one_line(error))
     return timing

@@ -16,6 +16,7 @@ import torch
 from study.config.models import ApproachConfig
 from study.planning.configurations import configurations
 from trainables.approach import Approach, Examples, Task
+from trainables.backbones.costs import Cost, in_all
 from trainables.clock import Clock, clock_for
 from trainables.driver import VALIDATIONS
 from trainables.errors import one_line
@@ -61,12 +62,14 @@ class Timing:
     Attributes:
         median, published: its configurations; see configurations.py.
         features_s: what its frozen features cost.
+        factor: how many times as long its work took as with a CPU at all times; None where nobody could tell.
     """
 
     approach: str
     median: Schedule
     published: Schedule | None = None
     features_s: float = 0.0
+    factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,20 @@ def time_approach(
     """
     try:
         chosen = configurations(config)
+        clocks = {which: clock(device) for which in chosen}
         timed = {
-            which: _timed(inputs, params, clock(device), device, within_s / len(chosen))
+            which: _timed(inputs, params, clocks[which], device, within_s / len(chosen))
             for which, params in chosen.items()
         }
     except Exception as error:  # whatever somebody else's class does
         return Untimed(name, one_line(error))
-    return Timing(approach=name, median=timed["median"], published=timed.get("published"), features_s=features_s)
+    return Timing(
+        approach=name,
+        median=timed["median"],
+        published=timed.get("published"),
+        features_s=features_s,
+        factor=in_all(map(Cost.counted, clocks.values())).factor,
+    )
 
 
 def time_schedule(approach: Approach, valid: Examples, *, clock: Clock, within_s: float) -> Schedule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.search.contention import CONTENDED
 from analysis.search.health import FEW_TRIALS
 from study.config.models import StudyConfig
 from study.planning.configurations import space_size
@@ -13,7 +14,7 @@ from study.show.progress import duration
 
 
 def timing_lines(config: StudyConfig, timings: Sequence[Timing | Untimed]) -> list[str]:
-    """A line for each approach: what the budgets buy; and one for each that they do not buy enough."""
+    """A line for each approach: what the budgets buy; and a warning for each that they do not buy enough."""
     lines, warnings = [], []
     for timing in timings:
         if isinstance(timing, Untimed):
@@ -22,6 +23,12 @@ def timing_lines(config: StudyConfig, timings: Sequence[Timing | Untimed]) -> li
         known = forecast(config, timing)
         lines.append(_line(config, timing, known))
         warnings += _warnings(config, timing, known)
+    factors = [timing.factor for timing in timings if isinstance(timing, Timing) and timing.factor is not None]
+    if max(factors, default=1.0) > CONTENDED:
+        warnings.append(
+            f"warning: the machine is busy with other work: what was timed took up to {max(factors):.1f} times as long "
+            "as on a machine of its own"
+        )
     return lines + warnings
 
 
@@ -55,22 +62,26 @@ def _line(config: StudyConfig, timing: Timing, known: Forecast) -> str:
 
 
 def _warnings(config: StudyConfig, timing: Timing, known: Forecast) -> list[str]:
-    space = config.approaches[timing.approach].space
-    shorter = ", or lower `epochs` or image_size" if "epochs" in space else ""
-    found = []
-    if not known.finishes:
-        found.append(
-            f"its {known.which} configuration cannot finish: it takes about {short(known.schedule.whole_s)}, a trial "
-            f"has {_s(config.budget.trial_seconds)}; raise budget.trial_seconds{shorter}"
+    """One line at most, whatever is too little."""
+    approach, found = config.approaches[timing.approach], []
+    too_long = {
+        which: schedule.whole_s
+        for which, schedule, finishes in (
+            (known.which, known.schedule, known.finishes),
+            ("median", timing.median, known.median_finishes),
         )
-    if known.which == "published" and not known.median_finishes:
+        if not finishes
+    }
+    if too_long:
+        configurations = ", ".join(f"the {which} one about {short(took_s)}" for which, took_s in too_long.items())
+        shorter = ", or lower `epochs` or image_size" if "epochs" in approach.space else ""
         found.append(
-            f"the median configuration of its space cannot finish: it takes about {short(timing.median.whole_s)}; "
+            f"configurations that a trial's {_s(config.budget.trial_seconds)} do not let finish ({configurations}): "
             f"raise budget.trial_seconds{shorter}"
         )
-    if known.trials < min(FEW_TRIALS, space_size(config.approaches[timing.approach])):
-        found.append(f"about {_count(known.trials)} configurations in a search are few; raise budget.search_seconds")
-    return [f"warning: {timing.approach}: {problem}" for problem in found]
+    if known.trials < min(FEW_TRIALS, space_size(approach)):
+        found.append(f"about {_count(known.trials)} configurations in a search are few: raise budget.search_seconds")
+    return [f"warning: {timing.approach}: {'; '.join(found)}"] if found else []
 
 
 def short(seconds: float) -> str:

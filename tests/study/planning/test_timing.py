@@ -70,6 +70,24 @@ def test_a_validation_of_part_of_the_images_stands_for_all_of_them():
     assert timed(epochs=40, within_s=3.0).validation_s == pytest.approx(0.5 * 100 / 32)
 
 
+def test_waiting_for_a_cpu_is_told_as_a_factor():
+    """A clock by which three of every four seconds passed in waiting."""
+    ticker = Ticker()
+
+    def clock(device: torch.device) -> Clock:
+        return Clock(ticker, waited=lambda: 0.75 * ticker.now)
+
+    class Slow(BetterCNN):
+        def step(self) -> Step:
+            ticker.now += 1.0
+            return super().step()
+
+    inputs = Inputs(Slow, BetterCNNSettings(image_size=(16, 16)), image_task())
+    timing = time_approach("mine", better_cnn({"epochs": 2}), inputs, device=CPU, within_s=9.0, clock=clock)
+    assert isinstance(timing, Timing)
+    assert timing.factor == pytest.approx(4.0)
+
+
 @pytest.mark.parametrize(("approaches", "seconds"), [(1, 5.0), (3, 5.0), (6, 2.5), (30, 0.5)])
 def test_timing_takes_five_seconds_an_approach_and_fifteen_in_all(approaches, seconds):
     assert seconds_each(approaches) == seconds

@@ -26,12 +26,27 @@ def test_who_cannot_finish_is_warned_with_the_key_to_turn():
     timing = Timing(approach="fine_tune", median=schedule(299.5, 3), published=schedule(149.5))
     _, *warnings = timing_lines(CONFIG, [timing])
     assert warnings == [
-        "warning: fine_tune: its published configuration cannot finish: it takes about 2 min 30 s, a trial has 15 s; "
-        "raise budget.trial_seconds, or lower `epochs` or image_size",
-        "warning: fine_tune: the median configuration of its space cannot finish: it takes about 5 min 0 s; "
-        "raise budget.trial_seconds, or lower `epochs` or image_size",
-        "warning: fine_tune: about 5 configurations in a search are few; raise budget.search_seconds",
+        "warning: fine_tune: configurations that a trial's 15 s do not let finish (the published one about 2 min 30 s, "
+        "the median one about 5 min 0 s): raise budget.trial_seconds, or lower `epochs` or image_size; about 5 "
+        "configurations in a search are few: raise budget.search_seconds"
     ]
+
+
+def test_a_published_configuration_alone_that_cannot_finish_is_named_alone():
+    timing = Timing(approach="fine_tune", median=schedule(5.0), published=schedule(149.5))
+    (_, warning) = timing_lines(CONFIG, [timing])
+    assert "(the published one about 2 min 30 s): raise budget.trial_seconds" in warning
+
+
+def test_a_busy_machine_is_told_with_its_worst_factor():
+    timings = [
+        Timing(approach=name, median=schedule(1.0), factor=f) for name, f in (("better_cnn", 1.2), ("fine_tune", 3.14))
+    ]
+    assert timing_lines(CONFIG, timings)[-1] == (
+        "warning: the machine is busy with other work: what was timed took up to 3.1 times as long as on a machine of "
+        "its own"
+    )
+    assert len(timing_lines(CONFIG, timings[:1])) == 1
 
 
 def test_an_approach_without_epochs_is_told_whether_it_finishes_and_what_its_features_cost():
