@@ -20,6 +20,7 @@ from rich.console import Console
 from analysis.records.schema import PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
+from analysis.records.trials import costs_by_approach
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
 from study.cluster.code import Code, code_of, keep, search_in_kept
@@ -32,6 +33,7 @@ from study.lease import Lease, alone
 from study.listeners import History, Listener, Record
 from study.phases import Phases
 from study.place import StudyError, new_directory, refuse_another_study, refuse_unwritable
+from study.planning.in_slots import time_in_slots
 from study.predictions import write_predictions
 from study.prepare import Prepared
 from study.provenance import environment
@@ -41,6 +43,7 @@ from study.search.turns import EqualTimeTurns, ListedTurns
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.progress import Progress
+from study.show.timings import timing_lines
 from study.tune.searcher import Turns, TurnSearcher, run_trials
 from trainables.checkpoints import CheckpointStore
 from trainables.data.dataset import Dataset, open_dataset
@@ -103,6 +106,7 @@ def run(
     code = code_of(config.classes)
     with progress or Progress(Console()) as shown, connected(address, code):
         ready = _get_ready(config, store, dataset, shown)
+        _say_what_budgets_buy(ready)
         with alone(store) as lease:
             refuse_another_study(store)  # one may have begun here meanwhile
             _write_beginning(ready, code)
@@ -162,16 +166,27 @@ def _get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pr
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
     progress.phase("prepare", count_slots())
+    prepared = prepare.prepare(config, dataset, store, slot, sharing)
+    for note in prepared.notes:
+        progress.say(note)
     return _Ready(
         config=config,
         store=store,
         dataset=dataset,
-        prepared=prepare.prepare(config, dataset, store, slot, sharing),
+        prepared=prepared,
         slot=slot,
         count_slots=count_slots,
         sharing=sharing,
         progress=progress,
     )
+
+
+def _say_what_budgets_buy(ready: _Ready) -> None:
+    """Time a step and a validation of each approach in the slots: whoever sees that they are too few can stop here."""
+    inputs = ready.sharing.inputs(search_inputs(ready.config, ready.dataset, ready.prepared.frozen))
+    features_s = costs_by_approach(ready.prepared.costs)
+    for line in timing_lines(ready.config, time_in_slots(ready.config, inputs, ready.slot, features_s=features_s)):
+        ready.progress.say(line)
 
 
 def _write_beginning(ready: _Ready, code: Code) -> None:

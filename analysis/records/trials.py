@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.records.schema import ENDINGS, FeatureCost, FeatureRule
 
 IDENTITY = ("approach", "phase", "replicate", "index", "seed", "origin", "params")
-SECONDS = ("overshoot_s", "uncharged_s", "lost_s")
+SECONDS = ("cpu_s", "waited_s", "overshoot_s", "uncharged_s", "lost_s")
 SCORES = ("best_accuracy", "best_at_s", "test_accuracy")
 TRIAL_COLUMNS = (
     *("trial", *IDENTITY, "status", "reason", "allowance_s", "charged_s", "refunded_s"),

@@ -14,7 +14,9 @@ from rich.text import Text
 
 from analysis.records.store import Store, StudyRecords
 from analysis.search.incumbents import best_trial
+from study.planning.suggest import suggest
 from study.show.progress import duration
+from study.show.timings import suggestion_lines, timing_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,11 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"Final runs: {config.final_runs} of each approach{over}, at most {duration(config.final_seconds)} each; "
         f"{duration(plan.final_s)} of wall time at most"
     )
+    if plan.timings:
+        console.print("Timed here, in one slot:")
+        for line in timing_lines(config, plan.timings):
+            console.print(line, markup=False, soft_wrap=True)
+    console.print(f"In all: about {duration(plan.total_s)} of wall time")
     console.print(
         f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points (two "
         f"approaches near 0.85 that disagree on 10 % of the images, {'searches' if several else 'seeds'} varying by "
@@ -58,6 +65,12 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
     if plan.repeated:
         console.print(_what_replicates_bring(plan, plan.repeated))
+
+
+def show_suggestion(plan: Plan, console: Console) -> None:
+    """Budgets that would be enough, as options to paste."""
+    for line in suggestion_lines(suggest(plan.config, plan.timings), plan.slots):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _what_replicates_bring(plan: Plan, repeated: Plan) -> str:
