@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from analysis.numbers import counted, in_words
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
+from analysis.search.contention import contended, contention
 from analysis.search.health import study_findings
 from analysis.statistics.crossed import FEW_GROUPS
 
@@ -26,7 +27,7 @@ class Reservation:
 
     Attributes:
         approach: whom it concerns; None: the whole comparison.
-        kind: a word for programs: `one_search`, `one_run`, `few_runs`, `single_run`, or of search/health.py.
+        kind: a word for programs: those of search/health.py, and those of this file, such as `one_search`.
         text: what was seen, as a clause; of an approach, to be read after its name and a colon.
         mend: what to do about it, with the key to turn; None where nothing is to be done.
     """
@@ -52,7 +53,8 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     """
     if compared is None:
         return ()
-    found = [*_approaches(compared, study), _search(study), _runs(compared, study), _groups(compared), _looks(compared)]
+    whole = [_search(study), _runs(compared, study), _groups(compared), _looks(compared)]
+    found = [*_approaches(compared, study), *whole]
     return tuple(one for one in found if one)
 
 
@@ -73,8 +75,8 @@ def _runs(compared: Comparison, study: StudySummary | None) -> Reservation | Non
     searched = compared.design.unit == "replicate"
     key = "set replicates to 3 or more" if searched else "raise final.runs" if study else "bring several runs of each"
     if counts == {1} and not searched:
-        number, networks = in_words(len(compared.approaches)), "networks" if len(compared.approaches) > 1 else "network"
-        these = f"these {number} trained networks" if networks == "networks" else "this one trained network"
+        count = len(compared.approaches)
+        these = f"these {in_words(count)} trained networks" if count > 1 else "this one trained network"
         return Reservation(None, "one_run", f"the verdict is about {these}: no other run was tried", key)
     if max(counts) <= FEW_RUNS:
         what = "searches" if searched else "runs"
@@ -106,13 +108,25 @@ def _looks(compared: Comparison) -> Reservation | None:
 def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
     """What is to be said of single approaches, in the order of rank."""
     names = [test.name for test in compared.ranked]
-    found = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
-    seen = [Reservation(one.approach, one.kind, one.seen, one.mend) for one in found if one.approach in names]
-    return sorted([*seen, *_single_runs(compared, study), *_free_features(study)], key=lambda one: _rank(one, names))
+    seen = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
+    found = [Reservation(one.approach, one.kind, one.seen, one.mend) for one in seen]
+    found += [*_single_runs(compared, study), *_free_features(study), *_busy_machine(names, study)]
+    ranked = [one for name in names for one in found if one.approach == name]
+    return [*ranked, *(one for one in found if one.approach is None)]
 
 
-def _rank(one: Reservation, names: list[str]) -> int:
-    return names.index(one.approach) if one.approach in names else len(names)
+def _busy_machine(names: list[str], study: StudySummary | None) -> list[Reservation]:
+    """Seconds that bought less than they should, for some of the approaches or for all of them."""
+    if study is None:
+        return []
+    found = contended(contention(study.trials, study.records.features))
+    factors = {name: f"{found[name]:.1f}" for name in names if name in found}
+    text = "the machine was busy with other work, so that everything took {} times as long as on a quiet one"
+    mend = "run it on a quiet machine"
+    if len(factors) < len(names):
+        return [Reservation(name, "busy_machine", text.format(factor), mend) for name, factor in factors.items()]
+    times = " to ".join(sorted({min(factors.values()), max(factors.values())}))
+    return [Reservation(None, "busy_machine", text.format(times), mend)]
 
 
 def _single_runs(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
