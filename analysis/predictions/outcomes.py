@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import probability_columns
+from analysis.statistics.crossed import FEWEST_GROUPS, effective_groups
 from analysis.statistics.losses import ProbabilityScores, probability_scores, stack
 
 
@@ -58,13 +59,18 @@ class Outcomes:
         """Images, or groups of images where these are given."""
         return len(self.labels) if self.groups is None else len(np.unique(self.groups))
 
+    @property
+    def effective_groups(self) -> float | None:
+        """How many groups of one size would say as much (statistics/crossed.py); None where no groups are given."""
+        return None if self.groups is None else effective_groups(np.unique(self.groups, return_counts=True)[1])
+
 
 def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
     """Arrange predictions (columns as in analysis/records/predictions.py, any order of rows) by run and image.
 
     Raises:
         RecordsError: a run lacks an image that another run has, has one twice, they disagree about a label, or there
-            are fewer than two images or groups.
+            are fewer than two images or three groups.
     """
     codes, images = pd.factorize(predictions["image"])
     labels = _shared_by_image(predictions["label"].to_numpy(dtype=np.int64), codes, images)
@@ -72,7 +78,7 @@ def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:
     if grouped:
         group_codes, _ = pd.factorize(predictions["group"], use_na_sentinel=False)
         groups = _shared_by_image(group_codes, codes, images)
-    _refuse_one_unit(images, groups)
+    _refuse_few_units(images, groups)
     numbered = predictions.assign(image=codes)
     runs: dict[str, dict[int | str, _Run]] = {}
     for (approach, seed), of_run in numbered.groupby(["approach", "seed"], sort=True):
@@ -101,10 +107,13 @@ class _Run:
     scores: ProbabilityScores | None
 
 
-def _refuse_one_unit(images: pd.Index, groups: NDArray[np.int64] | None) -> None:
-    if len(images) < 2 or (groups is not None and len(np.unique(groups)) < 2):
-        unit, mend = ("image", "more test images") if groups is None else ("group of images", "other groups")
-        raise RecordsError(f"the test split is one {unit}, and a statement needs at least two; give {mend}")
+def _refuse_few_units(images: pd.Index, groups: NDArray[np.int64] | None) -> None:
+    if len(images) < 2:
+        raise RecordsError("the test split is one image, and a statement needs at least two; give more test images")
+    found = FEWEST_GROUPS if groups is None else len(np.unique(groups))
+    if found < FEWEST_GROUPS:
+        split = "one group of images" if found == 1 else f"{found} groups of images"
+        raise RecordsError(f"the test split is {split}, and a statement needs at least three; give other groups")
 
 
 def _shared_by_image(values: NDArray[np.int64], codes: NDArray[np.int64], images: pd.Index) -> NDArray[np.int64]:

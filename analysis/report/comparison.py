@@ -104,6 +104,8 @@ class Comparison:
         classes: names of the classes.
         counts: (C,) test images of each class.
         units: images, or groups of images where these are the unit.
+        effective_groups: how many groups of one size would say as much; below crossed.FEW_GROUPS, little can be
+            concluded. None where no groups are given.
         approaches: in the order given. pairs: of each two of them in that order.
         omnibus: None with a single approach.
         yardstick: what answering with the class frequencies alone would cost.
@@ -115,6 +117,7 @@ class Comparison:
     images: int
     units: int
     grouped: bool
+    effective_groups: float | None
     approaches: tuple[TestScores, ...]
     pairs: tuple[PairSummary, ...]
     omnibus: Omnibus | None
@@ -176,6 +179,7 @@ def compare(
         images=len(seen.labels),
         units=seen.units,
         grouped=seen.groups is not None,
+        effective_groups=seen.effective_groups,
         approaches=tuple(_scores(seen, name, X[name], classes, design, probabilities or {}) for name in names),
         pairs=found,
         omnibus=omnibus(X, groups=seen.groups, matched=design.matched) if len(names) > 1 else None,
@@ -230,7 +234,7 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: flo
         p_holm=p_holm,
         p_equivalence=equivalence_p(pair, margin),
         verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
-        detectable=detectable(pair.se, pair.df, alpha=alpha) if pair.se else None,
+        detectable=detectable(pair.se, pair.reference, alpha=alpha) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         power=power_curves(pair, alpha=alpha) if pair.se else (),
         losses=_loss_differences(data),

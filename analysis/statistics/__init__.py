@@ -2,6 +2,7 @@
 
 wilson.py          the interval of a proportion
 crossed.py         the variance of a mean when seeds and images are both random
+reference.py       what a difference over its standard error is compared with
 paired.py          accuracies, other means; the p-value and interval of a paired difference
 omnibus.py         are the approaches different at all?
 equivalence.py     are two approaches equally good within a margin?

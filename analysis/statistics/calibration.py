@@ -42,6 +42,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from analysis.statistics.crossed import FEWEST_GROUPS
 from analysis.statistics.losses import ProbabilityScores
 from analysis.statistics.paired import Estimate, mean
 from analysis.statistics.wilson import wilson
@@ -117,7 +118,7 @@ def calibration(scores: ProbabilityScores, *, groups: ArrayLike | None = None, a
         alpha: 1 minus the level of the intervals.
 
     Raises:
-        ValueError: fewer than two images, or fewer than two groups.
+        ValueError: fewer than two images, or fewer than three groups.
     """
     codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     confidence = scores.confidence.astype(np.float64)
@@ -153,7 +154,7 @@ def _error(scores: ProbabilityScores, bin_of: Bins, groups: Bins | None, alpha: 
     averaging = _averaging(z)
     squared_se = max(found.se**2, averaging * _run_mean(variance))
     folded = (2 / pi) * averaging * _run_mean(variance * unclear)
-    t = _quantile(found.df, alpha)
+    t = found.reference.quantile(alpha / 2)
     low = found.estimate - bias - t * sqrt(squared_se - folded)
     high = found.estimate + t * sqrt(squared_se)
     return CalibrationError(
@@ -225,18 +226,26 @@ def _share_interval(
     """Wilson's interval at the effective number of images, as of an accuracy.
 
     The share is a ratio, hits over predictions in the bin; its variance is that of its linear part (hit - share) over
-    the predictions, and images that no run puts into the bin have no part in it.
+    the predictions, and images that no run puts into the bin have no part in it. The number is at most that of the
+    predictions, of one group and run counted once.
     """
     images = np.flatnonzero(inside.any(axis=0))
     of_images = None if groups is None else groups[images]
     units = len(images if of_images is None else np.unique(of_images))
-    if units < 2 or share in (0.0, 1.0):
+    if units < (2 if of_images is None else FEWEST_GROUPS) or share in (0.0, 1.0):
         return wilson(share, units, _quantile(max(1, units - 1), alpha))
     inside = inside[:, images]
     residual = (scores.hit[:, images] - share) * inside / inside.mean()
     found = mean(scores.by_unit(residual), groups=of_images, alpha=alpha)
-    n = min(share * (1 - share) / found.se**2, float(inside.sum())) if found.se else units
-    return wilson(share, n, _quantile(found.df, alpha))
+    most = inside.sum() if of_images is None else _occupied(inside, of_images)
+    n = min(share * (1 - share) / found.se**2, float(most)) if found.se else units
+    return wilson(share, n, found.reference.quantile(alpha / 2))
+
+
+def _occupied(inside: NDArray[np.bool_], groups: Bins) -> int:
+    """In how many pairs of a run and a group a prediction is."""
+    run, image = np.nonzero(inside)
+    return len(np.unique(np.stack([run, groups[image]]), axis=1).T)
 
 
 def _quantile(df: float, alpha: float) -> float:

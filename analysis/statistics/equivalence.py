@@ -8,7 +8,7 @@ So the bounds are made from the Wilson bounds of both accuracies, by the square-
                                                   both with t as the quantile
     r = (se_A^2 + se_B^2 - se_D^2) / (2 se_A se_B)       correlation of the two estimates
 
-and lower(t) likewise. The p-value of "D >= margin" is that of the t, with the difference's degrees of freedom, at which
+and lower(t) likewise. The p-value of "D >= margin" is that of the t, by the difference's reference, at which
 upper(t) is the margin.
 
 References:
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from scipy import optimize, special
+from scipy import optimize
 
 from analysis.statistics.paired import Alone, Difference
 from analysis.statistics.wilson import wilson
@@ -38,8 +38,7 @@ def equivalence_p(pair: Difference, margin: float) -> float:
     where their accuracies differ by that much. Any other constant difference gives 1.
     """
     if pair.se == 0:
-        units = pair.df + 1
-        return float((1 - margin) ** units) if pair.difference == 0 else 1.0
+        return float((1 - margin) ** pair.units) if pair.difference == 0 else 1.0
     a, b = pair.alone
     return max(_at_least(a, b, pair, margin), _at_least(b, a, pair, margin))
 
@@ -56,7 +55,7 @@ def _at_least(a: Alone, b: Alone, pair: Difference, margin: float) -> float:
         return apart + (beside if t > 0 else -beside) - margin
 
     t = FARTHEST if reach(FARTHEST) < 0 else -FARTHEST if reach(-FARTHEST) > 0 else None
-    return float(special.stdtr(pair.df, -(optimize.brentq(reach, -FARTHEST, FARTHEST) if t is None else t)))
+    return pair.reference.tail(optimize.brentq(reach, -FARTHEST, FARTHEST) if t is None else t)
 
 
 def _beside(one: Alone, t: float, units: int) -> float:

@@ -157,7 +157,7 @@ def losses(scores: ProbabilityScores, *, groups: ArrayLike | None = None, alpha:
         alpha: 1 minus the level of the intervals.
 
     Raises:
-        ValueError: fewer than two images, or fewer than two groups.
+        ValueError: fewer than two images, or fewer than three groups.
     """
     log_loss, brier = (_not_negative(mean(values, groups=groups, alpha=alpha)) for values in unit_losses(scores))
     return ProbabilityLosses(log_loss, brier, clipped=float((scores.p_true < SMALLEST_PROBABILITY).mean()))
@@ -175,19 +175,14 @@ def hard_decision_losses(accuracy: Estimate, classes: int) -> tuple[HardDecision
         accuracy: of the decisions, with its interval.
         classes: C, at least 2.
     """
-    softmax = log(e + classes - 1)
-    clip = SMALLEST_PROBABILITY
-    return (
-        _hard("one_hot_as_logits", softmax - 1, softmax, accuracy),
-        _hard("one_hot_clipped", -float(np.log1p(-clip)), -log(clip), accuracy),
-    )
+    logits, clipped = _costs(classes)
+    return _hard("one_hot_as_logits", *logits, accuracy), _hard("one_hot_clipped", *clipped, accuracy)
 
 
 def one_hot_losses(accuracy: float, classes: int) -> tuple[float, float]:
     """What decisions of that accuracy cost by the two conventions, in the order of `hard_decision_losses`."""
-    exactly = Estimate(estimate=accuracy, low=accuracy, high=accuracy, se=0.0, df=1.0, per_seed=(accuracy,), note=None)
-    as_logits, clipped = hard_decision_losses(exactly, classes)
-    return as_logits.loss.estimate, clipped.loss.estimate
+    (right, wrong), (clipped_right, clipped_wrong) = _costs(classes)
+    return wrong - (wrong - right) * accuracy, clipped_wrong - (clipped_wrong - clipped_right) * accuracy
 
 
 def class_frequency_yardstick(labels: ArrayLike) -> Yardstick:
@@ -211,6 +206,12 @@ def _checked(p: ArrayLike, labels: ArrayLike) -> tuple[Scores, NDArray[np.int64]
     if abs(sums[worst] - 1) > SUM_TOLERANCE:
         raise ValueError(f"probabilities of row {worst} sum to {sums[worst]:.4f}; they must sum to 1")
     return P, y.astype(np.int64)
+
+
+def _costs(classes: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """What a right and a wrong decision cost by the two conventions."""
+    softmax, clip = log(e + classes - 1), SMALLEST_PROBABILITY
+    return (softmax - 1, softmax), (-float(np.log1p(-clip)), -log(clip))
 
 
 def _not_negative(found: Estimate) -> Estimate:

@@ -4,8 +4,8 @@ Notation: K approaches, m (K,) their mean accuracies, V (K, K) the covariance of
 and over the seeds, on the diagonal alone unless these are matched (crossed.py); T = I - J/K the matrix that centres.
 
 The crossed test is the ANOVA-type statistic F = m'Tm / tr(TV), referred to F with tr(TV)^2 / tr(TVTV) numerator degrees
-of freedom and denominator degrees of freedom as those of a difference. It allows every approach a seed variance of its
-own. For two approaches it is the square of the paired t test.
+of freedom; the critical values of its root are weighed between images and seeds as a difference's are (reference.py).
+It allows every approach a seed variance of its own. For two approaches it is the square of the paired t test.
 
 References:
     Brunner, Dette & Munk 1997, JASA 92:1494. Cochran 1950, Biometrika 37:256.
@@ -24,10 +24,13 @@ from analysis.statistics.crossed import (
     ROUNDING,
     Matrix,
     image_covariance,
+    image_df,
+    seed_covariance,
     seed_variance,
     unit_totals,
     without_copies,
 )
+from analysis.statistics.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +63,8 @@ def omnibus(correct: Mapping[str, ArrayLike], *, groups: ArrayLike | None = None
         matched: whether row s of all approaches belongs to the same seed.
 
     Raises:
-        ValueError: fewer than two approaches, different images, fewer than two groups, or different numbers of matched
-            seeds.
+        ValueError: fewer than two approaches, different images, fewer than three groups, or different numbers of
+            matched seeds.
     """
     matrices = [np.atleast_2d(np.asarray(X, dtype=np.float64)) for X in correct.values()]
     shapes = ", ".join(f"{name} {X.shape}" for name, X in zip(correct, matrices, strict=True))
@@ -117,11 +120,11 @@ def _crossed(
     trace, between, units = float(np.trace(TV)), float(np.square(m - m.mean()).sum()), len(sizes)
     if trace < ROUNDING**2:
         return _without_variance(between, K, units)
-    inverse = float(np.trace(T @ images)) / (units - 1)
-    if seen:
-        inverse += sum(_square(T @ s.v) / s.df for s in seen) / sum(float(np.trace(T @ s.v)) for s in seen)
-    df1, df2, f = trace**2 / _square(TV), max(1.0, trace / inverse), between / trace
-    return f, df1, df2, float(stats.f.sf(f, df1, df2)), None
+    df1, f = trace**2 / _square(TV), between / trace
+    v, squares = sum(float(np.trace(T @ s.v)) for s in seeds), sum(_square(T @ s.v) / s.df for s in seeds)
+    df = image_df(sizes)
+    reference = Reference(float(np.trace(T @ images)), df, v, v**2 / squares if squares else df)
+    return f, df1, reference.df(0.05), reference.f_tail(f, df1), None
 
 
 def _square(M: Matrix) -> float:
@@ -136,14 +139,10 @@ def _own_terms(totals: list[Matrix], sizes: Matrix) -> list[_SeedTerm]:
 
 def _matched_term(totals: list[Matrix], sizes: Matrix) -> list[_SeedTerm]:
     T = np.stack(totals)  # (K, S, G)
-    K, S, G = T.shape
+    S = T.shape[1]
     if S == 1:
         return []
-    means = T.sum(axis=2) / sizes.sum()  # (K, S)
-    deviations = means - means.mean(axis=1, keepdims=True)
-    r = (T - T.mean(axis=1, keepdims=True) - deviations[:, :, None] * sizes).reshape(K, S * G)
-    e = G / (G - 1) * (r @ r.T) / ((S - 1) * sizes.sum() ** 2)
-    return [_SeedTerm(np.cov(means) / S, e / S, S - 1)]
+    return [_SeedTerm(*seed_covariance(T, sizes), S - 1)]
 
 
 def _without_variance(between: float, K: int, units: int) -> tuple[float, float, float, float, str]:

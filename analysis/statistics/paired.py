@@ -16,18 +16,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from analysis.statistics.crossed import (
     ROUNDING,
     Matrix,
     SeedVariance,
+    image_df,
     image_variance,
     seed_variance,
     standard_error,
     unit_totals,
     without_copies,
 )
+from analysis.statistics.reference import Reference
 from analysis.statistics.wilson import wilson
 
 
@@ -37,7 +38,9 @@ class Estimate:
 
     Attributes:
         low, high: the 1 - alpha interval over seeds and images.
-        se, df: standard error and degrees of freedom.
+        se: standard error.
+        reference: what the distance from a true mean, over se, is compared with.
+        df: degrees of freedom of the t distribution with the same critical value at alpha.
         per_seed: the mean of each seed.
         note: what the interval leaves out, or None.
     """
@@ -46,6 +49,7 @@ class Estimate:
     low: float
     high: float
     se: float
+    reference: Reference
     df: float
     per_seed: tuple[float, ...]
     note: str | None
@@ -80,7 +84,8 @@ class Difference:
     """The mean of `a` minus the mean of `b`, with its 1 - alpha interval and two-sided test of zero.
 
     Attributes:
-        df: degrees of freedom; see crossed.standard_error.
+        reference: what difference / se is compared with.
+        df: degrees of freedom of the t distribution with the same critical value at alpha.
         note: what the test leaves out or falls back to, or None.
         units: images, or groups of images where these are given.
         seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.
@@ -93,6 +98,7 @@ class Difference:
     low: float
     high: float
     se: float
+    reference: Reference
     df: float
     p: float
     components: Components
@@ -119,12 +125,12 @@ def accuracy(correct: ArrayLike, *, groups: ArrayLike | None = None, alpha: floa
         alpha: 1 minus the level of the interval.
 
     Raises:
-        ValueError: values outside [0, 1], fewer than two images, or fewer than two groups.
+        ValueError: values outside [0, 1], fewer than two images, or fewer than three groups.
     """
     found = mean(_checked(correct, "the matrix"), groups=groups, alpha=alpha)
     p = found.estimate
-    effective = p * (1 - p) / found.se**2 if found.se else found.df + 1
-    low, high = wilson(p, effective, float(stats.t.isf(alpha / 2, found.df)))
+    effective = p * (1 - p) / found.se**2 if found.se else found.reference.image_df + 1
+    low, high = wilson(p, effective, found.reference.quantile(alpha / 2))
     return replace(found, low=low, high=high)
 
 
@@ -137,20 +143,21 @@ def mean(values: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0
         alpha: 1 minus the level of the interval.
 
     Raises:
-        ValueError: values that are not finite, fewer than two images, or fewer than two groups.
+        ValueError: values that are not finite, fewer than two images, or fewer than three groups.
     """
     X = _finite(values, "the matrix")
     per_seed = tuple(float(seed) for seed in X.mean(axis=1))
     sizes, (T,) = unit_totals([without_copies(X)], groups)
-    image, units = image_variance(T.mean(axis=0), sizes), len(sizes)
-    se, df = standard_error(image, units, [seed_variance(T, sizes)])
-    estimate, half = float(X.mean()), float(stats.t.isf(alpha / 2, df)) * se
+    image = image_variance(T.mean(axis=0), sizes)
+    se, reference = standard_error(image, [seed_variance(T, sizes)], image_df=image_df(sizes))
+    estimate, half = float(X.mean()), reference.quantile(alpha / 2) * se
     return Estimate(
         estimate=estimate,
         low=estimate - half,
         high=estimate + half,
         se=se,
-        df=df,
+        reference=reference,
+        df=reference.df(alpha),
         per_seed=per_seed,
         note=_one_seed_note([("", X)]),
     )
@@ -180,8 +187,8 @@ def difference(
         matched: whether row s of both belongs to the same seed.
 
     Raises:
-        ValueError: values outside [0, 1], different images, fewer than two images, fewer than two groups, or different
-            numbers of matched seeds.
+        ValueError: values outside [0, 1], different images, fewer than two images, fewer than three groups, or
+            different numbers of matched seeds.
     """
     A, B = _checked(correct_a, a), _checked(correct_b, b)
     found = mean_difference(a, b, A, B, groups=groups, alpha=alpha, matched=matched)
@@ -210,14 +217,14 @@ def mean_difference(
     own = (seed_variance(TA, sizes), seed_variance(TB, sizes))
     seeds = (seed_variance(TA - TB, sizes),) if matched else own
     image, units = image_variance(TA.mean(axis=0) - TB.mean(axis=0), sizes), len(sizes)
-    se, df = standard_error(image, units, seeds)
+    se, reference = standard_error(image, seeds, image_df=image_df(sizes))
     D = float(A.mean() - B.mean())
     note = _one_seed_note([(a, A), (b, B)])
     if se == 0:
         D, p, note = _without_variance(D, units, note)
     else:
-        p = float(2 * stats.t.sf(abs(D) / se, df))
-    half = float(stats.t.isf(alpha / 2, df)) * se
+        p = reference.p(D / se)
+    half = reference.quantile(alpha / 2) * se
     return Difference(
         a=a,
         b=b,
@@ -225,7 +232,8 @@ def mean_difference(
         low=D - half,
         high=D + half,
         se=se,
-        df=df,
+        reference=reference,
+        df=reference.df(alpha),
         p=p,
         components=_components(image, own, seeds),
         note=note,
@@ -236,7 +244,7 @@ def mean_difference(
 
 
 def _alone(X: Matrix, T: Matrix, sizes: Matrix, seeds: SeedVariance) -> Alone:
-    se, _ = standard_error(image_variance(T.mean(axis=0), sizes), len(sizes), [seeds])
+    se, _ = standard_error(image_variance(T.mean(axis=0), sizes), [seeds], image_df=image_df(sizes))
     return Alone(float(X.mean()), se)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from analysis.statistics.crossed import Matrix
+from analysis.statistics.crossed import FEWEST_GROUPS, Matrix
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean
 
 
@@ -44,7 +44,7 @@ def class_accuracies(
         groups: (N,) the group of each image, or None where images are independent.
 
     Returns:
-        By class index; a bare number where the class has one image or one group, which leaves no interval.
+        By class index; a bare number where one image, or fewer than three groups, leave no interval.
     """
     X = np.atleast_2d(np.asarray(correct, dtype=np.float64))
     found: dict[int, Estimate | float] = {}
@@ -64,7 +64,7 @@ def class_differences(
     alpha: float = 0.05,
     matched: bool = False,
 ) -> tuple[ClassDifference, ...]:
-    """The differences of all pairs on every class with at least two images (and groups), corrected together.
+    """The differences of all pairs on every class with at least two images (or three groups), corrected together.
 
     Args:
         correct: by pair of names, the matrices (S, N) of both.
@@ -118,8 +118,7 @@ def _of_class(groups: ArrayLike | None, chosen: NDArray[np.bool_]) -> NDArray[np
 
 
 def _enough(part: Matrix, groups: NDArray[np.generic] | None) -> bool:
-    units = part.shape[1] if groups is None else len(np.unique(groups))
-    return units >= 2
+    return part.shape[1] >= 2 if groups is None else len(np.unique(groups)) >= FEWEST_GROUPS
 
 
 def _within_unit(estimate: Estimate) -> Estimate:

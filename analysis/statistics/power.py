@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 
 import numpy as np
-from scipy import stats
 
 from analysis.statistics.crossed import SeedVariance, standard_error
 from analysis.statistics.paired import Difference
+from analysis.statistics.reference import Reference
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -47,16 +47,16 @@ class PowerCurve:
     detectable: tuple[float, ...]
 
 
-def detectable(se: float, df: float, *, alpha: float = 0.05, power: float = POWER) -> float:
-    """Smallest true accuracy difference that a two-sided t test finds with the given power.
+def detectable(se: float, reference: Reference, *, alpha: float = 0.05, power: float = POWER) -> float:
+    """Smallest true accuracy difference that a two-sided test finds with the given power.
 
-    (t_{1-alpha/2, df} + t_{power, df}) se: Bloom 1995, Evaluation Review 19:547.
+    (t'_{1-alpha/2} + t'_{power}) se: Bloom 1995, Evaluation Review 19:547, with the critical values of reference.py.
     """
-    return float(stats.t.isf(alpha / 2, df) + stats.t.ppf(power, df)) * se
+    return (reference.quantile(alpha / 2) + reference.quantile(1 - power)) * se
 
 
-def at_design(pair: Difference, *, units: int, seeds: int | None = None) -> tuple[float, float]:
-    """Standard error and degrees of freedom that this pair would have with other numbers of images and seeds.
+def at_design(pair: Difference, *, units: int, seeds: int | None = None) -> tuple[float, Reference]:
+    """Standard error and reference that this pair would have with other numbers of images and seeds.
 
     Args:
         units: images, or groups where these are the unit; at least 2.
@@ -68,7 +68,9 @@ def at_design(pair: Difference, *, units: int, seeds: int | None = None) -> tupl
     part = min(noise, pair.components.image)
     base = (pair.components.image - part) * pair.units / units
     image = base + (part * sum(s.e for s in scaled) / noise if noise else 0.0)
-    return standard_error(image, units, scaled)
+    # As many degrees of freedom for each unit as here: fewer than one where groups are of unequal size.
+    df = max(1.0, (pair.reference.image_df + 1) * units / pair.units - 1)
+    return standard_error(image, scaled, image_df=df)
 
 
 def needed(pair: Difference, effect: float, *, alpha: float = 0.05, power: float = POWER) -> Needed:
@@ -90,7 +92,7 @@ def power_curves(pair: Difference, *, alpha: float = 0.05, power: float = POWER)
     curves = []
     for seeds in (own, 2 * own, 4 * own) if own > 1 else (1,):
         design = [at_design(pair, units=int(n), seeds=seeds if own > 1 else None) for n in units]
-        found = tuple(detectable(se, df, alpha=alpha, power=power) for se, df in design)
+        found = tuple(detectable(se, reference, alpha=alpha, power=power) for se, reference in design)
         curves.append(PowerCurve(seeds, tuple(int(n) for n in units), found))
     return tuple(curves)
 
@@ -101,7 +103,8 @@ def _scaled(s: SeedVariance, per_unit: float, seeds: int | None) -> SeedVariance
     wanted = seeds or s.df + 1
     per_seed = (s.df + 1) / wanted
     e = s.e * per_seed * per_unit
-    return SeedVariance(s.excess * per_seed + e, e, wanted - 1)
+    below = min(s.v, s.e) * per_seed * per_unit
+    return SeedVariance(s.excess * per_seed + below, e, wanted - 1)
 
 
 def _smallest(holds: Callable[[int], bool], low: int, high: int) -> int | None:
@@ -142,7 +145,6 @@ def planned_detectable(
     if images < 2 or seeds < 1:
         raise ValueError(f"{images} images and {seeds} seeds; at least 2 images and 1 seed are needed")
     image = min(disagreement, 2 * accuracy, 2 * (1 - accuracy)) / images
-    seed = seed_sd**2 / seeds if seeds > 1 else 0.0
-    variance = image + 2 * seed
-    spread = image**2 / (images - 1) + (2 * seed**2 / (seeds - 1) if seed else 0.0)
-    return detectable(sqrt(variance), variance**2 / spread if spread else inf, alpha=alpha)
+    seed = 2 * seed_sd**2 / seeds if seeds > 1 else 0.0
+    reference = Reference(image, images - 1, seed, 2 * (seeds - 1) if seed else images - 1)
+    return detectable(sqrt(image + seed), reference, alpha=alpha)

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
-
 from analysis.statistics.paired import Difference
 
 
@@ -33,6 +31,6 @@ def posterior(pair: Difference, margin: float) -> Posterior | None:
     """
     if pair.se == 0:
         return None
-    below = float(stats.t.cdf((-margin - pair.difference) / pair.se, pair.df))
-    above = float(stats.t.sf((margin - pair.difference) / pair.se, pair.df))
+    below = pair.reference.tail((margin + pair.difference) / pair.se)
+    above = pair.reference.tail((margin - pair.difference) / pair.se)
     return Posterior(below, max(0.0, 1 - below - above), above)

@@ -155,6 +155,7 @@ def test_a_table_that_cannot_be_used_is_refused_in_one_line(tmp_path, spoil, mes
     [
         (lambda t: t.iloc[1:], "lack image 'test/0000.jpg'"),
         (lambda t: t.assign(group="one"), "one group of images"),
+        (lambda t: t.assign(group=np.where(t.image < "test/0003", "one", "two")), "2 groups of images"),
     ],
 )
 def test_images_that_cannot_be_compared_end_in_one_line_and_exit_code_2(tmp_path, change, message):

@@ -237,9 +237,9 @@ def test_the_order_of_images_and_seeds_does_not_matter(seed, seeds, random):
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(2, 60), st.booleans())
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(3, 60), st.booleans())
 def test_everything_keeps_within_its_bounds_and_intervals_hold_their_estimates(seed, seeds, images, grouped):
-    scores, groups = draw(np.random.default_rng(seed), seeds, images, group_size=1 + grouped * (images > 3))
+    scores, groups = draw(np.random.default_rng(seed), seeds, images, group_size=1 + grouped * (images > 4))
     found = calibration(scores, groups=groups if grouped else None)
     for error in (found.ece, found.ece_equal_mass):
         assert 0 <= error.low <= error.estimate <= error.high <= 1

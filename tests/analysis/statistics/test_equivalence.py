@@ -6,14 +6,15 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import Alone, Components, Difference, difference
+from analysis.statistics.reference import Reference
 
 
 def pair(a: float, b: float, se_a: float, se_b: float, se: float, df: float = 1e9, units: int = 1000) -> Difference:
     alone = (Alone(a, se_a), Alone(b, se_b))
     parts = Components(se**2, 0, 0)
     return Difference(
-        a="a", b="b", difference=a - b, low=-1, high=1, se=se, df=df, p=0.5, components=parts, note=None, alone=alone,
-        units=units,
+        a="a", b="b", difference=a - b, low=-1, high=1, se=se, df=df, p=0.5,
+        reference=Reference(se**2, df, 0, df), components=parts, note=None, alone=alone, units=units,
     )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def test_with_many_images_it_is_the_two_one_sided_t_tests():
 def test_identical_answers_are_equivalence_only_on_enough_images(units, expected):
     # 0.99^units; 299 is the least at which a share of 1 % is ruled out at 95 %, as in zero-numerator tables
     # ("rule of three", Hanley & Lippman-Hand 1983, JAMA 249:1743)
-    assert equivalence_p(pair(0.8, 0.8, 0.1, 0.1, 0.0, df=units - 1), 0.01) == pytest.approx(expected, abs=1e-5)
+    assert equivalence_p(pair(0.8, 0.8, 0.1, 0.1, 0.0, units=units), 0.01) == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_constant_difference_is_never_equivalence():

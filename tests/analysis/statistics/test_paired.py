@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from analysis.statistics.paired import accuracy, difference
+from analysis.statistics.crossed import effective_groups, seed_variance
+from analysis.statistics.paired import accuracy, difference, mean_difference
 
 BITS = st.integers(0, 1).map(float)
 
@@ -34,10 +35,12 @@ def test_the_difference_follows_a_worked_example():
 def test_the_degrees_of_freedom_follow_a_worked_example():
     # Both classify all 4 images alike within a seed but for one image, so seeds dominate.
     # A: seed means 1, 0, image variance 0, residual 0, v = (1/2)/2 = 1/4; B: (1, 1, 1, 0) with one seed.
-    # d = (-1/2, -1/2, -1/2, 1/2): variance 1/4, q = 1/16. 1/df = ((1/16)/3 + (1/4)/1) / (5/16) = 13/15.
+    # d = (-1/2, -1/2, -1/2, 1/2): variance 1/4, q = 1/16. t(3) at 97.5 % is 3.18245, t(1) 12.70620, so
+    # t' = (1/16 3.18245 + 1/4 12.70620) / (5/16) = 10.80145, which t has with 1.1036 degrees of freedom.
     found = compare(np.array([[1, 1, 1, 1], [0, 0, 0, 0]]), np.array([[1, 1, 1, 0]]))
     assert found.se**2 == pytest.approx(5 / 16)
-    assert found.df == pytest.approx(15 / 13)
+    assert found.reference.quantile(0.025) == pytest.approx(10.80145, abs=1e-5)
+    assert stats.t.isf(0.025, found.df) == pytest.approx(10.80145, abs=1e-5)
 
 
 def test_with_one_seed_each_it_is_the_paired_t_test_over_images():
@@ -56,14 +59,79 @@ def test_with_one_seed_it_says_that_seeds_are_left_out():
     assert accuracy(b).note is None
 
 
-def test_groups_give_the_cluster_robust_variance_of_statsmodels():
+def test_groups_of_one_size_give_the_cluster_robust_variance_of_statsmodels():
     rng = np.random.default_rng(2)
     a, b = (rng.random((1, 200)) < level for level in (0.8, 0.7))
-    groups = np.sort(rng.integers(0, 30, 200))
+    groups = np.arange(200) // 8
     d = (a.astype(float) - b)[0]
     fit = sm.OLS(d, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": groups})
     assert compare(a, b, groups=groups).se == pytest.approx(fit.bse[0], rel=1e-9)
-    assert compare(a, b, groups=groups).df == len(np.unique(groups)) - 1
+    assert compare(a, b, groups=groups).df == pytest.approx(24)
+
+
+def by_matrices(d: np.ndarray, groups: np.ndarray, power: float) -> tuple[float, float]:
+    """Variance of the mean of d and its degrees of freedom: Bell & McCaffrey 2002 with a column of ones, by matrices.
+
+    Each group's residuals are multiplied by (I - H_gg)^-power: 1/2 is CR2, 1 is CR3.
+    """
+    N = len(d)
+    X = np.ones((N, 1))
+    H = X @ X.T / N
+    M, variance, columns = np.eye(N) - H, 0.0, []
+    for g in np.unique(groups):
+        inside = groups == g
+        values, vectors = np.linalg.eigh(M[np.ix_(inside, inside)])
+        adjust = vectors @ np.diag(values**-power) @ vectors.T
+        weight = X[inside, 0] @ adjust / N  # what the residuals of this group count in the mean
+        variance += float(weight @ (M @ d)[inside]) ** 2
+        columns.append(weight @ M[inside])
+    squares = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
+    return variance, squares.sum() ** 2 / np.square(squares).sum()
+
+
+@pytest.mark.parametrize(("sizes", "power"), [((1, 2, 3, 4, 5, 6, 7), 0.5), ((40, 3, 2, 2, 1, 1), 1), ((9, 8, 7), 1)])
+def test_groups_of_unequal_size_have_the_variance_of_bell_and_mccaffrey(sizes, power):
+    rng, groups = np.random.default_rng(3), np.repeat(range(len(sizes)), sizes)
+    a, b = (rng.random((1, sum(sizes))) < level for level in (0.8, 0.5))
+    variance, df = by_matrices((a.astype(float) - b)[0], groups, power)
+    if power == 1:  # below five effective groups: the jackknife
+        variance *= (len(sizes) - 1) / len(sizes)
+    found = compare(a, b, groups=groups)
+    assert found.se**2 == pytest.approx(variance, rel=1e-9)
+    assert found.df == pytest.approx(df, rel=1e-9)
+
+
+def test_below_five_effective_groups_the_variance_is_that_of_the_jackknife():
+    # Oracle: leave out one group at a time. Effective groups (40 + 9)^2 / (40^2 + ...) = 1.5.
+    rng, groups = np.random.default_rng(4), np.repeat(range(6), (40, 3, 2, 2, 1, 1))
+    d = rng.normal(size=49)
+    without = np.array([d[groups != g].mean() for g in range(6)])
+    found = mean_difference("a", "b", d[None], np.zeros((1, 49)), groups=groups)
+    assert found.se**2 == pytest.approx(5 / 6 * np.square(without - d.mean()).sum(), rel=1e-9)
+
+
+def test_of_an_effective_number_equal_groups_are_the_most():
+    assert effective_groups([7] * 12) == pytest.approx(12)
+    # Half of all images in one of 21 groups: 1 / (1/4 + 20/1600) = 3.81
+    assert effective_groups([20] + [1] * 20) == pytest.approx(3.81, abs=5e-3)
+
+
+@given(st.integers(3, 8), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10**6))
+def test_groups_of_one_size_are_compared_by_their_means(groups, size, seeds, seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((2, seeds, groups * size))
+    grouped = mean_difference("a", "b", a, b, groups=np.repeat(range(groups), size))
+    means = mean_difference("a", "b", *(x.reshape(seeds, groups, size).mean(axis=2) for x in (a, b)))
+    assert (grouped.se, grouped.df, grouped.p) == pytest.approx((means.se, means.df, means.p))
+
+
+def test_the_noise_of_runs_is_not_counted_as_seeds_in_groups_of_unequal_size():
+    # Independent noise alone: v and e have the same mean, whatever the groups.
+    rng, sizes = np.random.default_rng(5), np.array([30, 10, 5, 5, 4, 3, 2, 1.0])
+    drawn = [seed_variance(rng.normal(size=(3, 8)) * np.sqrt(sizes), sizes) for _ in range(4000)]
+    v, e = np.mean([s.v for s in drawn]), np.mean([s.e for s in drawn])
+    assert v == pytest.approx(1 / 60 / 3, rel=0.06)  # variance of a mean of 60 images, over three seeds
+    assert e == pytest.approx(1 / 60 / 3, rel=0.06)
 
 
 def test_a_group_for_every_image_changes_nothing():
@@ -107,6 +175,7 @@ def test_an_approach_without_an_error_keeps_an_interval():
         ([[1, np.nan, 1]], [[1, 0, 1]], None, "1 values that are not finite"),
         ([[1]], [[0]], None, "at least two images"),
         ([[1, 0, 1]], [[1, 0, 0]], [7, 7, 7], "one group"),
+        ([[1, 0, 1]], [[1, 0, 0]], [7, 7, 8], "2 groups; at least 3"),
         ([[1, 0, 1]], [[1, 0, 0]], [7, 8], "one group per image"),
     ],
 )

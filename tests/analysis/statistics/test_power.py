@@ -4,17 +4,20 @@ from statsmodels.stats.power import TTestPower
 
 from analysis.statistics.paired import Difference, difference
 from analysis.statistics.power import at_design, detectable, needed, planned_detectable, power_curves
+from analysis.statistics.reference import Reference
 
 
 def test_a_detectable_difference_is_found_with_the_stated_power():
     # statsmodels works with the noncentral t, the formula with a shifted central one: they agree for many images
     n, sd = 500, 0.3
-    difference = detectable(sd / n**0.5, n - 1)
+    difference = detectable(sd / n**0.5, Reference(1, n - 1, 0, n - 1))
     assert TTestPower().power(difference / sd, n, 0.05) == pytest.approx(0.8, abs=0.002)
 
 
 def test_with_many_degrees_of_freedom_it_is_two_point_eight_standard_errors():
-    assert detectable(1.0, 1e9) == pytest.approx(1.959964 + 0.841621, abs=1e-5)  # normal quantiles 0.975 and 0.8
+    assert detectable(1.0, Reference(1, 1e9, 0, 1e9)) == pytest.approx(
+        1.959964 + 0.841621, abs=1e-5
+    )  # normal quantiles 0.975 and 0.8
 
 
 def test_more_images_or_seeds_find_smaller_differences():
@@ -46,8 +49,8 @@ def study(seed_sd: float = 0.1, seeds: int = 5, images: int = 400, *, matched: b
 @pytest.mark.parametrize("seed_sd", [0.0, 0.1, 0.5])
 def test_at_its_own_design_a_pair_keeps_its_standard_error(seed_sd, matched):
     pair = study(seed_sd, matched=matched)
-    assert at_design(pair, units=400, seeds=5) == pytest.approx((pair.se, pair.df), rel=1e-9)
-    assert at_design(pair, units=400) == pytest.approx((pair.se, pair.df), rel=1e-9)
+    for se, reference in (at_design(pair, units=400, seeds=5), at_design(pair, units=400)):
+        assert (se, reference.df(0.05)) == pytest.approx((pair.se, pair.df), rel=1e-9)
 
 
 def test_more_images_and_more_seeds_find_smaller_differences():

@@ -6,15 +6,16 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.paired import Alone, Components, Difference
+from analysis.statistics.reference import Reference
 from analysis.statistics.verdicts import holm, verdict
 
 
-def pair(difference: float, se: float, df: float = 1e6) -> Difference:
+def pair(difference: float, se: float, units: int = 1000) -> Difference:
     alone = (Alone(0.8 + difference, se), Alone(0.8, se))
     parts = Components(se**2, 0, 0)
     return Difference(
-        a="a", b="b", difference=difference, low=-1, high=1, se=se, df=df, p=0.5, components=parts, note=None,
-        alone=alone,
+        a="a", b="b", difference=difference, low=-1, high=1, se=se, df=1e6, p=0.5,
+        reference=Reference(se**2, 1e6, 0, 1e6), components=parts, note=None, alone=alone, units=units,
     )  # fmt: skip
 
 
@@ -45,4 +46,4 @@ def test_a_narrow_interval_within_the_margin_is_equivalent():
 @pytest.mark.parametrize(("units", "expected"), [(298, "undecided"), (299, "equivalent")])
 def test_identical_answers_are_equivalence_only_on_enough_images(units, expected):
     # 0.99^299 < 0.05 < 0.99^298: see test_equivalence.py
-    assert verdict(pair(0.0, 0.0, df=units - 1), 1.0, alpha=0.05, margin=0.01) == expected
+    assert verdict(pair(0.0, 0.0, units=units), 1.0, alpha=0.05, margin=0.01) == expected

@@ -1,0 +1,61 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize, stats
+
+from analysis.statistics.reference import Reference
+
+PARTS, DFS = st.floats(1e-8, 1), st.floats(1, 1e5)
+REFERENCES = st.builds(Reference, PARTS, DFS, PARTS, DFS)
+
+
+def test_it_is_the_weighted_mean_of_two_critical_values():
+    # t(10) and t(4) at 97.5 % are 2.2281 and 2.7764 in every table: (3 * 2.2281 + 1 * 2.7764) / 4 = 2.3652
+    found = Reference(3.0, 10, 1.0, 4)
+    assert found.quantile(0.025) == pytest.approx(2.3652, abs=5e-5)
+    assert found.p(2.3652) == pytest.approx(0.05, abs=1e-5)
+    assert stats.t.isf(0.025, found.df(0.05)) == pytest.approx(2.3652, abs=5e-5)
+
+
+@given(REFERENCES, st.floats(1e-12, 0.49))
+def test_the_tail_inverts_the_quantile(reference, tail):
+    assert reference.tail(reference.quantile(tail)) == pytest.approx(tail, rel=1e-6)
+    assert reference.quantile(1 - tail) == pytest.approx(-reference.quantile(tail), rel=1e-3)
+    assert reference.tail(-reference.quantile(tail)) == pytest.approx(1 - tail)
+
+
+@given(REFERENCES)
+def test_the_farther_the_less_probable_however_far(reference):
+    found = [reference.tail(t) for t in (-1e9, -3.0, 0.0, 1e-9, 0.5, 2.0, 8.0, 50.0, 1e4, 1e9, 1e30, 1e200)]
+    assert found[0] == pytest.approx(1)
+    assert found[2] == pytest.approx(0.5)
+    assert all(0 < farther <= nearer + 1e-12 for nearer, farther in pairwise(found))
+
+
+def test_with_one_part_alone_it_is_the_t_distribution():
+    for reference in (Reference(0.3, 7, 0.0, 1), Reference(0.0, 99, 0.3, 7)):
+        assert reference.p(3.0) == pytest.approx(2 * stats.t.sf(3.0, 7), rel=1e-12)
+        assert reference.quantile(0.01) == pytest.approx(stats.t.isf(0.01, 7), rel=1e-12)
+    assert Reference(0.3, 7, 0.0, 1).df(0.05) == 7
+
+
+@given(REFERENCES, st.floats(0.01, 30))
+def test_a_mean_square_of_one_degree_of_freedom_is_the_square_of_t(reference, t):
+    assert reference.f_tail(t**2, 1) == pytest.approx(reference.p(t), rel=1e-6)
+
+
+def test_the_root_of_a_mean_square_is_weighed():
+    # Oracle: the level at which the weighed roots of scipy's quantiles are the root of what was seen.
+    def apart(p: float) -> float:
+        return (2 * stats.f.isf(p, 3.3, 40) ** 0.5 + stats.f.isf(p, 3.3, 6) ** 0.5) / 3 - 5**0.5
+
+    found = Reference(2, 40, 1, 6).f_tail(5.0, 3.3)
+    assert found == pytest.approx(optimize.brentq(apart, 1e-6, 0.5, xtol=1e-14), rel=1e-6)
+
+
+@given(REFERENCES, st.sampled_from([0.001, 0.05, 0.3]))
+def test_the_degrees_of_freedom_lie_between_those_of_the_parts(reference, alpha):
+    low, high = sorted((reference.image_df, reference.seeds_df))
+    assert low * (1 - 1e-9) <= reference.df(alpha) <= high * (1 + 1e-9)
