@@ -37,7 +37,7 @@ def p_clause(p: float) -> str:
 
 def level(alpha: float) -> str:
     """The confidence level of an interval, as in `95 %`."""
-    return f"{100 * (1 - alpha):g} %"
+    return f"{100 * (1 - alpha):.4g} %"
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:

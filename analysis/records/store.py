@@ -51,10 +51,10 @@ class StudyRecords:
 
     Attributes:
         events: one row per TrialEvent, its attributes as columns, in the order of `time`.
+        predictions: one row per final run that counts (see `trials.superseded`) and test image: approach, seed (the
+            `index` of the run's events, its number within the approach over all replicates), image, group, label,
+            prediction, p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
         looks: at the test results, in order.
-        predictions: one row per final run that counts (see `trials.superseded`) and test image: approach, seed (the `index` of the run's events, its number
-            within the approach over all replicates), image, group, label, prediction,
-            p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
     """
 
     location: str

@@ -216,7 +216,7 @@ def _scores(
 
 
 def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design: Design) -> tuple[PairSummary, ...]:
-    alpha, groups, matched = design.alpha, seen.groups, design.matched
+    alpha, groups, matched = design.look_alpha, seen.groups, design.matched
     found = [
         difference(a, b, X[a], X[b], groups=groups, alpha=alpha, matched=matched) for a, b in combinations(names, 2)
     ]
@@ -225,7 +225,7 @@ def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design
 
 
 def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: float, design: Design) -> PairSummary:
-    alpha, margin = design.alpha, design.margin
+    alpha, margin = design.look_alpha, design.margin
     a, b = (Side(seen.runs[name], X[name]) for name in (pair.a, pair.b))
     data = PairData(a, b, pair, seen.labels, seen.groups, design)
     effects = dict.fromkeys((margin, abs(pair.difference)))

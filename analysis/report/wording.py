@@ -53,7 +53,7 @@ def predictions_sentence(compared: Comparison) -> str:
 
 def omnibus_sentence(compared: Comparison) -> str | None:
     """Whether the approaches differ at all; None with a single one."""
-    found, alpha = compared.omnibus, compared.design.alpha
+    found, alpha = compared.omnibus, compared.design.look_alpha
     if found is None:
         return None
     if found.note:
@@ -105,8 +105,8 @@ def detectable_sentence(compared: Comparison) -> str:
     """What the columns of the table of differences mean, and what they do not."""
     return (
         f"Detectable: the smallest true difference that this study had an {100 * POWER:.0f} % chance to find. A p-value"
-        f" above {compared.design.alpha} says that the evidence is not enough, never that there is no difference;"
-        " “equivalent” is said only where the data exclude a difference of the margin or more."
+        f" above {compared.design.look_alpha:.3g} says that the evidence is not enough, never that there is no"
+        " difference; “equivalent” is said only where the data exclude a difference of the margin or more."
     )
 
 
@@ -220,7 +220,7 @@ def _against(compared: Comparison, best: TestScores, other: TestScores) -> str:
     pair, sign = compared.pair(best.name, other.name)
     d = pair.difference
     low, high = sorted((sign * d.low, sign * d.high))
-    interval = f"{level(compared.design.alpha)} interval {points(low)} to {points(high)}, " if d.se else ""
+    interval = f"{level(compared.design.look_alpha)} interval {points(low)} to {points(high)}, " if d.se else ""
     figures = f"{interval}Holm-corrected {p_clause(pair.p_holm)}"
     by = f"{points(sign * d.difference)} points"
     if pair.verdict in ("a_better", "b_better"):

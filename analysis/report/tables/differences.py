@@ -27,7 +27,7 @@ def differences(compared: Comparison) -> Table:
         NAME,
         Column("difference", lambda pair: signed(pair.difference.difference)),
         Column(
-            f"{level(design.alpha)} interval",
+            f"{level(design.look_alpha)} interval",
             lambda pair: signed_interval(pair.difference.low, pair.difference.high),
             "interval",
         ),
