@@ -150,6 +150,57 @@ class FeatureCost(Record):
     approaches: tuple[str, ...]
 
 
+class PairVerdict(Section):
+    """What one look said of one pair of approaches.
+
+    Attributes:
+        difference: of their accuracies on the test split, `a` minus `b`.
+        p: corrected for the number of pairs.
+        verdict: `a_better`, `b_better`, `equivalent` or `undecided`.
+    """
+
+    a: str
+    b: str
+    difference: float
+    p: float
+    verdict: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more replicates could settle it."""
+        return self.verdict == "undecided"
+
+
+class LookEvent(Record):
+    """A look at the test results of a study whose final runs were finished: what was known then, and what it said.
+
+    Attributes:
+        time: seconds since 1970 at which the report was made.
+        replicates: of the search at this look.
+        search_seconds: the budget at this look.
+        runs: final runs of each approach that counted; one more or less where some failed.
+        counted: their names (see `trials.superseded` for those that do not count any more).
+        renewed: some that had counted at the look before do not count any more.
+        planned: the replicates that `settle` lets the study grow to; None for a look nobody planned.
+        test_reads: how often the test split had been read by then: once in every final run, whether it counts or not.
+        alpha: level of the tests at this look.
+        verdicts: of all pairs.
+        study: the study file, as it was at this look.
+    """
+
+    time: float = Field(default_factory=time.time)
+    replicates: int = Field(ge=1)
+    search_seconds: float
+    runs: int = Field(ge=1)
+    counted: tuple[str, ...]
+    renewed: bool = False
+    planned: int | None = None
+    test_reads: int = Field(ge=0)
+    alpha: float
+    verdicts: tuple[PairVerdict, ...] = ()
+    study: str = Field(repr=False)
+
+
 class DataInfo(Record):
     """The data set as the study saw it.
 
@@ -199,6 +250,20 @@ class BudgetSettings(Section):
     trial_seconds: float = Field(gt=0, allow_inf_nan=False)
 
 
+class SettleSettings(Section):
+    """Go on by itself until every pair of approaches is settled.
+
+    Attributes:
+        until: `verdict`: until of every pair one is better, or both are equivalent within the margin.
+        at_most: replicates; the study ends there, settled or not.
+        step: replicates to add at a time.
+    """
+
+    until: Literal["verdict"] = "verdict"
+    at_most: int = Field(ge=2)
+    step: int = Field(1, ge=1)
+
+
 class StudySettings(BaseModel):
     """The part of study.yaml that the analysis needs; everything else in the file is ignored here."""
 
@@ -209,4 +274,5 @@ class StudySettings(BaseModel):
     significance: SignificanceSettings = SignificanceSettings()
     feature_cost: FeatureRule = "first_use"
     replicates: int = 1
+    settle: SettleSettings | None = None
     seed: int = 0

@@ -10,6 +10,7 @@ are derived from these files alone; this module knows neither torch nor Ray.
     environment.json         free-form: commit, versions, hardware, seeds
     features/<key>.json      FeatureCost, one for each frozen backbone used
     phases/<n>-....json      PhaseEvent
+    looks/<n>.json           LookEvent, one for each look at the results of finished final runs
     records/<trial>/<n>-<event>.json   TrialEvent
     predictions/<run>.parquet          one final run: approach, seed, image, group, label, prediction, p_0 ... p_<C-1>
 """
@@ -34,12 +35,14 @@ from analysis.records.schema import (
     SCHEMA_VERSION,
     DataInfo,
     FeatureCost,
+    LookEvent,
     PhaseEvent,
     Record,
     StudySettings,
     TrialEvent,
 )
 from analysis.records.storage import Storage, first_line
+from analysis.records.trials import superseded, trial_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +51,10 @@ class StudyRecords:
 
     Attributes:
         events: one row per TrialEvent, its attributes as columns, in the order of `time`.
-        predictions: one row per final run and test image: approach, seed (the `index` of the run's events, its number
-            within the approach over all replicates), image, group, label, prediction,
-            p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
+        predictions: one row per final run that counts (see `trials.superseded`) and test image: approach, seed (the
+            `index` of the run's events, its number within the approach over all replicates), image, group, label,
+            prediction, p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
+        looks: at the test results, in order.
     """
 
     location: str
@@ -61,6 +65,7 @@ class StudyRecords:
     features: tuple[FeatureCost, ...]
     events: pd.DataFrame
     predictions: pd.DataFrame = field(repr=False)
+    looks: tuple[LookEvent, ...] = ()
 
 
 R = TypeVar("R", bound=Record)
@@ -90,6 +95,10 @@ class Store(Storage):
         number = len(self.names("phases", ".json"))
         self.write_record(f"phases/{number:04d}-{event.phase}-{event.event}.json", event)
 
+    def write_look(self, look: LookEvent) -> None:
+        number = len(self.names("looks", ".json")) + 1
+        self.write_record(f"looks/{number:04d}.json", look)
+
     def trial_events(self) -> list[TrialEvent]:
         """All trial events, in the order they were written.
 
@@ -105,6 +114,9 @@ class Store(Storage):
 
     def phase_events(self) -> list[PhaseEvent]:
         return [self.read_record(name, PhaseEvent) for name in self.names("phases", ".json")]
+
+    def looks(self) -> list[LookEvent]:
+        return [self.read_record(name, LookEvent) for name in self.names("looks", ".json")]
 
     def feature_costs(self) -> list[FeatureCost]:
         return [self.read_record(name, FeatureCost) for name in self.names("features", ".json")]
@@ -181,6 +193,7 @@ def read_study(location: str) -> StudyRecords:
     """
     store = existing_study(_directory(str(location)))
     events = store.trial_events()
+    table = pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields))
     return StudyRecords(
         location=store.location,
         settings=_read_settings(store),
@@ -188,9 +201,19 @@ def read_study(location: str) -> StudyRecords:
         environment=_read_environment(store),
         phases=tuple(store.phase_events()),
         features=tuple(store.feature_costs()),
-        events=pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields)),
-        predictions=store.predictions(),
+        events=table,
+        predictions=_counting(store.predictions(), trial_table(table)),
+        looks=tuple(store.looks()),
     )
+
+
+def _counting(predictions: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The predictions without those of final runs that do not count any more."""
+    gone = trials[trials.trial.isin(superseded(trials))]
+    if gone.empty:
+        return predictions
+    runs = pd.MultiIndex.from_frame(predictions[["approach", "seed"]])
+    return predictions[~runs.isin(list(zip(gone.approach, gone["index"], strict=True)))].reset_index(drop=True)
 
 
 def _directory(location: str) -> str:

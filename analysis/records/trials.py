@@ -43,6 +43,24 @@ def trial_table(events: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()[list(TRIAL_COLUMNS)]
 
 
+def superseded(trials: pd.DataFrame) -> frozenset[str]:
+    """Final runs that do not count any more, by name; `trials` is trial_table of a study's events.
+
+    Where a search went on (`transfer-study extend --budget`) and found a better configuration, the final runs of the
+    one before stay on record. Of each approach and replicate those count whose hyperparameters are the same as of the
+    run that started last.
+    """
+    final = trials[trials.phase == "final"]
+    latest = dict(zip(zip(final.approach, final.replicate, strict=True), final.params, strict=True))  # the last stays
+    rows = zip(final.trial, final.approach, final.replicate, final.params, strict=True)
+    return frozenset(trial for trial, *whose, params in rows if params != latest[tuple(whose)])
+
+
+def without_superseded(trials: pd.DataFrame) -> pd.DataFrame:
+    """The same table without the final runs that do not count any more."""
+    return trials[~trials.trial.isin(superseded(trials))]
+
+
 def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
     """Seconds that each approach owes for its frozen features, once for every search, that is in every replicate.
 

@@ -2,6 +2,7 @@
 
 design.py           what a comparison is to answer, and what a statistic of a pair may rest on
 views.py            the secondary views of a pair: one entry each
+looks.py            the looks at a study, and putting this one on record
 comparison.py       all that is compared on test predictions, in frozen dataclasses
 table_comparison.py the same of a table of predictions that were made elsewhere
 summary.py          all of a study

@@ -235,7 +235,7 @@ def _scores(
 
 
 def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design: Design) -> tuple[PairSummary, ...]:
-    alpha, groups, matched = design.alpha, seen.groups, design.matched
+    alpha, groups, matched = design.look_alpha, seen.groups, design.matched
     found = [
         difference(a, b, X[a], X[b], groups=groups, alpha=alpha, matched=matched) for a, b in combinations(names, 2)
     ]
@@ -258,7 +258,7 @@ class _Tests:
 
 
 def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design) -> PairSummary:
-    alpha, pair = design.alpha, tests.difference
+    alpha, pair = design.look_alpha, tests.difference
     a, b = (Side(seen.runs[name], X[name]) for name in (pair.a, pair.b))
     data = PairData(a, b, pair, seen.labels, seen.groups, design)
     effects = dict.fromkeys((design.margin, abs(pair.difference)))

@@ -101,7 +101,7 @@ def _looks(compared: Comparison) -> Reservation | None:
     design, looks = compared.design, len(compared.design.looks)
     if looks < 2:
         return None
-    used = f"its tests and intervals use the level {design.look_alpha:.2g} of {design.alpha:g}"
+    used = f"its tests and intervals use the level {design.look_alpha:.3g} of {design.alpha:g}"
     return Reservation(None, "looks", f"this is look number {looks} at the test results, so {used}", None)
 
 

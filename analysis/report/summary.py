@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from analysis.predictions.outcomes import Outcomes, Runs, read_outcomes
 from analysis.records.errors import RecordsError
 from analysis.records.store import StudyRecords
-from analysis.records.trials import feature_charges, trial_table
+from analysis.records.trials import feature_charges, trial_table, without_superseded
 from analysis.report.comparison import Comparison, PairSummary, TestScores, compare
 from analysis.report.design import SEED, Design
+from analysis.report.looks import looks_at, test_reads
 from analysis.search.accounts import Search, Spending, search_summary, spending
 from analysis.search.attribution import Attribution, attribute
 from analysis.search.best_of_budget import BestOfBudget, best_of_budget
 from analysis.search.delivery import Choice, choices, delivery, final_costs
 from analysis.search.incumbents import Curve, Incumbent, curves, incumbents
 from analysis.search.redraws import trial_sets
+from analysis.statistics.looks import Look
 from analysis.statistics.wilson import Gap, gap
 
 
@@ -83,11 +85,13 @@ class StudySummary:
     """The whole study.
 
     Attributes:
-        trials: records.trials.trial_table of its events.
+        trials: records.trials.trial_table of its events, without final runs that do not count any more.
         comparison: what the final runs say of the approaches; None before the first was evaluated.
         best_of_budget: expected best validation accuracy against charged seconds, and who overtakes whom.
         attribution: how much of the spread of validation accuracy is the approach, how much its hyperparameters.
         choices: for each pair, from which budget on the more accurate one (on the test split) is to be had.
+        looks: at the test results, this one the last; none before the first final run was evaluated.
+        test_reads: how often the test split has been read.
     """
 
     records: StudyRecords = field(repr=False)
@@ -98,6 +102,8 @@ class StudySummary:
     best_of_budget: BestOfBudget
     choices: tuple[Choice, ...]
     attribution: Attribution
+    looks: tuple[Look, ...] = ()
+    test_reads: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,7 +124,7 @@ def summarise(records: StudyRecords) -> StudySummary:
     Raises:
         RecordsError: the final runs do not share their images, or these are fewer than two images or groups.
     """
-    trials = trial_table(records.events)
+    trials = without_superseded(trial_table(records.events))
     spent = spending(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
@@ -132,6 +138,8 @@ def summarise(records: StudyRecords) -> StudySummary:
         best_of_budget=_best_of_budget(records, trials),
         choices=_choices(records, trials, approaches),
         attribution=attribute(trials, rng=np.random.default_rng(SEED), alpha=records.settings.significance.alpha),
+        looks=looks_at(records, trials),
+        test_reads=test_reads(records),
     )
 
 
@@ -169,6 +177,7 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
             alpha=settings.significance.alpha,
             margin=settings.significance.margin,
             unit="replicate" if units.repeated else "seed",
+            looks=looks_at(records, trials),
         ),
         correct={name: units.correct(name, seen.runs[name]) for name in names},
         probabilities={str(name): str(source) for name, source in sources.items()},

@@ -21,6 +21,7 @@ from analysis.report.design import Design
 from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.style import Drawing
 from analysis.report.json import report_json
+from analysis.report.looks import record_look
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.table import Table, as_html, as_markdown, code, escaped
 from analysis.report.table_comparison import compare_table
@@ -58,7 +59,7 @@ class Findings:
 
 
 def write_report(location: str) -> ReportPaths:
-    """Read a study, finished or not, and write report/report.html, .md and .json into it.
+    """Read a study, finished or not, and write report/report.html, .md and .json into it; a new look goes on record.
 
     Args:
         location: the study directory, as a path or a URI.
@@ -69,6 +70,7 @@ def write_report(location: str) -> ReportPaths:
     """
     study = summarise(read_study(location))
     store = Store(study.records.location)
+    record_look(store, study.records, study.trials, study.comparison)  # first: who reads the report has looked
     return _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
 
 

@@ -3,9 +3,9 @@
 Who looks, extends what is undecided and looks again, has several chances of a false positive. So alpha is spent over
 the looks. Spent by look k, over all looks so far:
 
-    S_k = alpha ln(1 + (e - 1) n_k / n_max)     a look that was planned: the study file says that the study goes on
-                                                by itself, to n_max units at most (Pocock's bounds as a spending
-                                                function; all of alpha at n_max)
+    S_k = alpha ln(1 + (e - 1) r)               a look that was planned: the study file says that the study goes on
+                                                by itself, and a share r of the replicates that it may come to are done
+                                                (Pocock's bounds as a spending function; all of alpha at r = 1)
     S_k = S + (alpha / 5) (1 - 2^-u)            the u-th look that nobody had planned; S is what the study had spent
                                                 before these, alpha where no look was planned
 
@@ -51,13 +51,20 @@ class Look:
 
     Attributes:
         units: replicates, or seeds, of each approach at this look; those of the look before are among them.
-        planned: the most units that the study file lets the study grow to by itself; None for a look nobody planned.
+        planned: r of the module's notation, in (0, 1]; None for a look nobody planned.
         renewed: its runs are not those of the looks before.
+
+    Raises:
+        ValueError: r is no such share.
     """
 
     units: int
-    planned: int | None = None
+    planned: float | None = None
     renewed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.planned is not None and not 0 < self.planned <= 1:
+            raise ValueError(f"planned {self.planned:g}: the share of a plan that is done lies in (0, 1]")
 
 
 def look_alpha(alpha: float, looks: Sequence[Look]) -> float:
@@ -83,7 +90,7 @@ def spending(alpha: float, looks: Sequence[Look]) -> tuple[float, ...]:
     base, unplanned = 0.0, 0
     for number, look in enumerate(looks):
         if look.planned is not None and not unplanned:
-            base = max(base, alpha * log(1 + (e - 1) * min(1.0, look.units / look.planned)))
+            base = max(base, alpha * log(1 + (e - 1) * look.planned))
         elif number == 0:
             base = alpha
         else:

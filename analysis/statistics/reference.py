@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, isnan, log, sqrt
 
 from scipy import optimize, special
 
@@ -99,5 +99,9 @@ class Reference:
 
 def _root_of_f(p: float, df1: float, df2: float) -> float:
     """The root of what F(df1, df2) exceeds with probability p; from the beta distribution, so that p may be tiny."""
-    share, rest = special.betainccinv(df1 / 2, df2 / 2, p), special.betaincinv(df2 / 2, df1 / 2, p)
-    return sqrt(df2 / df1) * sqrt(float(share)) / sqrt(float(rest))
+    a, b = df2 / 2, df1 / 2
+    rest = float(special.betaincinv(a, b, p))
+    if isnan(rest):  # SciPy 1.17 answers so to a tiny p where a is hardly above 1; the series' first term is enough
+        rest = exp((log(p) + log(a) + float(special.betaln(a, b))) / a)
+    share = float(special.betainccinv(b, a, p))
+    return sqrt(df2 / df1) * sqrt(1 - rest if isnan(share) else share) / sqrt(rest)

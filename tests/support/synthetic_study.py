@@ -46,12 +46,14 @@ class StudyWriter:
             name, ending, charged, best, approach=approach, phase="search", index=index, replicate=replicate, **more
         )
 
-    def final(self, approach: str, index: int, predictions: pd.DataFrame, *, replicate: int = 0) -> None:
+    def final(
+        self, approach: str, index: int, predictions: pd.DataFrame, *, replicate: int = 0, **more: object
+    ) -> None:
         name = f"{approach}-r{replicate}-seed{index}"
         accuracy = float((predictions.label == predictions.prediction).mean())
         calibrated = "calibrated_on_validation" if approach == "feature_svm" else "softmax"
         identity = {"approach": approach, "phase": "final", "index": index, "seed": 900 + index, "replicate": replicate}
-        self.run(name, "finished", 15.0, 0.9, **identity)
+        self.run(name, "finished", 15.0, 0.9, **identity, **more)
         self.event(name, 3, "evaluated", **identity, charged_s=15.0, test_accuracy=accuracy, probabilities=calibrated)
         self.store.write_predictions(name, predictions)
 

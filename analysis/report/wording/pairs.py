@@ -85,7 +85,7 @@ def detectable_sentence(compared: Comparison) -> str:
     margin = in_points(compared.design.margin)
     return (
         f"Detectable: the smallest true difference that this study had an {100 * POWER:.0f} % chance to find, a dash"
-        f" where it could find none. A p-value above {compared.design.look_alpha:.2g} says that the evidence is not"
+        f" where it could find none. A p-value above {compared.design.look_alpha:.3g} says that the evidence is not"
         " enough, never that there is no difference. “Equivalent” is said only where the data exclude a difference of"
         f" {margin} or more, “by less than the margin” where they show a difference and exclude one as large as that."
     )

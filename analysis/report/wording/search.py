@@ -28,10 +28,8 @@ def study_sentence(study: StudySummary) -> str:
 
 def reads_sentence(study: StudySummary) -> str:
     """How often the test split has been read."""
-    reads = sum(run.test_accuracy is not None for approach in study.approaches for run in approach.final_runs)
-    looks = len(study.comparison.design.looks) if study.comparison else 0
-    seen = f", and the results were looked at {counted(looks, 'time')}" if looks > 1 else ""
-    return f"The test split has been read {counted(reads, 'time')}, once for each final run{seen}."
+    looks = f", and its results looked at {counted(len(study.looks), 'time')}" if len(study.looks) > 1 else ""
+    return f"The test split has been read {counted(study.test_reads, 'time')}, once for each final run{looks}."
 
 
 def ended_early(approach: ApproachSummary) -> str | None:

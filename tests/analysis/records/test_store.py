@@ -16,12 +16,14 @@ from analysis.records.schema import (
     BudgetSettings,
     DataInfo,
     FeatureCost,
+    LookEvent,
     PhaseEvent,
     Record,
     TrialEvent,
 )
 from analysis.records.store import Store, StudyRecords, read_study
 from analysis.records.trials import trial_table
+from analysis.report.write import write_report
 from tests.support.synthetic_study import predictions
 
 
@@ -184,11 +186,13 @@ def unversioned(study: StudyRecords) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", Record.__subclasses__())
 def test_every_kind_of_record_is_written_in_the_version_of_this_program(study_dir, kind):
     store = Store(study_dir)
+    write_report(study_dir)  # a look
     (name, *_) = {
         TrialEvent: store.names("records", ".json"),
         PhaseEvent: store.names("phases", ".json"),
         FeatureCost: store.names("features", ".json"),
         DataInfo: ["data.json"],
+        LookEvent: store.names("looks", ".json"),
     }[kind]
     assert json.loads(store.read_bytes(name))["schema_version"] == SCHEMA_VERSION
 

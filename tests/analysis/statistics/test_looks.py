@@ -23,13 +23,13 @@ def unplanned(*units: int) -> list[Look]:
 
 def test_a_study_that_is_looked_at_once_has_all_of_alpha():
     assert look_alpha(0.05, [Look(5)]) == 0.05
-    assert look_alpha(0.05, [Look(5, planned=5)]) == pytest.approx(0.05)
+    assert look_alpha(0.05, [Look(5, planned=1.0)]) == pytest.approx(0.05)
 
 
 def test_five_planned_looks_have_the_boundaries_of_lan_and_demets():
     # Two-sided 0.05, equal increments, alpha ln(1 + (e - 1) t), as Lan and DeMets's program prints them (Reboussin,
     # DeMets, Kim & Lan 2000, Controlled Clinical Trials 21:190)
-    bounds = stats.norm.isf(np.array(levels([Look(n, planned=5) for n in range(1, 6)])) / 2)
+    bounds = stats.norm.isf(np.array(levels([Look(n, planned=n / 5) for n in range(1, 6)])) / 2)
     assert bounds.round(2) == pytest.approx([2.44, 2.43, 2.41, 2.40, 2.39])
 
 
@@ -39,7 +39,7 @@ def test_looks_that_nobody_planned_overdraw_by_a_fifth_of_alpha_at_most():
 
 
 def test_what_was_planned_is_within_alpha_and_an_extension_beyond_it_overdraws():
-    looks = [Look(3, planned=5), Look(4, planned=5), Look(5, planned=5), Look(8)]
+    looks = [Look(3, planned=0.6), Look(4, planned=0.8), Look(5, planned=1.0), Look(8)]
     spent = spending(0.05, looks)
     assert spent[2] == pytest.approx(0.05)
     assert spent[3] == pytest.approx(0.055)
@@ -60,6 +60,11 @@ def test_units_that_became_fewer_are_refused():
         look_alpha(0.05, unplanned(5, 4))
 
 
+def test_a_share_of_a_plan_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"planned 9: .* lies in \(0, 1\]"):
+        Look(5, planned=9)
+
+
 @given(
     units=st.lists(st.integers(2, 60), min_size=1, max_size=5, unique=True).map(sorted),
     planned=st.booleans(),
@@ -67,7 +72,7 @@ def test_units_that_became_fewer_are_refused():
 )
 @settings(max_examples=40, deadline=None)
 def test_every_look_has_a_level_between_what_is_spent_on_it_and_alpha(units, planned, alpha):
-    looks = [Look(n, planned=units[-1] if planned else None) for n in units]
+    looks = [Look(n, planned=n / units[-1] if planned else None) for n in units]
     spent = spending(alpha, looks)
     assert spent[-1] <= alpha * (1 if planned else 1.2) * (1 + 1e-12)
     shares = [after - before for before, after in pairwise((0.0, *spent))]
@@ -81,7 +86,7 @@ def test_every_look_has_a_level_between_what_is_spent_on_it_and_alpha(units, pla
     [
         (unplanned(5, 6, 7, 8, 9), 0.06),
         (unplanned(3, 6, 12, 24, 48), 0.06),
-        ([Look(n, planned=9) for n in range(5, 10)], 0.05),
+        ([Look(n, planned=n / 9) for n in range(5, 10)], 0.05),
     ],
     ids=["one more each time", "twice as many", "planned"],
 )
