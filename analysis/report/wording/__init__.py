@@ -20,7 +20,6 @@ from analysis.report.wording.headline import headline
 from analysis.report.wording.losses import hard_decision_sentence, no_probabilities_sentence
 from analysis.report.wording.pairs import (
     detectable_sentence,
-    few_matched_seeds_sentence,
     note_sentences,
     omnibus_sentence,
     pair_name,
@@ -33,7 +32,6 @@ from analysis.report.wording.verdict import verdict_sentence
 __all__ = [
     "class_sentences",
     "detectable_sentence",
-    "few_matched_seeds_sentence",
     "hard_decision_sentence",
     "headline",
     "no_probabilities_sentence",

@@ -10,7 +10,6 @@ from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.paired import Difference
 from analysis.statistics.power import POWER
 
-FEWEST_MATCHED_SEEDS = 5  # with fewer, Holm's family-wise rate was above 6 % in simulation
 VERDICTS = {
     "a_better": "{a} is better",
     "b_better": "{b} is better",
@@ -99,14 +98,3 @@ def missed_words(compared: Comparison, pair: PairSummary) -> str:
     if found is None:
         return "with so few of them no true difference, however large, was likely to be found"
     return f"a true difference below {100 * found:.1f} points could easily have been missed"
-
-
-def few_matched_seeds_sentence(compared: Comparison) -> str | None:
-    """A warning where the correction over the pairs cannot be trusted; see benchmarks/README.md. Else None."""
-    seeds = min(len(test.accuracy.per_seed) for test in compared.approaches)
-    if not compared.design.matched or len(compared.pairs) < 2 or not 1 < seeds < FEWEST_MATCHED_SEEDS:
-        return None
-    return (
-        f"{seeds} matched {compared.design.unit}s are too few for several pairs: in simulation, three let Holm's"
-        f" corrected tests err in up to 13 % of studies in place of 5 %. Use at least {FEWEST_MATCHED_SEEDS}."
-    )
