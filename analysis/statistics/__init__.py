@@ -4,6 +4,7 @@ wilson.py          the interval of a proportion
 crossed.py         the variance of a mean when seeds and images are both random
 reference.py       what a difference over its standard error is compared with
 paired.py          accuracies, other means; the p-value and interval of a paired difference
+sources.py         where the uncertainty of a difference comes from: search, seed, images
 omnibus.py         are the approaches different at all?
 equivalence.py     are two approaches equally good within a margin?
 verdicts.py        Holm's correction, and which of better, equivalent, undecided a pair is
