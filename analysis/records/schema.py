@@ -264,6 +264,17 @@ class SettleSettings(Section):
     step: int = Field(1, ge=1)
 
 
+class DataSettings(BaseModel):
+    """The part of `data` that the analysis needs.
+
+    Attributes:
+        resplit: whether training and validation images were divided anew for each replicate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    resplit: bool = False
+
+
 class StudySettings(BaseModel):
     """The part of study.yaml that the analysis needs; everything else in the file is ignored here."""
 
@@ -271,6 +282,7 @@ class StudySettings(BaseModel):
     name: str
     approaches: dict[str, dict[str, Any]]
     budget: BudgetSettings
+    data: DataSettings = DataSettings()
     significance: SignificanceSettings = SignificanceSettings()
     feature_cost: FeatureRule = "first_use"
     replicates: int = 1

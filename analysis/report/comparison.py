@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.numbers import possible
-from analysis.predictions.outcomes import Outcomes, confusion
+from analysis.predictions.outcomes import Outcomes, confusion, with_matched_seeds
 from analysis.report import views
 from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
@@ -41,6 +41,7 @@ from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, needed_equivalence, power_curves
 from analysis.statistics.secondary.agreement import Agreement, agreement
 from analysis.statistics.simultaneous import Simultaneous, simultaneous
+from analysis.statistics.sources import Runs, Source, sources
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")
@@ -86,6 +87,7 @@ class PairSummary:
             be estimated, or where no difference of accuracies is as large.
         needed: what it takes to find a difference of the margin, and one of the size observed.
         needed_equivalence: what it takes to show equivalence, if there is no difference; None without a variance.
+        sources: what share of the variance comes from the search, the runs, the images; empty without variance.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
@@ -101,6 +103,7 @@ class PairSummary:
     needed: tuple[Needed, ...]
     needed_equivalence: Needed | None
     power: tuple[PowerCurve, ...] = field(repr=False)
+    sources: tuple[Source, ...]
     losses: LossDifferences | None
     views: Mapping[str, object] = field(repr=False)
 
@@ -181,9 +184,11 @@ def compare(
         probabilities: by approach where its probabilities come from.
 
     Raises:
-        RecordsError: a label or prediction is no class.
-        ValueError: matched seeds that do not match.
+        RecordsError: a label or prediction is no class, or matched seeds have other names in one approach.
+        ValueError: different numbers of matched replicates.
     """
+    if design.matched and correct is None:
+        seen = with_matched_seeds(seen, names)
     X = correct or {name: seen.runs[name].correct.astype(np.float64) for name in names}
     ranked = sorted(names, key=lambda name: -round(float(X[name].mean()), 12))  # as `Comparison.ranked`
     found = _pairs(seen, ranked, X, design)
@@ -270,9 +275,15 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         needed_equivalence=needed_equivalence(pair, design.margin, alpha=alpha) if pair.se else None,
         power=power_curves(pair, alpha=alpha) if pair.se else (),
+        sources=_sources(data),
         losses=_loss_differences(data),
         views={view.key: view.compute(data) for view in views.VIEWS},
     )
+
+
+def _sources(data: PairData) -> tuple[Source, ...]:
+    a, b = (Runs(side.runs.correct.astype(np.float64), side.runs.replicates) for side in (data.a, data.b))
+    return sources(data.difference, a, b, groups=data.groups)
 
 
 def _loss_differences(data: PairData) -> LossDifferences | None:

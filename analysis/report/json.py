@@ -16,6 +16,7 @@ from analysis.report.reservations import reservations
 from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.report.views import View
 from analysis.report.wording import headline, verdict_sentence
+from analysis.report.wording.pairs import held_fixed
 from analysis.statistics.paired import Difference, Estimate
 
 SCHEMA_VERSION = 1  # of the names in report.json; raised where a program that reads them would misread the new ones
@@ -32,6 +33,7 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
         "headline": headline(compared, study),
         "verdict": verdict_sentence(compared, study),
         "reservations": reservations(compared, study),
+        "held_fixed": held_fixed(study),
         **(_comparison(compared) if compared else {}),
         "approaches": {name: _NO_TEST | tested.get(name, {}) | searched.get(name, {}) for name in names},
         "pairs": [_pair(pair) for pair in compared.pairs] if compared else [],
@@ -110,6 +112,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "needed": pair.needed,
         "needed_equivalence": pair.needed_equivalence,
         "power": pair.power,
+        "sources": pair.sources,
         "losses": pair.losses,
         **{view.key: _view(view, pair) for view in views.VIEWS},
     }

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.summary import StudySummary
 from analysis.report.table import Column, Table, table
-from analysis.report.wording.pairs import pair_name
+from analysis.report.wording.pairs import held_fixed, pair_name
+
+NOTES = {
+    "search and run": (
+        "“Search and run”: each search had one final run, so that what another search and another run would change"
+        " cannot be told apart."
+    ),
+    "groups": "“Groups”: of test images, which come in groups.",
+}
 
 
 def sources(compared: Comparison, study: StudySummary | None) -> Table:
-    """The shares of Var(D) by source, and what was held fixed."""
-    repeated = compared.design.unit == "replicate"
+    """The shares of the variance of each difference by source, and what was held fixed."""
+    kinds = list(dict.fromkeys(source.kind for pair in compared.pairs for source in reversed(pair.sources)))
     columns: list[Column[PairSummary]] = [
         Column("first − second", lambda pair: pair_name(pair.difference), "text"),
-        Column("searches and their runs" if repeated else "runs", lambda pair: _share(pair, _units(pair))),
-        Column("groups" if compared.grouped else "images", lambda pair: _share(pair, pair.difference.components.image)),
+        *(Column(kind, partial(_share, kind=kind)) for kind in kinds),
     ]
     return table(
         "Where the uncertainty of each difference comes from",
-        columns,
+        columns if kinds else [*columns, Column("source", lambda _: "–", "text")],
         compared.pairs,
-        about="Shares of the variance Var(D) of each difference.",
-        notes=[_held_fixed(study, repeated=repeated)],
-        instead=lambda pair: None if pair.difference.se else "no variance could be estimated",
+        about="Shares of the variance of each difference; below them, those of the first and of the second approach.",
+        notes=[
+            *(NOTES[kind] for kind in kinds if kind in NOTES),
+            f"Held fixed, and so in no share: {held_fixed(study)}.",
+        ],
+        instead=lambda pair: None if pair.sources else "no variance could be estimated",
     )
 
 
-def _units(pair: PairSummary) -> float:
-    c = pair.difference.components
-    return c.seed_a + c.seed_b + c.matched
+def _share(pair: PairSummary, kind: str) -> str:
+    """The share of one kind; a dash where one of the kind says nothing of others."""
+    own = [source for source in pair.sources if source.kind == kind]
+    if all(source.measured == 1 for source in own):
+        return "–"
+    whole = _percent(sum(source.share for source in own))
+    if len(own) < 2:
+        return whole
+    return f"{whole}\n({' and '.join('–' if one.measured == 1 else _percent(one.share) for one in own)})"
 
 
-def _share(pair: PairSummary, part: float) -> str:
-    return f"{100 * max(0.0, part) / pair.difference.se**2:.0f} %"
-
-
-def _held_fixed(study: StudySummary | None, *, repeated: bool) -> str:
-    if study is None:
-        return "Held fixed, so not in these shares: whatever all runs have in common, as the data they were trained on."
-    search = [] if repeated else ["the search (there was one)"]
-    return f"Held fixed, so not in these shares: {', '.join([*search, 'the data split', 'the machine'])}."
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.numbers import counted, in_points, p_clause, possible
+from analysis.numbers import counted, in_points, listed, p_clause, possible
 from analysis.report.comparison import Comparison, PairSummary
+from analysis.report.summary import StudySummary
 from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.paired import Difference
 from analysis.statistics.power import POWER
@@ -71,6 +72,16 @@ def omnibus_sentence(compared: Comparison) -> str | None:
     p = f"F({found.df1:.1f}, {found.df2:.1f}) = {found.f:.2f}, {p_clause(found.p)}"
     answer = "They are not all equally accurate" if found.p < alpha else "There is not enough evidence that they differ"
     return f"Are the approaches different at all? {answer} ({p}, {compared.design.unit}s and images crossed)."
+
+
+def held_fixed(study: StudySummary | None) -> str:
+    """What all runs had in common, so that its luck is in no interval."""
+    if study is None:
+        return "what all runs have in common, such as the data they were trained on"
+    settings = study.records.settings
+    search = ["the search, of which there was one"] if settings.replicates == 1 else []
+    split = "the test images' part of the data" if settings.data.resplit else "the data split"
+    return listed([*search, split, "the machine"])
 
 
 def note_sentences(compared: Comparison) -> list[str]:

@@ -89,6 +89,14 @@ def test_matched_seeds_are_another_test(tmp_path):
     assert "matched" in found[0]["components"]
 
 
+def test_matched_seeds_of_other_names_are_refused_in_one_line(tmp_path):
+    other = table().assign(seed=lambda t: t.seed.where(t.approach == "cnn", t.seed + 7))
+    done = analysis(written(other, tmp_path / "runs.csv"), "--out", str(tmp_path / "out"), "--seeds", "matched")
+    assert done.returncode == 2
+    assert "svm has 7, 8, 9 where cnn has 0, 1, 2" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_classes_may_have_names_and_groups_may_be_missing(tmp_path):
     names = np.array(["ferry", "gondola", "barge"])
     named = table().assign(label=lambda t: names[t.label], prediction=lambda t: names[t.prediction])
