@@ -104,6 +104,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "verdict": pair.verdict,
         "detectable": pair.detectable,
         "needed": pair.needed,
+        "needed_for_equivalence": pair.needed_for_equivalence,
         "power": pair.power,
         "losses": pair.losses,
         **{view.key: _view(view, pair) for view in views.VIEWS},

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, isfinite, log, sqrt
 
 from scipy import optimize, special
 
@@ -100,4 +100,7 @@ class Reference:
 def _root_of_f(p: float, df1: float, df2: float) -> float:
     """The root of what F(df1, df2) exceeds with probability p; from the beta distribution, so that p may be tiny."""
     share, rest = special.betainccinv(df1 / 2, df2 / 2, p), special.betaincinv(df2 / 2, df1 / 2, p)
+    if not (isfinite(share) and isfinite(rest)):  # scipy fails near df2 = 2 for tiny p; then only the first term counts
+        rest = exp((log(p) + log(df2 / 2) + special.betaln(df2 / 2, df1 / 2)) / (df2 / 2))
+        share = 1 - rest
     return sqrt(df2 / df1) * sqrt(float(share)) / sqrt(float(rest))
