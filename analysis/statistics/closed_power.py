@@ -8,9 +8,9 @@ Monte Carlo integration over the means and over the estimates of their variances
     lambda = the quantile `power` of these, over sqrt(Var(D))
     level  = the alpha' at which t'(alpha'/2) + t'(1 - power) = lambda
 
-For a single pair and no seed variance alpha' is alpha itself (Bloom 1995). With seeds it is lower also for a pair alone:
-the fewer seeds, the more the critical value varies from study to study. The means are normal;
-the better approach and one other as the pair does, the rest as the mean of these two.
+For a single pair and no seed variance alpha' is alpha itself (Bloom 1995). With seeds it is lower also for a pair
+alone: the fewer seeds, the more the critical value varies from study to study. The means are normal; the better
+approach and one other vary as those of the pair do, the rest as the mean of these two.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ def show_plan(plan: Plan, console: Console) -> None:
         "none that an accuracy can have" if plan.detectable is None else f"about {100 * plan.detectable:.1f} points"
     )
     console.print(
-        f"Smallest accuracy difference with an 80 % chance to be found: {smallest} (one approach better than all others "
-        "near 0.85, two disagreeing on 10 % of the images, seeds varying by 1 point)"
+        f"Smallest accuracy difference with an 80 % chance to be found: {smallest} (one approach better than all "
+        "others near 0.85, two disagreeing on 10 % of the images, seeds varying by 1 point)"
     )
 
 

@@ -129,7 +129,7 @@ def test_a_planned_difference_is_found_about_as_often_as_stated(K, seeds):
 
 
 def test_a_difference_that_no_accuracy_can_have_is_none():
-    assert planned_detectable(10, 2, approaches=6) is None
+    assert planned_detectable(4, 2, approaches=6) is None
     few = study(seed_sd=2.0, seeds=2, images=10)
     assert detectable(of_pair(few), approaches=6) is None
     assert np.isnan(power_curves(few, approaches=6)[0].detectable).any()
