@@ -14,7 +14,7 @@ from typing import TypedDict, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.predictions.outcomes import Outcomes, confusion
+from analysis.predictions.outcomes import Outcomes, confusion, with_matched_seeds
 from analysis.report import views
 from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
@@ -47,6 +47,7 @@ from analysis.statistics.power import (
 )
 from analysis.statistics.secondary.agreement import Agreement, agreement
 from analysis.statistics.simultaneous import Simultaneous, simultaneous
+from analysis.statistics.sources import Runs, Source, sources
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")
@@ -92,6 +93,7 @@ class PairSummary:
             be estimated, or where no difference of accuracies is as large.
         needed: what it takes to find a difference of the margin, and one of the size observed.
         needed_for_equivalence: what it takes to show equivalence, should there be no difference.
+        sources: what share of the variance comes from the search, the runs, the images; empty without variance.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
@@ -107,6 +109,7 @@ class PairSummary:
     needed: tuple[Needed, ...]
     needed_for_equivalence: Needed | None
     power: tuple[PowerCurve, ...] = field(repr=False)
+    sources: tuple[Source, ...]
     losses: LossDifferences | None
     views: Mapping[str, object] = field(repr=False)
 
@@ -185,9 +188,11 @@ def compare(
         probabilities: by approach where its probabilities come from.
 
     Raises:
-        RecordsError: a label or prediction is no class.
-        ValueError: matched seeds that do not match.
+        RecordsError: a label or prediction is no class, or matched seeds have other names in one approach.
+        ValueError: different numbers of matched replicates.
     """
+    if design.matched and correct is None:
+        seen = with_matched_seeds(seen, names)
     X = correct or {name: seen.runs[name].correct.astype(np.float64) for name in names}
     found = _pairs(seen, names, X, design)
     both = {(a, b): (X[a], X[b]) for a, b in combinations(names, 2)}
@@ -278,9 +283,15 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design
         needed=tuple(needed(pair, effect, **corrected) for effect in effects if effect > 0) if pair.se else (),
         needed_for_equivalence=needed_for_equivalence(pair, design.margin, **corrected) if pair.se else None,
         power=power_curves(pair, **corrected) if pair.se else (),
+        sources=_sources(data),
         losses=_loss_differences(data),
         views={view.key: view.compute(data) for view in views.VIEWS},
     )
+
+
+def _sources(data: PairData) -> tuple[Source, ...]:
+    a, b = (Runs(side.runs.correct.astype(np.float64), side.runs.replicates) for side in (data.a, data.b))
+    return sources(data.difference, a, b, groups=data.groups)
 
 
 def _loss_differences(data: PairData) -> LossDifferences | None:

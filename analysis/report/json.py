@@ -106,6 +106,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "needed": pair.needed,
         "needed_for_equivalence": pair.needed_for_equivalence,
         "power": pair.power,
+        "sources": pair.sources,
         "losses": pair.losses,
         **{view.key: _view(view, pair) for view in views.VIEWS},
     }
