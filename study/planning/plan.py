@@ -22,7 +22,7 @@ class Plan:
         final_s: wall time of the final runs at most.
         total_s: expected wall time of everything, by the timings; without them the most that the budgets allow.
         timings: of each approach, or none.
-        detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`).
+        detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`); None: none.
         repeated: where the search is not repeated, what the default number of replicates would make of this plan.
     """
 
@@ -33,7 +33,7 @@ class Plan:
     search_s: float
     final_s: float
     total_s: float
-    detectable: float
+    detectable: float | None
     timings: tuple[Timing | Untimed, ...] = ()
     repeated: Plan | None = None
 
@@ -56,7 +56,9 @@ def plan(
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
         total_s=wall_s(config, timings, slots),
-        detectable=planned_detectable(units, repetitions, alpha=config.significance.alpha),
+        detectable=planned_detectable(
+            units, repetitions, alpha=config.significance.alpha, approaches=len(config.approaches)
+        ),
         timings=timings,
         repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus, timings=timings)
         if config.replicates == 1

@@ -58,10 +58,10 @@ def show_plan(plan: Plan, console: Console) -> None:
         for line in timing_lines(config, plan.timings):
             console.print(line, markup=False, soft_wrap=True)
     console.print(f"In all: about {duration(plan.total_s)} of wall time")
+    varying = "searches" if several else "seeds"
     console.print(
-        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points (two "
-        f"approaches near 0.85 that disagree on 10 % of the images, {'searches' if several else 'seeds'} varying by "
-        "1 point)"
+        f"Smallest accuracy difference with an 80 % chance to be found: {_smallest(plan)} (one approach better than "
+        f"all others near 0.85, two disagreeing on 10 % of the images, {varying} varying by 1 point)"
     )
     if plan.repeated:
         console.print(_what_replicates_bring(plan, plan.repeated))
@@ -73,12 +73,16 @@ def show_suggestion(plan: Plan, console: Console) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+def _smallest(plan: Plan) -> str:
+    return "none that an accuracy can have" if plan.detectable is None else f"about {100 * plan.detectable:.1f} points"
+
+
 def _what_replicates_bring(plan: Plan, repeated: Plan) -> str:
     return (
         "One search of each approach: the report can compare the configurations that these searches find, not the "
         f"approaches, as another search is not tried. `replicates: {repeated.config.replicates}` tries it: about "
-        f"{duration(repeated.search_s - plan.search_s)} more of wall time, and differences between approaches from "
-        f"about {100 * repeated.detectable:.1f} points on have an 80 % chance to be found"
+        f"{duration(repeated.search_s - plan.search_s)} more of wall time. The smallest difference between approaches "
+        f"with an 80 % chance to be found is then {_smallest(repeated)}"
     )
 
 

@@ -25,10 +25,10 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
         return None
     ways = [f"{_true_difference(need, pair)} takes {_takes(compared, pair, need)}" for need in pair.needed]
     sentence = f"To have an {100 * POWER:.0f} % chance to find it, {'; '.join(ways)}."
-    if pair.needed_equivalence is None:
+    if pair.needed_for_equivalence is None:
         return sentence
     margin = in_points(compared.design.margin)
-    takes = _takes(compared, pair, pair.needed_equivalence)
+    takes = _takes(compared, pair, pair.needed_for_equivalence)
     return f"{sentence} To have the same chance to show equivalence within {margin}, if they are equal, takes {takes}."
 
 
