@@ -107,6 +107,7 @@ class Comparison:
         approaches: in the order given. pairs: of each two of them in that order.
         omnibus: None with a single approach.
         yardstick: what answering with the class frequencies alone would cost.
+        notes: what was done to the predictions before they were compared, or is odd in them; a sentence each.
     """
 
     design: Design
@@ -121,6 +122,7 @@ class Comparison:
     agreement: Agreement
     yardstick: Yardstick
     class_differences: tuple[ClassDifference, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -46,9 +46,10 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
 
 
 def predictions_sentence(compared: Comparison) -> str:
-    """What a bare table of predictions holds."""
+    """What a bare table of predictions holds, and what was done to it."""
     approaches = f"{len(compared.approaches)} approach{'es' if len(compared.approaches) != 1 else ''}"
-    return f"Predictions of {approaches} on {compared.images:,} images of {len(compared.classes)} classes."
+    held = f"Predictions of {approaches} on {compared.images:,} images of {len(compared.classes)} classes."
+    return " ".join((held, *compared.notes))
 
 
 def omnibus_sentence(compared: Comparison) -> str | None:

@@ -33,12 +33,13 @@ MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV fil
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where a report was written, and the verdict it opens with."""
+    """Where a report was written, the verdict it opens with, and what was done to predictions that people brought."""
 
     html: str
     markdown: str
     json: str
     verdict: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
     """Read a table of predictions and write report.html, .md and .json into a folder.
 
     Args:
-        path: a .csv or .parquet file; see table.py.
+        path: a file of predictions; see predictions/files.py.
         out: the folder, as a path or a URI; made if need be.
         design: what the comparison is to answer.
 
@@ -95,7 +96,8 @@ def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
     store.write_bytes(numbers, report_json(findings.title, findings.compared, findings.study).encode())
     store.write_bytes(html, render(findings, "report.html.j2", drawings).encode())
     verdict = wording.verdict_sentence(findings.compared, findings.study)
-    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), verdict)
+    notes = findings.compared.notes if findings.compared else ()
+    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), verdict, notes)
 
 
 def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:
