@@ -18,7 +18,19 @@ def study_sentence(study: StudySummary) -> str:
         opening = f"{data.source}: {len(data.classes)} classes; {splits}."
     times = f", {settings.replicates} times" if settings.replicates > 1 else ""
     each = f"{seconds(settings.budget.search_seconds)} of charged time each{times}"
-    return f"{opening} {len(settings.approaches)} approaches, {each}."
+    sentence = f"{opening} {len(settings.approaches)} approaches, {each}."
+    return f"{sentence} {scope}" if (scope := scope_sentence(study)) else sentence
+
+
+def scope_sentence(study: StudySummary) -> str | None:
+    """Which other images the intervals speak of, where the test images are all of one day; else None."""
+    data = study.records.data
+    if data is None or data.test_days is None or len(data.test_days) != 1:
+        return None
+    return (
+        f"All test images were taken on {data.test_days[0]}: the intervals speak of other images of that day, not of"
+        " other days."
+    )
 
 
 def exhausted_sentences(study: StudySummary) -> list[str]:

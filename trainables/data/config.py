@@ -100,8 +100,8 @@ class DataSource(BaseModel, ABC):
         """Whether the study file says so; never where the source has no such field."""
         return bool(getattr(self, switch, False))
 
-    def offers(self, switch: Switch) -> bool:
-        """Whether the study file may say so."""
+    def offers(self, switch: Switch | Literal["groups"]) -> bool:
+        """Whether the study file may say so; or name groups, which not every source has."""
         return switch in type(self).model_fields
 
 

@@ -16,13 +16,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
 from trainables.data.config import Contents, DataSource, Switch
+from trainables.data.grouping import ProposedGroups, days, propose_groups
 from trainables.data.image_cache import Facts, decoded, inspect
 from trainables.data.splits import SPLITS, Split, SplitIndex
 from trainables.errors import DataError, InputError, one_line
+
+FEWEST_GROUPS = 3  # of test images: from fewer no variance between groups can be estimated that is worth the name
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class DatasetDescription:
         largest_share: in each split, the share of its largest class: the accuracy of always answering that one.
         image_sizes: before they are resized.
         groups: groups in each split, or None where the data set has none.
+        proposed_groups: groups that the names of the test images suggest where the data set has none.
+        test_days: the days of the test images, where their names tell.
         duplicates: images that are in an earlier split as well.
         skipped: files left out because they are not readable.
     """
@@ -65,6 +71,8 @@ class DatasetDescription:
     largest_share: dict[Split, float]
     image_sizes: ImageSizes
     groups: dict[Split, int] | None
+    proposed_groups: ProposedGroups | None
+    test_days: tuple[date, ...]
     duplicates: tuple[Duplicate, ...]
     skipped: tuple[str, ...]
 
@@ -134,8 +142,8 @@ class Dataset:
         """Refuse what no fair comparison can be made on.
 
         Raises:
-            DataError: fewer than two classes, a split without images, a class that is not in every split, only one
-                group in the test split, or, unless the configuration allows it (`allow_duplicates`,
+            DataError: fewer than two classes, a split without images, a class that is not in every split, fewer
+                than three groups in the test split, or, unless the configuration allows it (`allow_duplicates`,
                 `allow_shared_groups`), an image or a group that is in more than one split.
         """
         if len(self.classes) < 2:
@@ -144,7 +152,7 @@ class Dataset:
             if not len(part):
                 raise DataError(f"{self.source}: no images in the split '{split}'; add some of every class")
         self._refuse_missing_classes()
-        self._refuse_a_single_group()
+        self._refuse_few_groups()
         if not self.config.allows("allow_shared_groups"):
             self._refuse_shared_groups()
         if not self.config.allows("allow_duplicates"):
@@ -172,12 +180,13 @@ class Dataset:
                 "every class must be in every split: add images, or leave the class out"
             )
 
-    def _refuse_a_single_group(self) -> None:
-        groups = set(self.splits["test"].groups or ())
-        if len(groups) == 1:
+    def _refuse_few_groups(self) -> None:
+        groups = sorted(set(self.splits["test"].groups or ()))
+        if 0 < len(groups) < FEWEST_GROUPS:
+            belong = "one group" if len(groups) == 1 else f"{len(groups)} groups"
             raise DataError(
-                f"{self.source}: all test images belong to one group '{groups.pop()}'; the group is the unit of the "
-                "statistics, so at least two are needed: change groups"
+                f"{self.source}: all test images belong to {belong} ('{groups[0]}'); the group is the unit of the "
+                f"statistics, so at least {FEWEST_GROUPS} are needed: change groups"
             )
 
     def _refuse_shared_groups(self) -> None:
@@ -252,6 +261,8 @@ def describe(dataset: Dataset) -> DatasetDescription:
         largest_share={split: max(per_class) / max(1, sum(per_class)) for split, per_class in counts.items()},
         image_sizes=dataset.image_sizes,
         groups=groups if dataset.splits["train"].groups is not None else None,
+        proposed_groups=propose_groups(dataset.splits["test"]) if dataset.config.offers("groups") else None,
+        test_days=days(dataset.splits["test"]),
         duplicates=duplicates(dataset),
         skipped=dataset.skipped,
     )

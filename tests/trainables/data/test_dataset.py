@@ -130,12 +130,11 @@ def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
     assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
 
 
-def test_a_test_split_of_a_single_group_is_refused(root):
-    message = refusal(root, groups=r"^(\d)", allow_shared_groups=True)
-    assert message == (
-        f"{root}: all test images belong to one group '0'; the group is the unit of the statistics, so at least two "
-        "are needed: change groups"
-    )
+@pytest.mark.parametrize(("groups", "belong"), [(r"^(\d)", "one group"), (r"^00|^0", "2 groups")])
+def test_a_test_split_of_fewer_than_three_groups_is_refused(root, groups, belong):
+    message = refusal(root, groups=groups, allow_shared_groups=True)
+    assert message.startswith(f"{root}: all test images belong to {belong} ('0")
+    assert message.endswith("the group is the unit of the statistics, so at least 3 are needed: change groups")
 
 
 def test_groups_in_more_than_one_of_the_given_splits_are_refused_unless_allowed(root):
