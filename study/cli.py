@@ -53,8 +53,15 @@ Address = Annotated[
 JobServerAddress = Annotated[
     str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
 ]
-Budget = Annotated[float | None, typer.Option(help="Charged seconds for each approach's search.", show_default="file")]
-Seeds = Annotated[int | None, typer.Option(help="Final runs of each approach.", show_default="file")]
+Budget = Annotated[
+    float | None, typer.Option(help="Charged seconds for one search of each approach.", show_default="file")
+]
+Replicates = Annotated[
+    int | None, typer.Option(help="How often the whole search is repeated with new seeds.", show_default="file")
+]
+Runs = Annotated[
+    int | None, typer.Option(help="Final runs of each approach, spread over the replicates.", show_default="file")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the file: `--set data.path=photos`."),
@@ -80,7 +87,8 @@ def transfer_study(
 def run(
     study: StudyFile,
     budget: Budget = None,
-    seeds: Seeds = None,
+    replicates: Replicates = None,
+    runs: Runs = None,
     out: Annotated[
         str | None,
         typer.Option(help="Directory or URI of the new study. Default: its name, under the file's `storage`."),
@@ -89,7 +97,7 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
-    config = _config(study, budget, seeds, set_)
+    config = _config(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         from study.show import remote
 
@@ -117,7 +125,12 @@ def resume(directory: Directory, address: Address = None) -> None:
 
 @app.command()
 def plan(
-    study: StudyFile, budget: Budget = None, seeds: Seeds = None, address: Address = None, set_: Set = None
+    study: StudyFile,
+    budget: Budget = None,
+    replicates: Replicates = None,
+    runs: Runs = None,
+    address: Address = None,
+    set_: Set = None,
 ) -> None:
     """Say what `run` would do, and run nothing."""
     from study import plan as planning
@@ -126,7 +139,7 @@ def plan(
     from study.show import remote
     from study.show.screens import show_plan
 
-    config = _config(study, budget, seeds, set_)
+    config = _config(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         raise typer.Exit(remote.plan(config, str(address), _terminal()))
     dataset = open_checked(config)
@@ -326,7 +339,7 @@ def describe(
     from trainables.data.dataset import open_dataset
     from trainables.data.folders import FolderData
 
-    config = FolderData(path=data) if Path(data).is_dir() else _config(data, None, None, set_).data
+    config = FolderData(path=data) if Path(data).is_dir() else _config(data, set_).data
     show_data(described(open_dataset(config)), console)
 
 
@@ -363,15 +376,22 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-def _config(study: str, budget: float | None, seeds: int | None, assignments: list[str] | None) -> StudyConfig:
+def _config(
+    study: str,
+    assignments: list[str] | None,
+    *,
+    budget: float | None = None,
+    replicates: int | None = None,
+    runs: int | None = None,
+) -> StudyConfig:
     from study.config.study_file import read_config, read_yaml
 
-    overrides: dict[str, Any] = {"budget.search_seconds": budget, "final.seeds": seeds}
+    overrides: dict[str, Any] = {"budget.search_seconds": budget, "replicates": replicates, "final.runs": runs}
     overrides = {key: value for key, value in overrides.items() if value is not None}
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.seeds=3")
+            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.runs=10")
         overrides[key] = read_yaml(value, name=f"--set {assignment}")
     return read_config(study, overrides)
 

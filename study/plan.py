@@ -16,9 +16,10 @@ class Plan:
     Attributes:
         slots: trials at once on the machine or cluster it would run on.
         gpus: GPUs of one slot.
-        search_s: expected wall time of the search, if the slots are kept busy.
+        search_s: expected wall time of all searches, if the slots are kept busy.
         final_s: wall time of the final runs at most.
         detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`).
+        repeated: where the search is not repeated, what the default number of replicates would make of this plan.
     """
 
     config: StudyConfig
@@ -28,14 +29,15 @@ class Plan:
     search_s: float
     final_s: float
     detectable: float
+    repeated: Plan | None = None
 
 
 def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> Plan:
     """Plan a study for so many slots."""
     searches = len(config.approaches) * config.replicates
-    runs = searches * config.final.seeds
+    runs = len(config.approaches) * config.final_runs
     # The search is repeated to see its luck, so then the replicate is what varies, as the seed otherwise.
-    repetitions = config.replicates if config.replicates > 1 else config.final.seeds
+    repetitions = config.replicates if config.replicates > 1 else config.final_runs
     groups = dataset.splits["test"].groups
     units = len(dataset.splits["test"]) if groups is None else len(set(groups))
     return Plan(
@@ -46,4 +48,11 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
         detectable=planned_detectable(units, repetitions, alpha=config.significance.alpha),
+        repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus) if config.replicates == 1 else None,
     )
+
+
+def _repeated(config: StudyConfig) -> StudyConfig:
+    """The same study with as many replicates as a file has that names no number, and one final run for each."""
+    final = config.final.model_copy(update={"runs": None})
+    return config.model_copy(update={"replicates": StudyConfig.model_fields["replicates"].default, "final": final})

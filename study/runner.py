@@ -36,7 +36,7 @@ from study.predictions import write_predictions
 from study.prepare import Prepared
 from study.provenance import environment
 from study.search.finals import final_turns
-from study.search.ledger import Account, Ledger
+from study.search.ledger import Account, open_ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
@@ -216,14 +216,13 @@ class _Session:
 
     def _search(self) -> None:
         ready, earlier = self.ready, self.history.trials
-        ledger = _ledger(ready.config, ready.prepared)
-        turns = EqualTimeTurns(
-            ready.config.approaches, ledger, ready.config.seed, ready.count_slots(), ready.prepared.precharged_s
-        )
+        config = ready.config
+        ledger = open_ledger(config.approaches, config.replicates, config.budget, ready.prepared.owed_s)
+        turns = EqualTimeTurns(config.approaches, ledger, config.seed, ready.count_slots(), ready.prepared.precharged_s)
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
         if not turns.finished:
-            inputs = search_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+            inputs = search_inputs(config, ready.dataset, ready.prepared.frozen)
             with self.phases.during("search"):
                 self._run(turns, inputs)
         for event in _exhaustions(turns.exhausted, self.history.phases):
@@ -261,14 +260,6 @@ class _Session:
         )
         for name in checkpoints.names(""):  # nothing runs any more
             checkpoints.delete(name)
-
-
-def _ledger(config: StudyConfig, prepared: Prepared) -> Ledger:
-    accounts = tuple(Account(name, r) for r in range(config.replicates) for name in config.approaches)
-    ledger = Ledger(accounts, config.budget.search_seconds, config.budget.trial_seconds)
-    for name, seconds in prepared.owed_s.items():  # once per study, so in the first replicate
-        ledger.charge(Account(name), seconds)
-    return ledger
 
 
 def _exhaustions(exhausted: Mapping[Account, str], phases: list[PhaseEvent]) -> list[PhaseEvent]:

@@ -39,19 +39,32 @@ def show_plan(plan: Plan, console: Console) -> None:
     console.print(_spaces(config))
     gpus = f" and {plan.gpus:g} GPU" if plan.gpus else ""
     console.print(f"Slots found: {plan.slots}, each {config.slot.cpus} CPU{gpus}")
-    repeated = f", {config.replicates} times" if config.replicates > 1 else ""
+    budget_s, several = config.budget.search_seconds, config.replicates > 1
+    repeated = f" {config.replicates} times over, {duration(budget_s * config.replicates)} in all" if several else ""
     console.print(
-        f"Search: {duration(config.budget.search_seconds)} charged to each of {len(config.approaches)} approaches"
-        f"{repeated}, at most {duration(config.budget.trial_seconds)} to a trial; about {duration(plan.search_s)} "
-        "of wall time"
+        f"Search: {duration(budget_s)} charged to each of {len(config.approaches)} approaches{repeated}, at most "
+        f"{duration(config.budget.trial_seconds)} to a trial; about {duration(plan.search_s)} of wall time"
     )
+    over = f", spread over the {config.replicates} searches" if several else ""
     console.print(
-        f"Final runs: {config.final.seeds} seeds of each incumbent, at most {duration(config.final_seconds)} each; "
+        f"Final runs: {config.final_runs} of each approach{over}, at most {duration(config.final_seconds)} each; "
         f"{duration(plan.final_s)} of wall time at most"
     )
     console.print(
-        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points "
-        "(two approaches near 0.85 that disagree on 10 % of the images, seeds varying by 1 point)"
+        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points (two "
+        f"approaches near 0.85 that disagree on 10 % of the images, {'searches' if several else 'seeds'} varying by "
+        "1 point)"
+    )
+    if plan.repeated:
+        console.print(_what_replicates_bring(plan, plan.repeated))
+
+
+def _what_replicates_bring(plan: Plan, repeated: Plan) -> str:
+    return (
+        "One search of each approach: the report can compare the configurations that these searches find, not the "
+        f"approaches, as another search is not tried. `replicates: {repeated.config.replicates}` tries it: about "
+        f"{duration(repeated.search_s - plan.search_s)} more of wall time, and differences between approaches from "
+        f"about {100 * repeated.detectable:.1f} points on have an 80 % chance to be found"
     )
 
 

@@ -35,7 +35,7 @@ from tests.support.waiting import free_port, until
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])
 BUDGET_S = SMALL["budget"]["search_seconds"]
-SEEDS = SMALL["final"]["seeds"]
+RUNS = SMALL["final"]["runs"]
 PHOTOS = {"source": "folder", "path": "photos", "skip_corrupt": True, "groups": "^[a-z]+[0-9]+"}
 TEST_IMAGES = 3 * PHOTO_SPLITS["test"]
 
@@ -100,12 +100,12 @@ def assert_fair_and_complete(study: Study) -> None:
     """What holds of every finished study, however it was interrupted."""
     for account in study.report["approaches"].values():
         assert account["charged_seconds"] <= account["budget_seconds"] == BUDGET_S
-        assert len(account["final_runs"]) == SEEDS
+        assert len(account["final_runs"]) == RUNS
     assert study.report["search"]["charged_spread"] <= 0.05
     started = Counter(event.trial for event in study.events if event.event == "started")
     assert set(started.values()) == {1}
     evaluated = {event.trial for event in study.events if event.event == "evaluated"}
-    assert evaluated == {f"{name}-r0-seed{seed}" for name in APPROACHES for seed in range(SEEDS)}
+    assert evaluated == {f"{name}-r0-seed{seed}" for name in APPROACHES for seed in range(RUNS)}
     assert {file.stem for file in (study.directory / "predictions").iterdir()} == evaluated
 
 
@@ -134,7 +134,7 @@ def test_a_study_directory_holds_what_others_rely_on(study):
     names = {file.relative_to(study.directory).as_posix() for file in study.directory.rglob("*") if file.is_file()}
     assert {"study.yaml", "data.json", "environment.json"} <= names
     assert {"report/report.html", "report/report.md", "report/report.json"} <= names
-    assert sum(name.startswith("predictions/") for name in names) == len(APPROACHES) * SEEDS
+    assert sum(name.startswith("predictions/") for name in names) == len(APPROACHES) * RUNS
     assert not [name for name in names if name.startswith("checkpoints/") or name.endswith(".part")]
 
 
@@ -204,7 +204,7 @@ def test_the_search_never_saw_the_test_split(study):
     assert all(event.test_accuracy is None for event in study.events if event.phase == "search")
     scored = [event for event in study.events if event.test_accuracy is not None]
     assert {event.event for event in scored} == {"evaluated"}
-    assert len(scored) == len(APPROACHES) * SEEDS
+    assert len(scored) == len(APPROACHES) * RUNS
 
 
 def test_every_final_run_predicts_every_test_image_once(study):
@@ -214,7 +214,7 @@ def test_every_final_run_predicts_every_test_image_once(study):
     images = frame.groupby(["approach", "seed"]).image
     assert (images.count() == TEST_IMAGES).all()
     assert (images.nunique() == TEST_IMAGES).all()
-    assert len(images) == len(APPROACHES) * SEEDS
+    assert len(images) == len(APPROACHES) * RUNS
 
 
 def test_predictions_carry_the_true_class_and_the_group_of_each_image(study):
@@ -248,7 +248,7 @@ def test_status_sums_a_study_up(study, transfer_study):
     for name in APPROACHES:
         (line,) = [line for line in told.out.splitlines() if line.startswith(name)]
         assert f"/ {BUDGET_S} s" in line
-        assert line.split()[-1] == str(SEEDS)
+        assert line.split()[-1] == str(RUNS)
 
 
 def test_the_report_can_be_written_again_from_the_records_alone(study, transfer_study):
@@ -342,7 +342,7 @@ def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_sam
     """On one CPU, where nothing is cut short."""
     changes: dict[str, Any] = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
     changes["approaches__better_cnn__space__epochs"] = {"int": [1, 10]}
-    prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"seeds": 1})
+    prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"runs": 1})
     one, other = (
         Study(tmp_path, name, session.transfer_study("run", "study.yaml", "--out", name, folder=tmp_path))
         for name in ("one", "other")

@@ -67,10 +67,10 @@ def test_a_yaml_file_of_an_installed_package_is_a_preset(installed):
 
 
 def test_the_command_line_knows_the_preset_of_an_installed_package(installed, transfer_study):
-    installed("lab", "leaves", final__seeds=3)
+    installed("lab", "leaves", final__runs=3)
     told = transfer_study("plan", "leaves")
     assert told.code == 0
-    assert "3 seeds of each incumbent" in told.out
+    assert "3 of each approach" in told.out
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are_and_the_one_probably_meant(installed):
