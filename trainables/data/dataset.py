@@ -23,7 +23,7 @@ import numpy as np
 from trainables.data.config import Contents, DataSource, Switch
 from trainables.data.grouping import ProposedGroups, days, propose_groups
 from trainables.data.image_cache import Facts, decoded, inspect
-from trainables.data.splits import SPLITS, Split, SplitIndex
+from trainables.data.splits import SPLITS, Division, Split, SplitIndex, redivide
 from trainables.errors import DataError, InputError, one_line
 
 FEWEST_GROUPS = 3  # of test images: from fewer no variance between groups can be estimated that is worth the name
@@ -137,6 +137,21 @@ class Dataset:
             "pixels": {str(size): [self._sealed(split, size)[1] for split in SPLITS] for size in sorted(set(sizes))},
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def divisions(self, replicates: int) -> tuple[Division, ...]:
+        """What each replicate trains on and is validated on, where they are divided anew for each; else nothing.
+
+        The first replicate has the splits as they are; the others are the same on every machine.
+
+        Raises:
+            DataError: a class has too few images, or groups, to be divided.
+        """
+        seed, train, valid = self.config.redivided_with, self.splits["train"], self.splits["valid"]
+        if seed is None:
+            return ()
+        first = Division(np.arange(len(train)), np.arange(len(train), len(train) + len(valid)))
+        seeds = np.random.SeedSequence(seed).generate_state(replicates)[1:]
+        return (first, *(redivide(train, valid, self.classes, int(one)) for one in seeds))
 
     def check(self) -> None:
         """Refuse what no fair comparison can be made on.

@@ -324,3 +324,13 @@ def test_whatever_a_strangers_source_raises_is_one_line_that_names_it(tmp_path):
         open_dataset(Strange.model_validate({}))
     with pytest.raises(DataError, match=r"^nothing there; fetch it$"):
         open_dataset(Careful.model_validate({}))
+
+
+def test_divisions_of_the_replicates_begin_with_the_splits_as_they_are_and_never_change(tmp_path):
+    dataset = opened(image_folder(tmp_path / "pets"), resplit=True)
+    first, second, third = dataset.divisions(3)
+    assert (first.train.tolist(), first.valid.tolist()) == (list(range(8)), list(range(8, 12)))
+    assert second.valid.tolist() != third.valid.tolist()
+    again = dataset.divisions(5)  # as when the study is extended
+    assert [one.valid.tolist() for one in again[:3]] == [one.valid.tolist() for one in (first, second, third)]
+    assert opened(tmp_path / "pets").divisions(3) == ()
