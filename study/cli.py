@@ -210,12 +210,51 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
 
 
 @app.command()
-def report(directory: Directory) -> None:
-    """Write the report again, from the records of a study."""
-    from analysis.report.write import write_report
+def report(
+    directory: Annotated[
+        str, typer.Argument(metavar="DIR|FILE", help="A study's directory or URI, or a file of predictions.")
+    ],
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Of a file of predictions: where its report goes.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Of a file: accuracies closer than this count as equivalent (0.01).")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Of a file: the level of the tests (0.05).")] = None,
+    matched: Annotated[
+        bool, typer.Option("--matched", help="Of a file: seed s shares what it decides between approaches.")
+    ] = False,
+) -> None:
+    """Write the report again, from the records of a study, or that of predictions made elsewhere.
+
+    A file, CSV or Parquet, has the columns approach, seed, image, label and prediction, and, where there are any, group
+    and p_<class>; `python -m analysis` is the same without a study's packages.
+    """
+    from analysis.predictions.files import is_predictions_file
+    from analysis.report.design import Design
+    from analysis.report.write import write_report, write_table_report
     from study.show.screens import show_report_paths
 
-    show_report_paths(write_report(directory), console)
+    options = {"out": out, "margin": margin, "alpha": alpha, "matched": matched or None}
+    if not is_predictions_file(directory):
+        if asked := [name for name, value in options.items() if value is not None]:
+            raise InputError(f"--{asked[0]}: of a file of predictions; a study's stands in its study file")
+        show_report_paths(write_report(directory), console)
+        return
+    if out is None:
+        raise InputError(f"{directory}: say where its report goes, with --out DIR")
+    try:
+        design = Design(
+            alpha=Design.alpha if alpha is None else alpha,
+            margin=Design.margin if margin is None else margin,
+            matched=matched,
+        )
+    except RecordsError as error:
+        raise InputError(f"--{error}") from None
+    paths = write_table_report(directory, out, design)
+    for sentence in (paths.verdict, *paths.notes):
+        console.print(sentence, markup=False, soft_wrap=not console.is_terminal, end="\n\n")
+    show_report_paths(paths, console)
 
 
 @app.command()

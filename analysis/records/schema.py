@@ -212,6 +212,8 @@ class DataInfo(Record):
         grouped: whether test images carry a group (then the group is the unit of the statistics).
         skipped: files left out because they are no readable image (`skip_corrupt`).
         duplicates: identical images found in more than one split.
+        test_days: the days of the test images (YYYY-MM-DD), where the names of all of them say when they were taken;
+            else null.
     """
 
     source: str
@@ -224,6 +226,7 @@ class DataInfo(Record):
     grouped: bool = False
     skipped: tuple[str, ...] = ()
     duplicates: int = 0
+    test_days: tuple[str, ...] | None = None
 
 
 class SignificanceSettings(Section):

@@ -16,7 +16,14 @@ from analysis.search.contention import contended, contention
 from analysis.search.health import study_findings
 from analysis.statistics.crossed import FEW_GROUPS
 
-GENERAL = ("one_search", "search_unknown", "one_run", "few_runs", "looks")  # of the design, known before the study
+GENERAL = (
+    "one_search",
+    "search_unknown",
+    "one_run",
+    "few_runs",
+    "one_day",
+    "looks",
+)  # of the design, known before the study
 DETAILS = re.compile(r" \(.*$")
 FEW_RUNS = 2  # searches, or runs, of each approach: their spread is then hardly known
 
@@ -53,7 +60,7 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     """
     if compared is None:
         return ()
-    whole = [_search(study), _runs(compared, study), _groups(compared), _looks(compared)]
+    whole = [_search(study), _runs(compared, study), _groups(compared), _one_day(study), _looks(compared)]
     found = [*_approaches(compared, study), *whole]
     return tuple(one for one in found if one)
 
@@ -94,6 +101,15 @@ def _groups(compared: Comparison) -> Reservation | None:
     as_many = "" if round(effective, 1) == compared.units else f", which say no more than {effective:.1f} of one size"
     text = f"the test images come from {groups}{as_many}: little can be concluded about images of other groups"
     return Reservation(None, "few_groups", text, "bring test images of more groups")
+
+
+def _one_day(study: StudySummary | None) -> Reservation | None:
+    """Test images that were all taken on one day."""
+    days = study.records.data.test_days if study and study.records.data else None
+    if days is None or len(days) != 1:
+        return None
+    text = f"all test images were taken on {days[0]}: this speaks of other images of that day, not of other days"
+    return Reservation(None, "one_day", text, None)
 
 
 def _looks(compared: Comparison) -> Reservation | None:

@@ -56,10 +56,10 @@ def interval_words(pair: PairSummary, write: Callable[[float], str]) -> str:
 
 
 def predictions_sentence(compared: Comparison) -> str:
-    """What a bare table of predictions holds."""
+    """What a bare table of predictions holds, and what was done to it."""
     approaches = counted(len(compared.approaches), "approach", "approaches")
     classes = counted(len(compared.classes), "class", "classes")
-    return f"Predictions of {approaches} on {compared.images:,} images of {classes}."
+    return " ".join((f"Predictions of {approaches} on {compared.images:,} images of {classes}.", *compared.notes))
 
 
 def omnibus_sentence(compared: Comparison) -> str | None:
