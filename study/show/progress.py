@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
+from study.show.busy import Busy
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
@@ -42,6 +43,7 @@ class Progress:
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
+        self._busy = Busy()
         self._trials: Counter[Account] = Counter()
         self._best: dict[Account, float] = {}
         self._charging: dict[str, tuple[Account, float]] = {}  # seconds charged by trials still running
@@ -75,6 +77,7 @@ class Progress:
         """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""
         self._ledger, self._exhausted = ledger, exhausted
         for event in earlier:
+            self._busy.see(event)
             self._count(event)
 
     def final(self, runs: int) -> None:
@@ -87,6 +90,8 @@ class Progress:
             self._note(event)
             return
         self._count(event)
+        if line := self._busy.see(event):
+            self.say(line)
         now = time.monotonic()
         if now - self._last_shown < (DRAW_EVERY_S if self._live else LINE_EVERY_S):
             return
