@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Describe a data set, or fetch one.")
 app.add_typer(data_app, name="data")
+cache_app = typer.Typer(invoke_without_command=True)
+app.add_typer(cache_app, name="cache")
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -200,6 +202,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from analysis.records.store import read_study
     from analysis.records.trials import trial_table
     from analysis.search.accounts import spending
+    from analysis.search.contention import contended, contention
+    from study.show.busy import busy_line
     from study.show.screens import show_status
     from study.show.watch import findings, sentence
 
@@ -207,6 +211,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     trials = trial_table(records.events)
     found = [sentence(finding) for finding in findings(records, trials)]
     show_status(records, trials, spending(records, trials), found, console)
+    if line := busy_line(contended(contention(trials, records.features))):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -387,6 +393,27 @@ def fetch(
             to, url=source or BOATS_URL, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     show_fetched(fetched, console)
+
+
+@cache_app.callback()
+def cache(context: typer.Context) -> None:
+    """List the images and features kept between studies, with what they cost."""
+    if context.invoked_subcommand is None:
+        from study.show.cache import show_cache
+        from trainables.cache import cache_dir, entries
+
+        show_cache(entries(cache_dir()), cache_dir(), console)
+
+
+@cache_app.command("drop")
+def drop_cached(
+    key: Annotated[str, typer.Argument(metavar="KEY|all", help="A key that the list shows, or the beginning of one.")],
+) -> None:
+    """Remove images or features from the cache; they are made anew when a study wants them."""
+    from study.show.cache import show_dropped
+    from trainables.cache import cache_dir, drop
+
+    show_dropped(drop(key, cache_dir()), cache_dir(), console)
 
 
 def main() -> None:

@@ -176,7 +176,8 @@ class Dataset:
     def _sealed(self, split: Split, size: tuple[int, int]) -> tuple[np.ndarray, str]:
         if (split, size) not in self._decoded:
             part = self.splits[split]
-            mapped, seal = decoded(dict(zip(part.ids, part.pictures, strict=True)), size)
+            pictures = dict(zip(part.ids, part.pictures, strict=True))
+            mapped, seal = decoded(pictures, size, data=f"{self.source}, {split}")
             # A plain array over the mapped file: pickle hands it over as a buffer, so that one copy in an object store
             # serves all workers, where a np.memmap would be copied into each. And one array, not one for each call:
             # pickle knows what it has stored already by the object.
