@@ -136,7 +136,8 @@ def study_of(trials: int, reports: int) -> StudyConfig:
             for number, share in enumerate(shares)
         },
         "budget": {"search_seconds": 1e6, "trial_seconds": 60},
-        "final": {"seeds": 1},
+        "replicates": 1,
+        "final": {"runs": 1},
         "slot": {"cpus": 1, "gpus": 0},
         "pace": {"heartbeat_seconds": 1e-9, "checkpoint_seconds": 1000},
     }

@@ -4,7 +4,7 @@ cli.py          the command line
 config/         the study file; presets/ are those that come with the program
 new_approach.py writes an approach to begin with
 template/       that approach
-plan.py         what a study would do
+planning/       what a study would do
 runner.py       the phases of a study, and resuming one
 prepare.py      data, frozen features and a rehearsal, before the search
 inputs.py       what trials are given; the one place that opens the test split

@@ -24,6 +24,7 @@ from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from study.config.models import StudyConfig
+    from study.planning.timing import Timing, Untimed
     from study.runner import Outcome
     from study.show.progress import Progress
     from study.show.remote import Terminal
@@ -55,8 +56,15 @@ Address = Annotated[
 JobServerAddress = Annotated[
     str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
 ]
-Budget = Annotated[float | None, typer.Option(help="Charged seconds for each approach's search.", show_default="file")]
-Seeds = Annotated[int | None, typer.Option(help="Final runs of each approach.", show_default="file")]
+Budget = Annotated[
+    float | None, typer.Option(help="Charged seconds for one search of each approach.", show_default="file")
+]
+Replicates = Annotated[
+    int | None, typer.Option(help="How often the whole search is repeated with new seeds.", show_default="file")
+]
+Runs = Annotated[
+    int | None, typer.Option(help="Final runs of each approach, spread over the replicates.", show_default="file")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the file: `--set data.path=photos`."),
@@ -82,7 +90,8 @@ def transfer_study(
 def run(
     study: StudyFile,
     budget: Budget = None,
-    seeds: Seeds = None,
+    replicates: Replicates = None,
+    runs: Runs = None,
     out: Annotated[
         str | None,
         typer.Option(help="Directory or URI of the new study. Default: its name, under the file's `storage`."),
@@ -91,7 +100,7 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
-    config = _config(study, budget, seeds, set_)
+    config = _config(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         from study.show import remote
 
@@ -119,16 +128,31 @@ def resume(directory: Directory, address: Address = None) -> None:
 
 @app.command()
 def plan(
-    study: StudyFile, budget: Budget = None, seeds: Seeds = None, address: Address = None, set_: Set = None
+    study: StudyFile,
+    budget: Budget = None,
+    replicates: Replicates = None,
+    runs: Runs = None,
+    address: Address = None,
+    set_: Set = None,
+    timing: Annotated[
+        bool, typer.Option(help="Time a step and a validation of each approach on this machine: a quarter of a minute.")
+    ] = True,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggest", help="Print budgets with which each approach can train, and 20 trials are tried."),
+    ] = False,
 ) -> None:
-    """Say what `run` would do, and run nothing."""
-    from study import plan as planning
+    """Say what `run` would do, and run nothing but a few steps to time them."""
     from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
+    from study.planning import plan as planning
+    from study.planning.here import time_here
     from study.runner import open_checked
     from study.show import remote
-    from study.show.screens import show_plan
+    from study.show.screens import show_plan, show_suggestion
 
-    config = _config(study, budget, seeds, set_)
+    config = _config(study, set_, budget=budget, replicates=replicates, runs=runs)
+    if suggested and (address or not timing):
+        raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
     if is_job_server(address):
         raise typer.Exit(remote.plan(config, str(address), _terminal()))
     dataset = open_checked(config)
@@ -138,7 +162,16 @@ def plan(
         with connected(address):
             cluster = nodes()
     slot = slot_for(config, cluster)
-    show_plan(planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus), console)
+    timings: tuple[Timing | Untimed, ...] = ()
+    if timing and address is None:
+        with console.status("Timing a step and a validation of each approach"):
+            timings = time_here(config, dataset, slot)
+    made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
+    show_plan(made, console)
+    if address is not None:
+        console.print("Not timed: the slots are a cluster's, where `run` times each approach before its search begins")
+    if suggested:
+        show_suggestion(made, console)
 
 
 @app.command()
@@ -172,10 +205,12 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from analysis.search.contention import contended, contention
     from study.show.busy import busy_line
     from study.show.screens import show_status
+    from study.show.watch import findings, sentence
 
     records = read_study(directory)
     trials = trial_table(records.events)
-    show_status(records, trials, spending(records, trials), console)
+    found = [sentence(finding) for finding in findings(records, trials)]
+    show_status(records, trials, spending(records, trials), found, console)
     if line := busy_line(contended(contention(trials, records.features))):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -293,7 +328,7 @@ def describe(
     from trainables.data.dataset import open_dataset
     from trainables.data.folders import FolderData
 
-    config = FolderData(path=data) if Path(data).is_dir() else _config(data, None, None, set_).data
+    config = FolderData(path=data) if Path(data).is_dir() else _config(data, set_).data
     show_data(described(open_dataset(config)), console)
 
 
@@ -351,15 +386,22 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-def _config(study: str, budget: float | None, seeds: int | None, assignments: list[str] | None) -> StudyConfig:
+def _config(
+    study: str,
+    assignments: list[str] | None,
+    *,
+    budget: float | None = None,
+    replicates: int | None = None,
+    runs: int | None = None,
+) -> StudyConfig:
     from study.config.study_file import read_config, read_yaml
 
-    overrides: dict[str, Any] = {"budget.search_seconds": budget, "final.seeds": seeds}
+    overrides: dict[str, Any] = {"budget.search_seconds": budget, "replicates": replicates, "final.runs": runs}
     overrides = {key: value for key, value in overrides.items() if value is not None}
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.seeds=3")
+            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.runs=10")
         overrides[key] = read_yaml(value, name=f"--set {assignment}")
     return read_config(study, overrides)
 

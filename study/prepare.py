@@ -50,7 +50,7 @@ class Prepared:
         info: what the records say about the data.
         frozen: features of the frozen backbones, by approach.
         costs: what they cost when the study began, which is what is charged, also after resuming.
-        owed_s: seconds that each approach is charged for them once.
+        owed_s: seconds that each search of an approach is charged for them once.
         precharged_s: seconds that every single trial of an approach is charged for them.
         notes: a line for each set of features whose cost was measured on a busy machine.
     """

@@ -35,9 +35,11 @@ FLOORS = {
     ),
     "study": (
         "config lease provenance template variables",
-        "search place listeners plan predictions",
+        "search place listeners predictions",
         "tune cluster phases export new_approach",
-        "show prepare",
+        "prepare",
+        "planning",
+        "show",
         "inputs",
         "runner",
         "cli __init__",
@@ -47,8 +49,8 @@ FLOORS = {
 # What knows a library, and nothing else of its package does: whole rooms, or files.
 KNOW = {
     ("trainables", "ray"): {"trainable.py"},
-    ("study", "ray"): {"cluster", "tune", "prepare.py", "runner.py"},
-    ("study", "torch"): {"cluster/nodes.py", "prepare.py", "provenance.py", "show/curves.py", "template"},
+    ("study", "ray"): {"cluster", "planning/in_slots.py", "tune", "prepare.py", "runner.py"},
+    ("study", "torch"): {"cluster/nodes.py", "planning", "prepare.py", "provenance.py", "show/curves.py", "template"},
     ("study", "optuna"): {"search/sampler.py", "export"},
     ("study", "tensorboard"): {"show/board.py"},
     ("analysis", "torch"): set(),

@@ -130,7 +130,7 @@ class PhaseEvent(Record):
 
 
 class FeatureCost(Record):
-    """What one frozen backbone cost: extracted once, charged to every approach that uses it.
+    """What one frozen backbone cost: extracted once, charged to every search of every approach that uses it.
 
     Attributes:
         cost_s: slot-seconds that extracting the training and validation features took when it was done, or, where that
@@ -191,7 +191,7 @@ class BudgetSettings(Section):
     """What a search, and one trial of it, may charge.
 
     Attributes:
-        search_seconds: charged for each approach and replicate.
+        search_seconds: charged for one search of an approach: for each of its replicates.
         trial_seconds: the most that one trial may charge.
     """
 

@@ -1,4 +1,4 @@
-"""One row a trial, from its events; and what each approach owes for its frozen features."""
+"""One row a trial, from its events; and what each search of an approach owes for its frozen features."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def trial_table(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
-    """Seconds that each approach owes once for its frozen features.
+    """Seconds that each approach owes for its frozen features, once for every search, that is in every replicate.
 
     Only the rule `first_use` owes them here: under `every_trial` they are part of each trial's own `charged_s`, under
     `free` nobody pays.

@@ -9,5 +9,6 @@ overtaking.py       from which budget on one approach leads another
 delivery.py         from which budget on a test accuracy is to be had
 attribution.py      how much is the learning rate, how much the approach
 importance.py       within an approach, which hyperparameters matter
+health.py           what keeps an approach from a fair comparison: starved, hardly searched, collapsed
 learning_rate.py    in which part of its learning rates an approach did best
 """

@@ -33,6 +33,8 @@ from trainables.data.config import DataSource
 from trainables.data.sources import SOURCES
 from trainables.errors import ApproachError, DataError
 
+RUNS_OF_ONE_SEARCH = 5  # final runs where the search is not repeated and the file names no number
+
 
 class ApproachConfig(BaseModel):
     """One approach of the study. Keys beside these are the approach's own settings (image_size, backbone, frozen).
@@ -121,12 +123,13 @@ class FinalConfig(Section):
     """The final runs of each approach's incumbent.
 
     Attributes:
-        seeds: how many runs, each with a seed of its own, per replicate.
+        runs: how many runs in all, each with a seed of its own, spread over the replicates as evenly as can be; where
+            none is given, one for each replicate, and five where there is a single one.
         refit: train on `train`, validating as in the search, or on `train_and_valid` together.
         trial_seconds: allowance of one run; that of a search trial where none is given.
     """
 
-    seeds: int = Field(5, ge=1)
+    runs: int | None = Field(None, ge=1)
     refit: Literal["train", "train_and_valid"] = "train"
     trial_seconds: float | None = Field(None, gt=0)
 
@@ -179,10 +182,10 @@ class StudyConfig(Section):
         data: the data set: where the images are, and how they are divided.
         backbones: pretrained networks that approaches refer to by name.
         approaches: what is compared, by a name of the user's choice.
-        budget: charged seconds of each approach's search, and of one trial.
+        budget: charged seconds of one search of an approach, and of one trial.
         final: the runs that are scored on the test split.
-        replicates: how often the whole search is repeated with new seeds.
-        feature_cost: who pays for frozen features: each approach once, each trial, or nobody.
+        replicates: how often the whole search is repeated with new seeds, so that its luck is seen.
+        feature_cost: who pays for frozen features: each search once, each trial, or nobody.
         slot: what one trial holds.
         pace: how often trials report and save.
         significance: level of the tests, and the margin below which accuracies count as equivalent.
@@ -196,7 +199,7 @@ class StudyConfig(Section):
     approaches: dict[str, ApproachConfig] = Field(min_length=1)
     budget: BudgetSettings
     final: FinalConfig = FinalConfig()
-    replicates: int = Field(1, ge=1)
+    replicates: int = Field(5, ge=1)
     feature_cost: FeatureRule = "first_use"
     slot: SlotConfig = SlotConfig()
     pace: PaceConfig = PaceConfig()
@@ -207,6 +210,11 @@ class StudyConfig(Section):
     def classes(self) -> list[type]:
         """The classes of the data source and the approaches, which others may have written."""
         return [type(self.data), *(approach.kind for approach in self.approaches.values())]
+
+    @property
+    def final_runs(self) -> int:
+        """Final runs of each approach, over all replicates."""
+        return self.final.runs or (self.replicates if self.replicates > 1 else RUNS_OF_ONE_SEARCH)
 
     @property
     def final_seconds(self) -> float:
@@ -247,6 +255,11 @@ class StudyConfig(Section):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ValueError(f"approaches.{name}: use letters, digits, - and _ in an approach's name")
             self.settings(name)
+        if self.final_runs < self.replicates:
+            raise ValueError(
+                f"final.runs: {self.final_runs} final runs of each approach leave some of its {self.replicates} "
+                "replicates without one; raise final.runs or lower replicates"
+            )
         if self.budget.trial_seconds > self.budget.search_seconds:
             raise ValueError(
                 f"budget.search_seconds: {self.budget.search_seconds:g} s is too small for one trial of "

@@ -39,6 +39,7 @@ def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None
     content = read_yaml(text, name=name)
     if not isinstance(content, dict):
         raise ConfigError(f"{name}: not a study file; it must hold the keys {', '.join(StudyConfig.model_fields)}")
+    content = _as_written_today(content)
     for key, value in (overrides or {}).items():
         _override(content, key, value)
     try:
@@ -78,6 +79,21 @@ def _text_and_folder(study: str) -> tuple[str, Path | None]:
         return path.read_text(encoding="utf-8"), path.parent
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{study}: cannot be read ({error})") from error
+
+
+def _as_written_today(content: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier version wrote as `final.seeds`, the final runs of each replicate, as `final.runs`.
+
+    Only with `replicates` beside it, as in the study.yaml of every study: alone, it meant a single search.
+    """
+    final, replicates = content.get("final"), content.get("replicates")
+    if not isinstance(final, dict) or "seeds" not in final or "runs" in final:
+        return content
+    seeds = final["seeds"]
+    if not isinstance(seeds, int) or not isinstance(replicates, int):
+        return content
+    others = {key: value for key, value in final.items() if key != "seeds"}
+    return content | {"final": others | {"runs": seeds * replicates}}
 
 
 def _override(content: dict[str, Any], key: str, value: object) -> None:

@@ -1,8 +1,14 @@
-"""The final runs: each approach's incumbent with several seeds, scored on the test split."""
+"""The final runs: each approach's incumbents trained again with new seeds, scored on the test split.
+
+The first round gives one run to every replicate, and so on, the last round perhaps not to all. What a run is called and
+what it draws derive from its replicate and round alone, so that a study which is given more replicates or runs later
+keeps all it has and only adds to them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import count
 
 import pandas as pd
 
@@ -21,7 +27,7 @@ def final_turns(
     predicted: Collection[str] = (),
     precharged_s: Mapping[str, float] | None = None,
 ) -> list[Turn]:
-    """The final runs still to do: every incumbent, seed by seed, so that all approaches advance alike.
+    """The final runs still to do, round by round, so that all approaches and replicates advance alike.
 
     A run is over when it is evaluated, or has ended with nothing to evaluate. One whose predictions are written
     (`predicted`, by trial) but whose evaluation is not on record was interrupted between the two, and runs again.
@@ -31,30 +37,42 @@ def final_turns(
     charged_first = precharged_s or {}
     evaluated = {event.trial for event in events if event.event == "evaluated"}
     over = evaluated | {event.trial for event in events if event.event in ENDINGS} - set(predicted)
+    incumbents = [incumbent_params(table, replicate) for replicate in range(config.replicates)]
     turns = []
-    for replicate in range(config.replicates):
-        incumbents = incumbent_params(table, replicate)
-        for seed in range(config.final.seeds):
-            for name in config.approaches:
-                trial, precharged = f"{name}-r{replicate}-seed{seed}", charged_first.get(name, 0.0)
-                if name not in incumbents or trial in over:
-                    continue
-                if trial in known:
-                    turns.append(turn_of(known[trial], precharged_s=precharged))
-                    continue
-                index = replicate * config.final.seeds + seed
-                spec = TrialSpec(
-                    trial=trial,
-                    approach=name,
-                    phase="final",
-                    index=index,
-                    params=incumbents[name],
-                    seed=derived_seed(config.seed, "final", index),
-                    allowance_s=config.final_seconds,
-                    precharged_s=precharged,
-                )
-                turns.append(Turn(spec=spec, replicate=replicate, origin="incumbent"))
+    for (replicate, round_), index in _numbers(config, known).items():
+        for name in config.approaches:
+            trial, precharged = _name(name, replicate, round_), charged_first.get(name, 0.0)
+            if name not in incumbents[replicate] or trial in over:
+                continue
+            if trial in known:
+                turns.append(turn_of(known[trial], precharged_s=precharged))
+                continue
+            spec = TrialSpec(
+                trial=trial,
+                approach=name,
+                phase="final",
+                index=index,
+                params=incumbents[replicate][name],
+                seed=derived_seed(config.seed, "final", replicate, round_),
+                allowance_s=config.final_seconds,
+                precharged_s=precharged,
+            )
+            turns.append(Turn(spec=spec, replicate=replicate, origin="incumbent"))
     return turns
+
+
+def _numbers(config: StudyConfig, started: Mapping[str, TrialEvent]) -> dict[tuple[int, int], int]:
+    """The number of every run by (replicate, round): what is on record keeps its own, others take the free ones."""
+    runs = [(k % config.replicates, k // config.replicates) for k in range(config.final_runs)]
+    trials = {_name(name, *run): run for run in runs for name in config.approaches}
+    known = {trials[trial]: event.index for trial, event in started.items() if trial in trials}
+    taken = {event.index for event in started.values() if event.phase == "final"}
+    free = (number for number in count() if number not in taken)
+    return {run: known[run] if run in known else next(free) for run in runs}
+
+
+def _name(approach: str, replicate: int, round_: int) -> str:
+    return f"{approach}-r{replicate}-seed{round_}"
 
 
 def incumbent_params(trials: pd.DataFrame, replicate: int) -> dict[str, dict[str, HyperparameterValue]]:

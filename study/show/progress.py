@@ -20,6 +20,7 @@ from study.show.busy import Busy
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
+    from study.show.watch import Watch
 
 PHASES = {
     "prepare": "Preparing: images, frozen features",
@@ -43,6 +44,7 @@ class Progress:
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
+        self._watch: Watch | None = None
         self._busy = Busy()
         self._trials: Counter[Account] = Counter()
         self._best: dict[Account, float] = {}
@@ -75,10 +77,13 @@ class Progress:
 
     def search(self, ledger: Ledger, exhausted: Mapping[Account, str], earlier: list[TrialEvent]) -> None:
         """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""
-        self._ledger, self._exhausted = ledger, exhausted
+        from study.show.watch import Watch
+
+        self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
         for event in earlier:
             self._busy.see(event)
             self._count(event)
+            self._look(event)
 
     def final(self, runs: int) -> None:
         """So many final runs are to be done."""
@@ -90,6 +95,7 @@ class Progress:
             self._note(event)
             return
         self._count(event)
+        self._look(event)
         if line := self._busy.see(event):
             self.say(line)
         now = time.monotonic()
@@ -102,7 +108,15 @@ class Progress:
             for line in self._lines():
                 self._console.print(line, highlight=False)
 
+    def _look(self, event: TrialEvent) -> None:
+        """Say what an event of the search makes evident."""
+        for line in self._watch.see(event) if self._watch and event.phase == "search" else ():
+            self.say(line)
+
     def _note(self, event: PhaseEvent) -> None:
+        if self._watch and (event.phase, event.event) == ("search", "finished"):
+            for line in self._watch.end(self._exhausted):
+                self.say(line)
         if event.slots is None:
             return
         if event.event == "started":
@@ -132,17 +146,18 @@ class Progress:
         return [*rows, f"  about {self._left()} left in the search"] if rows else []
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Of each approach: what all its searches were charged and tried, and the best that any of them has found."""
         if self._ledger is None:
             return []
         rows = []
-        for account in self._ledger.accounts:
-            name = account.approach + (f" (replicate {account.replicate})" if account.replicate else "")
-            best = self._best.get(account)
+        for name in dict.fromkeys(account.approach for account in self._ledger.accounts):
+            own = [account for account in self._ledger.accounts if account.approach == name]
+            best = max((self._best[account] for account in own if account in self._best), default=None)
             rows.append(
                 (
                     name,
-                    f"{self._charged_s(account):.0f} / {self._ledger.budget_s:.0f} s",
-                    str(self._trials[account]),
+                    f"{sum(map(self._charged_s, own)):.0f} / {len(own) * self._ledger.budget_s:.0f} s",
+                    str(sum(self._trials[account] for account in own)),
                     "-" if best is None else f"{best:.3f}",
                 )
             )

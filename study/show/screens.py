@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from rich.text import Text
 
 from analysis.records.store import Store, StudyRecords
 from analysis.search.incumbents import best_trial
+from study.planning.suggest import suggest
 from study.show.progress import duration
+from study.show.timings import suggestion_lines, timing_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from analysis.report.write import ReportPaths
     from analysis.search.accounts import Spending
     from study.config.models import StudyConfig
-    from study.plan import Plan
+    from study.planning.plan import Plan
     from trainables.data.boats import Fetched
     from trainables.data.dataset import DatasetDescription
 
@@ -39,24 +42,54 @@ def show_plan(plan: Plan, console: Console) -> None:
     console.print(_spaces(config))
     gpus = f" and {plan.gpus:g} GPU" if plan.gpus else ""
     console.print(f"Slots found: {plan.slots}, each {config.slot.cpus} CPU{gpus}")
-    repeated = f", {config.replicates} times" if config.replicates > 1 else ""
+    budget_s, several = config.budget.search_seconds, config.replicates > 1
+    repeated = f" {config.replicates} times over, {duration(budget_s * config.replicates)} in all" if several else ""
     console.print(
-        f"Search: {duration(config.budget.search_seconds)} charged to each of {len(config.approaches)} approaches"
-        f"{repeated}, at most {duration(config.budget.trial_seconds)} to a trial; about {duration(plan.search_s)} "
-        "of wall time"
+        f"Search: {duration(budget_s)} charged to each of {len(config.approaches)} approaches{repeated}, at most "
+        f"{duration(config.budget.trial_seconds)} to a trial; about {duration(plan.search_s)} of wall time"
     )
+    over = f", spread over the {config.replicates} searches" if several else ""
     console.print(
-        f"Final runs: {config.final.seeds} seeds of each incumbent, at most {duration(config.final_seconds)} each; "
+        f"Final runs: {config.final_runs} of each approach{over}, at most {duration(config.final_seconds)} each; "
         f"{duration(plan.final_s)} of wall time at most"
     )
+    if plan.timings:
+        console.print("Timed here, in one slot:")
+        for line in timing_lines(config, plan.timings):
+            console.print(line, markup=False, soft_wrap=True)
+    console.print(f"In all: about {duration(plan.total_s)} of wall time")
     console.print(
-        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points "
-        "(two approaches near 0.85 that disagree on 10 % of the images, seeds varying by 1 point)"
+        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points (two "
+        f"approaches near 0.85 that disagree on 10 % of the images, {'searches' if several else 'seeds'} varying by "
+        "1 point)"
+    )
+    if plan.repeated:
+        console.print(_what_replicates_bring(plan, plan.repeated))
+
+
+def show_suggestion(plan: Plan, console: Console) -> None:
+    """Budgets that would be enough, as options to paste."""
+    for line in suggestion_lines(suggest(plan.config, plan.timings), plan.slots):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _what_replicates_bring(plan: Plan, repeated: Plan) -> str:
+    return (
+        "One search of each approach: the report can compare the configurations that these searches find, not the "
+        f"approaches, as another search is not tried. `replicates: {repeated.config.replicates}` tries it: about "
+        f"{duration(repeated.search_s - plan.search_s)} more of wall time, and differences between approaches from "
+        f"about {100 * repeated.detectable:.1f} points on have an 80 % chance to be found"
     )
 
 
-def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Spending], console: Console) -> None:
-    """How far a study is; `trials` is records.trial_table of its events."""
+def show_status(
+    records: StudyRecords,
+    trials: pd.DataFrame,
+    spent: dict[str, Spending],
+    findings: Sequence[str],
+    console: Console,
+) -> None:
+    """How far a study is, and what is wrong with it, a sentence each; `trials` is records.trial_table of its events."""
     console.print(Text.assemble((records.settings.name, "bold"), f" in {records.location}: {_stage(records)}"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
@@ -76,6 +109,8 @@ def show_status(records: StudyRecords, trials: pd.DataFrame, spent: dict[str, Sp
             str(int(own.test_accuracy.notna().sum())),
         )
     console.print(table)
+    for finding in findings:
+        console.print(finding, style="yellow", markup=False, soft_wrap=True)
 
 
 def show_data(data: DatasetDescription, console: Console) -> None:

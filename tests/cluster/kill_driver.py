@@ -55,7 +55,7 @@ def main(times: int, seed: int) -> int:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder), 1) as nodes:
         study_file(
-            nodes.folder, final={"seeds": 1, "trial_seconds": 1}, budget={"search_seconds": 4, "trial_seconds": 2}
+            nodes.folder, final={"runs": 1, "trial_seconds": 1}, budget={"search_seconds": 4, "trial_seconds": 2}
         )
         early, late = undisturbed(nodes)
         print(

@@ -194,7 +194,8 @@ def study_file(folder: Path, **changes: object) -> Path:
         "data": {"source": "digits", "train_per_class": 5, "valid_per_class": 5},
         "approaches": {"one": network, "other": network | {"image_size": [14, 14]}},
         "budget": {"search_seconds": 5, "trial_seconds": 2},
-        "final": {"seeds": 2, "trial_seconds": 1},
+        "replicates": 1,
+        "final": {"runs": 2, "trial_seconds": 1},
         "slot": {"cpus": 1, "gpus": 0},
         "pace": {"heartbeat_seconds": 0.2, "checkpoint_seconds": 0.4},
     }

@@ -51,7 +51,8 @@ STUDY: dict[str, Any] = {
         },
     },
     "budget": {"search_seconds": 5, "trial_seconds": 1},
-    "final": {"seeds": 2},
+    "replicates": 1,
+    "final": {"runs": 2},
     "slot": {"cpus": 1, "gpus": 0},
     # Trials that wait for a checkpoint to be written would leave the driver nothing to write, and to say, in an outage.
     "pace": {"heartbeat_seconds": 0.1, "checkpoint_seconds": 0.9},

@@ -23,7 +23,7 @@ def test_an_approach_whose_every_trial_kills_its_process_is_marked_and_the_other
     approaches = {
         name.lower(): network | {"approach": f"tests.cluster.pretenders:{name}"} for name in ("Diarist", "Deadly")
     }
-    study_file(tmp_path, approaches=approaches, final={"seeds": 1, "trial_seconds": 1})
+    study_file(tmp_path, approaches=approaches, final={"runs": 1, "trial_seconds": 1})
     with cluster(tmp_path) as here:
         here.add(cpus=1)
         told, complaints = (driver := here.start("run", "study.yaml", "--out", "study")).communicate()

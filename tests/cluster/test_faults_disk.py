@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_full_disk_ends_a_study_in_one_line_and_with_more_room_it_goes_on(folder):
-    study_file(folder, final={"seeds": 1, "trial_seconds": 1})
+    study_file(folder, final={"runs": 1, "trial_seconds": 1})
     with cluster(folder) as here:
         told = here.run([*NAMESPACE, "sh", "-c", STORY, "story", *here.command], ROOM="300k")
     assert told.returncode == 0, told.stderr

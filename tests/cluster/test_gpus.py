@@ -30,7 +30,7 @@ def test_every_gpu_has_one_trial_at_a_time_which_sees_no_other(tmp_path):
         tmp_path,
         approaches={"one": network},
         budget={"search_seconds": 8, "trial_seconds": 1},
-        final={"seeds": 1, "trial_seconds": 1},
+        final={"runs": 1, "trial_seconds": 1},
         slot={"cpus": 1, "gpus": "auto"},
     )
     with cluster(tmp_path) as host:

@@ -11,6 +11,7 @@ import yaml
 
 from analysis.records.storage import Storage
 from study import cli
+from study.config.study_file import read_config
 from tests.support.commands import machine
 from tests.support.pictures import COLOURS, photo, photo_folder, save
 from tests.support.study_files import small_study
@@ -51,9 +52,9 @@ def test_help_names_every_command_with_what_it_does(transfer_study):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (("run",), ("--budget", "--seeds", "--out", "--address", "--set", "search at equal time")),
+        (("run",), ("--budget", "--replicates", "--runs", "--out", "--address", "--set", "search at equal time")),
         (("resume",), ("nothing finished runs again", "--address")),
-        (("plan",), ("run nothing", "--budget", "--seeds")),
+        (("plan",), ("run nothing", "--budget", "--replicates", "--runs")),
         (("schema",), ("JSON Schema", "editors", "--out")),
         (("status",), ("how far", "DIR")),
         (("report",), ("from the records", "DIR")),
@@ -124,11 +125,11 @@ def test_a_missing_preset_or_file_is_refused_with_the_presets(transfer_study):
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("final.seeds", "not of the form KEY=VALUE"),
-        ("final.seed=3", "final.seed: unknown key; did you mean 'seeds'?"),
-        ("final.seeds=many", "final.seeds: "),
+        ("final.runs", "not of the form KEY=VALUE"),
+        ("final.run=3", "final.run: unknown key; did you mean 'runs'?"),
+        ("final.runs=many", "final.runs: "),
         ("name.first=x", "name is no section"),
-        ("final.seeds=[", "not YAML"),
+        ("final.runs=[", "not YAML"),
     ],
 )
 def test_an_override_that_cannot_be_used_is_refused(transfer_study, assignment, words):
@@ -138,12 +139,14 @@ def test_an_override_that_cannot_be_used_is_refused(transfer_study, assignment, 
 @pytest.mark.parametrize("option", [("--budget", 3), ("--set", "budget.search_seconds=3")])
 def test_a_budget_too_small_for_one_trial_is_refused(transfer_study, option):
     complaint = transfer_study("run", "digits", *option).complaint
-    assert "budget.search_seconds: 3 s is too small for one trial of 12 s" in complaint
+    trial_s = read_config("digits").budget.trial_seconds
+    assert f"budget.search_seconds: 3 s is too small for one trial of {trial_s:g} s" in complaint
     assert "raise the one or lower the other" in complaint
 
 
 def test_options_are_checked_as_the_keys_that_they_override(transfer_study):
-    assert "final.seeds" in transfer_study("plan", "digits", "--seeds", 0).complaint
+    assert "final.runs" in transfer_study("plan", "digits", "--runs", 0).complaint
+    assert "replicates" in transfer_study("plan", "digits", "--replicates", 0).complaint
 
 
 def test_a_missing_data_folder_is_refused(transfer_study, study_file):
@@ -250,7 +253,7 @@ def test_a_refused_run_leaves_nothing_behind(transfer_study, study_file, tmp_pat
 
 
 def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study_file, photos, tmp_path):
-    path = study_file(final__seeds=3)
+    path = study_file(final__runs=3)
     told = transfer_study("plan", path)
     assert told.code == 0
     text = " ".join(told.out.split())
@@ -259,15 +262,48 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study
     assert "loguniform" in text
     assert "Slots found: " in text
     assert "4 s charged to each of 3 approaches, at most 2 s to a trial" in text
-    assert "3 seeds of each incumbent" in text
+    assert "3 of each approach" in text
+    assert "One search of each approach: the report can compare the configurations that these searches find" in text
+    assert "`replicates: 5` tries it" in text
+    assert "Timed here, in one slot: better_cnn: a step " in text
+    assert text.count("a trial's 2 s ") == 3
+    assert "In all: about " in text
     assert "Smallest accuracy difference" in text
     assert {path.name for path in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
 
 
+def test_a_plan_suggests_budgets_that_can_be_pasted(transfer_study, study_file, photos):
+    only = {"better_cnn": small_study()["approaches"]["better_cnn"]}
+    path = study_file(approaches=only)
+    lines = transfer_study("plan", path, "--suggest").out.splitlines()
+    (options,) = (line.split() for line in lines if line.startswith("  --set "))
+    assert [option.split("=")[0] for option in options[1::2]] == ["budget.search_seconds", "budget.trial_seconds"]
+    assert transfer_study("plan", path, "--no-timing", *options).code == 0
+
+
+def test_an_approach_that_cannot_be_timed_is_a_line_of_the_plan(transfer_study, study_file, photos, monkeypatch):
+    def broken(self, inputs):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr("trainables.training.Training.predict", broken)
+    told = transfer_study("plan", study_file(), "--suggest")
+    assert (told.code, told.err) == (0, "")
+    assert "better_cnn: could not be timed (RuntimeError: no such kernel)" in told.out
+    assert "(without better_cnn, fine_tune, not timed)" in " ".join(told.out.split())
+
+
+@pytest.mark.parametrize("option", [("--no-timing",), ("--address", "auto")])
+def test_nothing_is_suggested_without_timing(transfer_study, option):
+    assert transfer_study("plan", "digits", "--suggest", *option).complaint.startswith("--suggest: rests on timing")
+
+
 def test_a_plan_follows_the_options(transfer_study):
-    text = " ".join(transfer_study("plan", "digits", "--budget", 7200, "--seeds", 7).out.split())
-    assert "2 h 0 min charged to each" in text
-    assert "7 seeds of each incumbent" in text
+    text = " ".join(
+        transfer_study("plan", "digits", "--no-timing", "--budget", 7200, "--replicates", 3, "--runs", 7).out.split()
+    )
+    assert "2 h 0 min charged to each of 3 approaches 3 times over, 6 h 0 min in all" in text
+    assert "7 of each approach, spread over the 3 searches" in text
+    assert "One search of each approach" not in text
 
 
 def test_data_are_described(transfer_study, study_file, photos):

@@ -31,7 +31,7 @@ def test_importing_the_package_imports_nothing_else_of_the_project_and_nothing_h
 
 
 def test_a_study_file_is_read_from_python():
-    assert study.read_config("digits", {"final.seeds": 3}).final.seeds == 3
+    assert study.read_config("digits", {"final.runs": 7}).final.runs == 7
 
 
 def test_a_name_that_the_package_does_not_offer_is_refused_with_those_that_it_does():

@@ -35,7 +35,9 @@ from tests.support.waiting import free_port, until
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])
 BUDGET_S = SMALL["budget"]["search_seconds"]
-SEEDS = SMALL["final"]["seeds"]
+REPLICATES, RUNS = 2, 3  # a search that is repeated is the normal case; the second replicate has one run less
+FINAL_RUNS = ("r0-seed0", "r1-seed0", "r0-seed1")
+INCUMBENTS = {f"incumbent/{name}{replicate}" for name in APPROACHES for replicate in ("", "-r1")}
 PHOTOS = {"source": "folder", "path": "photos", "skip_corrupt": True, "groups": "^[a-z]+[0-9]+"}
 TEST_IMAGES = 3 * PHOTO_SPLITS["test"]
 
@@ -79,7 +81,7 @@ def prepared(folder: Path, **changes: object) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("studies")
-    prepared(made)
+    prepared(made, replicates=REPLICATES, final={"runs": RUNS})
     return made
 
 
@@ -99,13 +101,13 @@ def session(folder) -> Iterator[Session]:
 def assert_fair_and_complete(study: Study) -> None:
     """What holds of every finished study, however it was interrupted."""
     for account in study.report["approaches"].values():
-        assert account["charged_seconds"] <= account["budget_seconds"] == BUDGET_S
-        assert len(account["final_runs"]) == SEEDS
+        assert account["charged_seconds"] <= account["budget_seconds"] == REPLICATES * BUDGET_S
+        assert len(account["final_runs"]) == RUNS
     assert study.report["search"]["charged_spread"] <= 0.05
     started = Counter(event.trial for event in study.events if event.event == "started")
     assert set(started.values()) == {1}
     evaluated = {event.trial for event in study.events if event.event == "evaluated"}
-    assert evaluated == {f"{name}-r0-seed{seed}" for name in APPROACHES for seed in range(SEEDS)}
+    assert evaluated == {f"{name}-{run}" for name in APPROACHES for run in FINAL_RUNS}
     assert {file.stem for file in (study.directory / "predictions").iterdir()} == evaluated
 
 
@@ -134,7 +136,7 @@ def test_a_study_directory_holds_what_others_rely_on(study):
     names = {file.relative_to(study.directory).as_posix() for file in study.directory.rglob("*") if file.is_file()}
     assert {"study.yaml", "data.json", "environment.json"} <= names
     assert {"report/report.html", "report/report.md", "report/report.json"} <= names
-    assert sum(name.startswith("predictions/") for name in names) == len(APPROACHES) * SEEDS
+    assert sum(name.startswith("predictions/") for name in names) == len(APPROACHES) * RUNS
     assert not [name for name in names if name.startswith("checkpoints/") or name.endswith(".part")]
 
 
@@ -178,7 +180,7 @@ def test_the_ledger_of_the_report_is_the_sum_of_the_records(study):
     assert owed.keys() == {"feature_svm"}
     for name, account in study.report["approaches"].items():
         trials = [event.charged_s for event in last.values() if event.approach == name]
-        assert account["charged_seconds"] == pytest.approx(sum(trials) + owed.get(name, 0.0))
+        assert account["charged_seconds"] == pytest.approx(sum(trials) + REPLICATES * owed.get(name, 0.0))
         assert account["trials"] == len(trials)
 
 
@@ -206,14 +208,14 @@ def test_the_published_configurations_came_first(study):
 
 def test_an_approach_that_ran_out_of_trials_is_reported_so(study):
     svm = study.report["approaches"]["feature_svm"]
-    assert (svm["trials"], svm["exhausted"]) == (3, "max_trials: 3")
+    assert (svm["trials"], svm["exhausted"]) == (REPLICATES * 3, "max_trials: 3")
 
 
 def test_the_search_never_saw_the_test_split(study):
     assert all(event.test_accuracy is None for event in study.events if event.phase == "search")
     scored = [event for event in study.events if event.test_accuracy is not None]
     assert {event.event for event in scored} == {"evaluated"}
-    assert len(scored) == len(APPROACHES) * SEEDS
+    assert len(scored) == len(APPROACHES) * RUNS
 
 
 def test_every_final_run_predicts_every_test_image_once(study):
@@ -223,7 +225,7 @@ def test_every_final_run_predicts_every_test_image_once(study):
     images = frame.groupby(["approach", "seed"]).image
     assert (images.count() == TEST_IMAGES).all()
     assert (images.nunique() == TEST_IMAGES).all()
-    assert len(images) == len(APPROACHES) * SEEDS
+    assert len(images) == len(APPROACHES) * RUNS
 
 
 def test_predictions_carry_the_true_class_and_the_group_of_each_image(study):
@@ -243,7 +245,7 @@ def test_predictions_agree_with_the_accuracies_on_record(study):
 def test_every_trial_has_its_curves(study):
     runs = {path.parent.relative_to(study.directory / "tensorboard").as_posix() for path in curves(study)}
     trials = {f"{event.phase}/{event.trial}" for event in study.events}
-    assert runs == trials | {f"incumbent/{name}" for name in APPROACHES}
+    assert runs == trials | INCUMBENTS
 
 
 def curves(study: Study) -> Iterator[Path]:
@@ -256,8 +258,8 @@ def test_status_sums_a_study_up(study, transfer_study):
     assert "finished" in told.out
     for name in APPROACHES:
         (line,) = [line for line in told.out.splitlines() if line.startswith(name)]
-        assert f"/ {BUDGET_S} s" in line
-        assert line.split()[-1] == str(SEEDS)
+        assert f"/ {REPLICATES * BUDGET_S} s" in line
+        assert line.split()[-1] == str(RUNS)
 
 
 def test_the_report_can_be_written_again_from_the_records_alone(study, transfer_study):
@@ -271,8 +273,7 @@ def test_the_report_can_be_written_again_from_the_records_alone(study, transfer_
 @pytest.mark.parametrize(("options", "phases"), [((), {"final"}), (("--trials",), {"final", "search"})])
 def test_the_curves_are_served(study, options, phases):
     """By default those that compare the approaches; with --trials every trial."""
-    expected = {f"incumbent/{name}" for name in APPROACHES}
-    expected |= {f"{event.phase}/{event.trial}" for event in study.events if event.phase in phases}
+    expected = INCUMBENTS | {f"{event.phase}/{event.trial}" for event in study.events if event.phase in phases}
     port = free_port()
     served: set[str] = set()
 
@@ -351,7 +352,7 @@ def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_sam
     """On one CPU, where nothing is cut short."""
     changes: dict[str, Any] = {f"approaches__{name}__max_trials": 3 for name in APPROACHES}
     changes["approaches__better_cnn__space__epochs"] = {"int": [1, 10]}
-    prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"seeds": 1})
+    prepared(tmp_path, **changes, budget={"search_seconds": 120, "trial_seconds": 40}, final={"runs": 1})
     one, other = (
         Study(tmp_path, name, session.transfer_study("run", "study.yaml", "--out", name, folder=tmp_path))
         for name in ("one", "other")

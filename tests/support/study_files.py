@@ -36,7 +36,8 @@ SMALL: dict[str, Any] = {
         },
     },
     "budget": {"search_seconds": 4, "trial_seconds": 2},
-    "final": {"seeds": 2},
+    "replicates": 1,
+    "final": {"runs": 2},
     "slot": {"cpus": 1, "gpus": 0},
 }
 

@@ -125,7 +125,7 @@ def test_what_is_read_is_accepted(changes):
         ({"bugdet": {"search_seconds": 4}}, "$"),
         ({"budget__search_second": 4}, "$.budget"),
         ({"budget__search_seconds": "many"}, "$.budget.search_seconds"),
-        ({"final": {"seeds": 0}}, "$.final.seeds"),
+        ({"final": {"runs": 0}}, "$.final.runs"),
         ({"slot": {"gpus": 2}}, "$.slot.gpus"),
         ({"name": "no/name"}, "$.name"),
         ({"data": {"source": "floppy"}}, "$.data.source"),
@@ -212,9 +212,7 @@ def sections(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, ob
 CHANGED: dict[str, st.SearchStrategy[object]] = {
     "seed": kinds["whole"],
     "feature_cost": st.sampled_from(["first_use", "free", "never"]),
-    "final": sections(
-        seeds=kinds["whole"], refit=st.sampled_from(["train", "valid"]), trial_seconds=number | st.none()
-    ),
+    "final": sections(runs=kinds["whole"], refit=st.sampled_from(["train", "valid"]), trial_seconds=number | st.none()),
     "slot": sections(cpus=kinds["whole"], gpus=st.floats(0, 1.5) | st.sampled_from(["auto", "all"])),
     "significance": sections(alpha=st.floats(0, 1), margin=st.floats(0, 1)),
     "data": sections(path=st.just("photos"), split_seed=kinds["whole"], skip_corrupt=kinds["switch"]).flatmap(

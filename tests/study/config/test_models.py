@@ -73,7 +73,7 @@ def test_a_division_that_leaves_nothing_to_train_on_is_refused():
         ("trails", "approaches"),
         ("data__train_per_clas", "train_per_class"),
         ("budget__search_second", "search_seconds"),
-        ("final__seed", "seeds"),
+        ("final__run", "runs"),
         ("backbones__glyphs__model_name", "weights"),
         (f"{CNN}__image_sise", "image_size"),
     ],
@@ -195,7 +195,7 @@ def test_a_budget_smaller_than_one_trial_is_refused_with_the_mend():
     assert "raise the one or lower the other" in message
 
 
-@pytest.mark.parametrize("key", ["budget__trial_seconds", "final__seeds", "replicates", "slot__cpus"])
+@pytest.mark.parametrize("key", ["budget__trial_seconds", "final__runs", "replicates", "slot__cpus"])
 def test_nothing_can_be_zero_that_is_needed_once(key):
     message = refusal(**{key: 0})
     assert key.replace("__", ".") in message
@@ -253,8 +253,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 
 
 def test_overrides_replace_what_the_file_says():
-    config = read_config("digits", {"budget.search_seconds": 90, "final.seeds": 3})
-    assert (config.budget.search_seconds, config.final.seeds) == (90, 3)
+    config = read_config("digits", {"budget.search_seconds": 90, "final.runs": 7})
+    assert (config.budget.search_seconds, config.final.runs) == (90, 7)
     assert config.budget.trial_seconds == read_config("digits").budget.trial_seconds
 
 
@@ -270,3 +270,38 @@ def test_an_override_below_something_that_is_no_section_is_refused():
 def test_final_runs_have_the_allowance_of_a_trial_unless_the_file_says_otherwise():
     assert small_config().final_seconds == 2
     assert small_config(final__trial_seconds=5).final_seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "replicates", "runs"),
+    [
+        ({}, 5, 5),
+        ({"replicates": 3}, 3, 3),
+        ({"replicates": 1}, 1, 5),
+        ({"replicates": 3, "final": {"runs": 7}}, 3, 7),
+        ({"replicates": 1, "final": {"runs": 1}}, 1, 1),
+    ],
+)
+def test_a_search_is_repeated_and_has_a_final_run_for_each_replicate_unless_the_file_says_otherwise(
+    given, replicates, runs
+):
+    content = {key: value for key, value in small_study().items() if key not in ("replicates", "final")}
+    config = StudyConfig.model_validate(content | given)
+    assert (config.replicates, config.final_runs) == (replicates, runs)
+
+
+def test_fewer_final_runs_than_replicates_are_refused_with_the_mend():
+    message = refusal(replicates=3, final={"runs": 2})
+    assert "final.runs: 2 final runs of each approach leave some of its 3 replicates without one" in message
+    assert "raise final.runs or lower replicates" in message
+
+
+def test_a_study_of_an_earlier_version_is_read_with_its_seeds_of_each_replicate():
+    config = parsed(replicates=2, final={"seeds": 3, "refit": "train_and_valid"})
+    assert (config.final.runs, config.final.refit) == (6, "train_and_valid")
+
+
+def test_seeds_without_replicates_are_refused_as_they_meant_a_single_search():
+    content = {key: value for key, value in small_study(final={"seeds": 3}).items() if key != "replicates"}
+    with pytest.raises(ConfigError, match=r"final\.seeds: unknown key; accepted: runs"):
+        parse_config(yaml.safe_dump(content), name="study.yaml")

@@ -60,6 +60,15 @@ def test_digits_is_a_preset_with_one_approach_of_each_kind():
     }
 
 
+@pytest.mark.parametrize(("name", "total_s"), [("digits", 100), ("boats", 7200), ("boats-cpu", 600)])
+def test_every_preset_repeats_its_search_and_divides_a_total_among_the_replicates(name, total_s):
+    """A single search says more about its luck than about its approach."""
+    config = read_config(name)
+    assert config.replicates >= 3
+    assert config.replicates * config.budget.search_seconds == total_s
+    assert config.final_runs % config.replicates == 0, "no replicate counts more than another"
+
+
 def test_a_yaml_file_of_an_installed_package_is_a_preset(installed):
     installed("lab", "leaves", seed=7)
     assert "leaves" in presets()
@@ -67,10 +76,10 @@ def test_a_yaml_file_of_an_installed_package_is_a_preset(installed):
 
 
 def test_the_command_line_knows_the_preset_of_an_installed_package(installed, transfer_study):
-    installed("lab", "leaves", final__seeds=3)
-    told = transfer_study("plan", "leaves")
+    installed("lab", "leaves", final__runs=3)
+    told = transfer_study("plan", "leaves", "--no-timing")
     assert told.code == 0
-    assert "3 seeds of each incumbent" in told.out
+    assert "3 of each approach" in told.out
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are_and_the_one_probably_meant(installed):

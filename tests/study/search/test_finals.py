@@ -24,8 +24,9 @@ def searched(approach: str, index: int, best: float | None, *, replicate: int = 
 
 
 def final(turn, *kinds: str) -> list[TrialEvent]:
-    identity = {"trial": turn.trial, "approach": turn.spec.approach, "phase": "final", "index": turn.spec.index}
     spec = turn.spec
+    identity = {"trial": turn.trial, "approach": spec.approach, "phase": "final", "index": spec.index}
+    identity |= {"replicate": turn.replicate}
     more = {"started": {"params": dict(spec.params), "origin": "incumbent", "seed": spec.seed, "allowance_s": 2.0}}
     return [
         TrialEvent(**identity, order=order, event=kind, time=100 + order, **more.get(kind, {}))
@@ -37,23 +38,30 @@ def of_approach(name: str, turns: list[Turn]) -> list[Turn]:
     return [turn for turn in turns if turn.account.approach == name]
 
 
+RUNS_OF_FIVE = ("r0-seed0", "r1-seed0", "r2-seed0", "r0-seed1", "r1-seed1")
+SEARCHES = [
+    event
+    for replicate in range(5)
+    for name in ("better_cnn", "fine_tune")
+    for event in searched(name, 0, 0.9, replicate=replicate)
+]
 SEARCH = searched("better_cnn", 0, 0.5) + searched("better_cnn", 1, 0.8) + searched("fine_tune", 0, 0.7)
 
 
-def test_the_best_validated_configuration_runs_once_for_each_seed():
-    turns = of_approach("better_cnn", final_turns(small_config(final__seeds=3), SEARCH))
+def test_the_best_validated_configuration_of_a_single_search_has_all_final_runs():
+    turns = of_approach("better_cnn", final_turns(small_config(final__runs=3), SEARCH))
     assert [turn.trial for turn in turns] == [f"better_cnn-r0-seed{seed}" for seed in range(3)]
     assert all(turn.spec.params == {"lr": 0.002} for turn in turns)
     assert all(turn.origin == "incumbent" and turn.spec.phase == "final" for turn in turns)
 
 
-def test_approaches_advance_alike_seed_by_seed():
+def test_approaches_advance_alike_round_by_round():
     names = [turn.account.approach for turn in final_turns(small_config(), SEARCH)]
     assert names == ["better_cnn", "fine_tune"] * 2
 
 
 def test_all_approaches_share_the_seeds_and_no_two_runs_of_one_do():
-    turns = final_turns(small_config(final__seeds=4), SEARCH)
+    turns = final_turns(small_config(final__runs=4), SEARCH)
     names = ("better_cnn", "fine_tune")
     seeds = {name: [turn.spec.seed for turn in of_approach(name, turns)] for name in names}
     assert seeds["better_cnn"] == seeds["fine_tune"]
@@ -81,10 +89,55 @@ def test_final_runs_have_an_allowance_of_their_own():
 
 def test_replicates_have_incumbents_and_seeds_of_their_own():
     events = SEARCH + searched("better_cnn", 0, 0.9, replicate=1)
-    turns = of_approach("better_cnn", final_turns(small_config(replicates=2), events))
-    assert [(turn.account.replicate, turn.spec.params["lr"]) for turn in turns] == [(0, 0.002)] * 2 + [(1, 0.001)] * 2
+    turns = of_approach("better_cnn", final_turns(small_config(replicates=2, final__runs=4), events))
+    assert [(turn.account.replicate, turn.spec.params["lr"]) for turn in turns] == [(0, 0.002), (1, 0.001)] * 2
     assert [turn.spec.index for turn in turns] == [0, 1, 2, 3]
     assert len({turn.spec.seed for turn in turns}) == 4
+
+
+def test_runs_are_spread_over_the_replicates_round_by_round():
+    turns = of_approach("better_cnn", final_turns(small_config(replicates=3, final__runs=5), SEARCHES))
+    assert [turn.trial for turn in turns] == [f"better_cnn-{run}" for run in RUNS_OF_FIVE]
+
+
+@pytest.mark.parametrize(("replicates", "runs"), [(3, 7), (3, 9), (4, 6), (5, 8)])
+def test_more_replicates_or_runs_only_add_to_the_runs_there_are(replicates, runs):
+    """What is planned at once and what is added to three replicates with five runs are the same runs."""
+    first = final_turns(small_config(replicates=3, final__runs=5), SEARCHES)
+    done = [event for turn in first for event in final(turn, "started", "finished", "evaluated")]
+    wanted = small_config(replicates=replicates, final__runs=runs)
+    added, at_once = final_turns(wanted, SEARCHES + done), final_turns(wanted, SEARCHES)
+    assert len(added) == len(at_once) - len(first)
+    assert {(turn.trial, turn.spec.seed) for turn in first + added} == {
+        (turn.trial, turn.spec.seed) for turn in at_once
+    }
+    assert sorted(turn.spec.index for turn in of_approach("better_cnn", first + added)) == list(range(runs))
+
+
+@pytest.mark.parametrize("begun", range(11))
+def test_every_run_keeps_its_number_and_seed_wherever_an_addition_was_interrupted(begun):
+    first = final_turns(small_config(replicates=3, final__runs=5), SEARCHES)
+    done = SEARCHES + [event for turn in first for event in final(turn, "started", "finished", "evaluated")]
+    wanted = small_config(replicates=5, final__runs=8)
+    added = final_turns(wanted, done)
+    some = [event for turn in reversed(added[:begun]) for event in final(turn, "started")]
+    again = final_turns(wanted, done + some)
+    names = [(turn.trial, turn.spec.index, turn.spec.seed) for turn in again]
+    assert names == [(turn.trial, turn.spec.index, turn.spec.seed) for turn in added]
+
+
+def test_the_runs_of_an_earlier_version_keep_their_numbers():
+    """It counted on over the replicates: seeds 0 and 1 of the first were 0 and 1, those of the second 2 and 3."""
+    config = small_config(replicates=2, final__runs=4)
+    turns = {turn.trial: turn for turn in final_turns(config, SEARCHES)}
+    old = {"better_cnn-r0-seed0": 0, "better_cnn-r0-seed1": 1, "better_cnn-r1-seed0": 2}
+    events = [
+        event.model_copy(update={"index": index})
+        for trial, index in old.items()
+        for event in final(turns[trial], "started", "finished", "evaluated")
+    ]
+    (left,) = of_approach("better_cnn", final_turns(config, SEARCHES + events))
+    assert (left.trial, left.spec.index) == ("better_cnn-r1-seed1", 3)
 
 
 @pytest.mark.parametrize("kinds", [("started", "finished", "evaluated"), ("started", "failed"), ("started", "cut")])

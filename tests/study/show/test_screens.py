@@ -5,6 +5,7 @@ import yaml
 
 from analysis.records.schema import TrialEvent
 from analysis.records.store import Store
+from tests.support.synthetic_study import write_study
 
 SETTINGS = {"name": "n", "approaches": {"cnn": {}}, "budget": {"search_seconds": 60, "trial_seconds": 20}}
 
@@ -29,3 +30,24 @@ def test_status_never_calls_a_failed_trial_the_best(store, transfer_study):
     told = transfer_study("status", store.location).out
     assert "0.600" in told
     assert "0.990" not in told
+
+
+def test_status_says_what_is_wrong_and_the_key_to_turn(store, transfer_study):
+    for index in range(5):
+        identity = {"trial": f"cnn-{index}", "approach": "cnn", "phase": "search", "index": index}
+        params = {"epochs": 10 + index}
+        store.write_trial_event(TrialEvent(**identity, order=0, event="started", params=params, allowance_s=20.0))
+        store.write_trial_event(
+            TrialEvent(**identity, order=1, event="cut", charged_s=20.0, steps=index + 1, epoch=0.1, best_accuracy=0.2)
+        )
+    told = transfer_study("status", store.location).out
+    assert "cnn: all 5 search trials were cut by the allowance after 1 to 5 steps (0.1 of 10 to 14 epochs)" in told
+    assert "raise budget.trial_seconds (20 s" in told
+    assert "configurations tried" not in told, "the search goes on"
+
+
+def test_status_of_a_study_that_is_through_speaks_of_its_predictions_too(tmp_path, transfer_study):
+    location = write_study(tmp_path / "boats", accuracy={"better_cnn": 0.0, "fine_tune": 0.85, "feature_svm": 0.88})
+    told = transfer_study("status", location).out
+    assert "better_cnn: all its 3 final runs are not shown to be better than always naming the class" in told
+    assert "fine_tune: only 4 configurations tried in its search" in told

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from analysis.statistics.power import planned_detectable
 from study.config.models import StudyConfig
+from study.planning.suggest import wall_s
+from study.planning.timing import Timing, Untimed
 from trainables.data.dataset import Dataset, DatasetDescription, describe
 
 
@@ -16,9 +18,12 @@ class Plan:
     Attributes:
         slots: trials at once on the machine or cluster it would run on.
         gpus: GPUs of one slot.
-        search_s: expected wall time of the search, if the slots are kept busy.
+        search_s: expected wall time of all searches, if the slots are kept busy.
         final_s: wall time of the final runs at most.
+        total_s: expected wall time of everything, by the timings; without them the most that the budgets allow.
+        timings: of each approach, or none.
         detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`).
+        repeated: where the search is not repeated, what the default number of replicates would make of this plan.
     """
 
     config: StudyConfig
@@ -27,15 +32,20 @@ class Plan:
     gpus: float
     search_s: float
     final_s: float
+    total_s: float
     detectable: float
+    timings: tuple[Timing | Untimed, ...] = ()
+    repeated: Plan | None = None
 
 
-def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> Plan:
+def plan(
+    config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float, timings: tuple[Timing | Untimed, ...] = ()
+) -> Plan:
     """Plan a study for so many slots."""
     searches = len(config.approaches) * config.replicates
-    runs = searches * config.final.seeds
+    runs = len(config.approaches) * config.final_runs
     # The search is repeated to see its luck, so then the replicate is what varies, as the seed otherwise.
-    repetitions = config.replicates if config.replicates > 1 else config.final.seeds
+    repetitions = config.replicates if config.replicates > 1 else config.final_runs
     groups = dataset.splits["test"].groups
     units = len(dataset.splits["test"]) if groups is None else len(set(groups))
     return Plan(
@@ -45,5 +55,16 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         gpus=gpus,
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
+        total_s=wall_s(config, timings, slots),
         detectable=planned_detectable(units, repetitions, alpha=config.significance.alpha),
+        timings=timings,
+        repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus, timings=timings)
+        if config.replicates == 1
+        else None,
     )
+
+
+def _repeated(config: StudyConfig) -> StudyConfig:
+    """The same study with as many replicates as a file has that names no number, and one final run for each."""
+    final = config.final.model_copy(update={"runs": None})
+    return config.model_copy(update={"replicates": StudyConfig.model_fields["replicates"].default, "final": final})
