@@ -125,7 +125,7 @@ def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reserv
     """What is to be said of single approaches, in the order of rank."""
     names = [test.name for test in compared.ranked]
     seen = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
-    found = [Reservation(one.approach, one.kind, one.seen, one.mend) for one in seen]
+    found = [Reservation(one.approach, one.kind, one.seen, one.mend if study else None) for one in seen]
     found += [*_single_runs(compared, study), *_free_features(study), *_busy_machine(names, study)]
     ranked = [one for name in names for one in found if one.approach == name]
     return [*ranked, *(one for one in found if one.approach is None)]

@@ -107,5 +107,6 @@ def missed_words(compared: Comparison, pair: PairSummary) -> str:
         return "they are the same on every test image, and there are too few of them to settle the question"
     found = possible(pair.detectable)
     if found is None:
-        return "with so few of them no true difference, however large, was likely to be found"
+        units = "groups of images" if compared.grouped else "images"
+        return f"with so few {units} or runs no true difference, however large, was likely to be found"
     return f"a true difference below {100 * found:.1f} points could easily have been missed"
