@@ -90,7 +90,7 @@ class Difference:
         df: degrees of freedom of the t distribution with the same critical value at alpha.
         note: what the test leaves out or falls back to, or None.
         units: images, or groups of images where these are given.
-        single_run: which of both have a single run, whose seed variance is unknown and left out.
+        single_run: which of both have a single run (or replicate), whose variance is unknown and left out.
         seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.
         alone: a and b by themselves.
     """
@@ -338,5 +338,5 @@ def _single_run_note(single: tuple[str, ...], runs: Mapping[str, int]) -> str | 
     (other,) = runs.keys() - set(single)
     return (
         f"one seed of {single[0]}: how much another seed would change the result is unknown and left out, so that it"
-        f" is this one trained network that the test compares with {runs[other]} seeds of {other}"
+        f" is this one trained network that the test compares with {runs[other]} of {other}"
     )

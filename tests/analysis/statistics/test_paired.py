@@ -55,7 +55,7 @@ def test_with_one_seed_each_it_is_the_paired_t_test_over_images():
 def test_with_one_seed_it_says_that_seeds_are_left_out():
     a, b = np.array([[1, 0, 1, 1]]), np.array([[1, 0, 0, 1], [0, 1, 1, 0]])
     assert "one seed of a:" in str(compare(a, b).note)
-    assert "compares with 2 seeds of b" in str(compare(a, b).note)
+    assert "compares with 2 of b" in str(compare(a, b).note)
     assert "speaks of these two trained networks" in str(compare(a, a[:, ::-1]).note)
     assert [compare(*pair).single_run for pair in ((a, b), (b, a), (a, a), (b, b))] == [("a",), ("b",), ("a", "b"), ()]
     assert "one seed" in str(accuracy(a).note)
