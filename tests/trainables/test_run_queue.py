@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.rivals import on_one_cpu
 from trainables import run_queue
 from trainables.clock import Clock
 from trainables.run_queue import waits
 
 LINUX = pytest.mark.skipif(not run_queue.SCHEDSTAT.exists(), reason="the kernel keeps no count of waits")
 CPU_S = 0.3  # of work, as long as that takes
-
-
-@contextmanager
-def on_one_cpu(rivals: int) -> Iterator[None]:
-    """This thread on one CPU, with so many processes beside it that want all of it."""
-    before = os.sched_getaffinity(0)
-    cpu = min(before)
-    code = f"import os\nos.sched_setaffinity(0, [{cpu}])\nprint(flush=True)\nwhile True: pass"
-    os.sched_setaffinity(0, [cpu])
-    busy = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(rivals)]
-    try:
-        for one in busy:
-            assert one.stdout is not None
-            one.stdout.readline()
-        yield
-    finally:
-        for one in busy:
-            one.kill()
-            one.communicate()
-        os.sched_setaffinity(0, before)
 
 
 def worked() -> Clock:

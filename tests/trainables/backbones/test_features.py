@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from tests.support.rivals import on_one_cpu
 from tests.support.stand_ins import Ticker, images
 from trainables.backbones import features as module
 from trainables.backbones import networks
@@ -17,6 +19,7 @@ from trainables.backbones.features import Features, content_key, extract, frozen
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
 from trainables.clock import Clock
+from trainables.run_queue import SCHEDSTAT
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
@@ -155,6 +158,15 @@ class TestACostThatIsCharged:
         assert second.price == Price(self.CALM, self.BUSY)
         np.testing.assert_array_equal(second.values, first.values)
         assert self.ask(tmp_path).price == Price(self.CALM), "what was measured on a calm machine stays"
+
+    @pytest.mark.skipif(not SCHEDSTAT.exists(), reason="the kernel keeps no count of waits")
+    def test_beside_three_processes_for_the_same_cpu_is_known_to_be_of_a_busy_machine(self, tmp_path):
+        many = images(300).inputs
+        ask = partial(frozen_features, GLYPHS, many, device=CPU, bfloat16=False, cache=tmp_path, charged=True)
+        with on_one_cpu(rivals=3):
+            made = ask()
+        assert made.price.cost.busy, "fair shares leave it a quarter of its CPU"
+        assert ask().price.found == made.price.cost, "measured again, whatever comes of it"
 
     def test_stays_under_suspicion_while_the_machine_is_busy(self, tmp_path, monkeypatch):
         better = Cost(4.0, 2.0, 2.0)
