@@ -49,8 +49,8 @@ class TrialEvent(Record):
         approach: the name the study file gives the approach.
         phase: `search` or `final`.
         replicate: which repetition of the whole search, from 0.
-        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the seed,
-            counted on over the replicates.
+        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the run
+            within its approach, over all replicates, the same for all approaches.
         seed: the seed of everything random in this trial.
         params: the hyperparameters (on `started`).
         origin: `published`: the study file's configuration; `suggested`: the sampler's; `incumbent`: a final run.
