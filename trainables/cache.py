@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from trainables.errors import InputError
 
+UNFINISHED = "unfinished"
 UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
 
@@ -70,10 +72,8 @@ class Entry:
 def entries(cache: Path) -> list[Entry]:
     """All that lies in a cache, by kind, the newest first; nothing where there is no cache."""
     found = [entry for place in PLACES for entry in _in_place(cache, *place)]
-    unfinished = [_unfinished(path) for folder, *_ in PLACES for path in _files(cache / folder, "*.part")]
-    kinds = list(dict.fromkeys(entry.kind for entry in found))
-    ordered = sorted(found, key=lambda entry: (kinds.index(entry.kind), -entry.made, entry.key))
-    return [*ordered, *(one for one in unfinished if time.time() - one.made > UNFINISHED_S)]
+    kinds = [*(kind for _, kind, *_ in PLACES), UNFINISHED]
+    return sorted(found, key=lambda entry: (kinds.index(entry.kind), -entry.made, entry.key))
 
 
 def drop(key: str, cache: Path) -> list[Entry]:
@@ -139,19 +139,27 @@ PLACES: tuple[tuple[str, str, str, Reader], ...] = (  # folder, kind, files, wha
 
 def _in_place(cache: Path, folder: str, kind: str, pattern: str, read: Reader) -> Iterator[Entry]:
     for path in _files(cache / folder, pattern):
-        files = tuple(one for one in (path, _beside(path)) if one.exists()) if kind == "images" else (path,)
-        try:
-            told, damaged = read(path), False
-        except DAMAGED:
-            told, damaged = {}, True
-        known: dict[str, Any] = {"made": path.lstat().st_mtime} | told
-        size = sum(one.lstat().st_size for one in files)
-        yield Entry(kind=kind, key=path.stem.partition("-")[0], files=files, size=size, damaged=damaged, **known)
+        with suppress(FileNotFoundError):  # gone since: a study is at work here
+            yield _entry(path, kind, read)
+    for path in _files(cache / folder, "*.part"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.lstat().st_mtime > UNFINISHED_S:
+                yield _entry(path, UNFINISHED, _nothing)
 
 
-def _unfinished(path: Path) -> Entry:
-    known = path.lstat()
-    return Entry(kind="unfinished", key=path.stem, files=(path,), size=known.st_size, made=known.st_mtime, damaged=True)
+def _entry(path: Path, kind: str, read: Reader) -> Entry:
+    files = (path, beside) if kind == "images" and (beside := _beside(path)).exists() else (path,)
+    try:
+        told, damaged = read(path), False
+    except DAMAGED:
+        told, damaged = {}, True
+    known: dict[str, Any] = {"made": path.lstat().st_mtime} | told
+    size = sum(one.lstat().st_size for one in files)
+    return Entry(kind=kind, key=path.stem.partition("-")[0], files=files, size=size, damaged=damaged, **known)
+
+
+def _nothing(_: Path) -> dict[str, Any]:
+    raise EOFError
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

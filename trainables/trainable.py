@@ -131,7 +131,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             return images
         bfloat16 = in_bfloat16(inputs.settings, self._device)
         return frozen_features(
-            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=cache_dir()
+            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=cache_dir(), data="test images"
         ).values
 
     def _result(self, result: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.records.schema import FeatureCost
 
 CONTENDED = 1.3  # a factor above it changes what a study's seconds mean
+ENOUGH_S = 2.0  # charged, before anything is concluded: a worker that just started waits for others that did
 
 
 def contention(trials: pd.DataFrame, features: Iterable[FeatureCost] = ()) -> dict[str, float | None]:
@@ -26,7 +27,8 @@ def contention(trials: pd.DataFrame, features: Iterable[FeatureCost] = ()) -> di
 
     Returns:
         By approach, in the order in which they occur: charged seconds over those of them that did not pass in waiting
-        for a CPU, at least 1; None where nothing is known. Trials of which nothing is known are left out.
+        for a CPU, at least 1; None where nothing is known, or less than ENOUGH_S were charged. Trials of which nothing
+        is known are left out.
     """
     charged = trials.charged_s.astype(float) + trials.overshoot_s.astype(float)  # the meter runs until a step is over
     waited = pd.to_numeric(trials.waited_s)
@@ -55,4 +57,4 @@ def factor_of(charged_s: float, waited_s: float) -> float:
 
 def _factor(parts: list[tuple[float, float]]) -> float | None:
     charged_s, waited_s = (sum(column) for column in zip(*parts, strict=True)) if parts else (0.0, 0.0)
-    return factor_of(charged_s, waited_s) if charged_s > 0 else None
+    return factor_of(charged_s, waited_s) if charged_s >= ENOUGH_S else None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.records.schema import TrialEvent
-from analysis.search.contention import CONTENDED, contended, factor_of
+from analysis.search.contention import CONTENDED, ENOUGH_S, contended, factor_of
 
-ENOUGH_S = 5.0  # charged to an approach before anything is concluded: the first steps are few
 WORSE = 1.5  # so many times the factor that was told is told again
 
 

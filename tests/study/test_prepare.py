@@ -11,10 +11,13 @@ from ray import cloudpickle
 
 from study.cluster.arrival import _imported
 from study.config.models import ApproachConfig
-from study.prepare import rehearse
+from study.prepare import _collected, _FeatureSettings, rehearse
 from tests.support.commands import machine
 from trainables.approach import Settings
 from trainables.approaches.better_cnn import BetterCNN
+from trainables.backbones.costs import Cost, Price
+from trainables.backbones.features import Features
+from trainables.backbones.networks import GLYPHS
 from trainables.errors import ApproachError, HyperparameterError
 
 
@@ -59,6 +62,21 @@ def test_an_approach_that_cannot_be_built_is_refused_in_one_line(kind, error, me
     with pytest.raises(error) as refused:
         rehearse(config, dataset)
     assert str(refused.value) == message
+
+
+def test_what_parts_of_features_cost_is_added_up_and_said_where_the_machine_was_busy(monkeypatch):
+    values = np.zeros((2, 3), dtype=np.float32)
+    parts = {"train": Cost(6.0, 2.0, 4.0), "valid": Cost(3.65, 0.38, 3.27)}
+    pending: Any = {
+        split: (Features(values, Price(cost), cached=False), f"key of {split}") for split, cost in parts.items()
+    }
+    monkeypatch.setattr("study.prepare.ray.get", lambda task: task)
+    settings = _FeatureSettings(image_size=(8, 8), backbone=GLYPHS)
+    made = _collected(settings, ("svm",), pending)
+    cost = made.cost
+    assert (cost.key, cost.cost_s, cost.cpu_s, cost.waited_s) == ("key of train", 9.65, 2.38, 7.27)
+    assert made.note is not None
+    assert "9.7 s are charged, 7.3 s of which passed in waiting for a CPU" in made.note
 
 
 def test_a_worker_says_of_each_approach_why_it_cannot_be_imported():

@@ -31,6 +31,7 @@ from tests.support.session import Session
 from tests.support.session import session as open_session
 from tests.support.study_files import SMALL, small_study
 from tests.support.waiting import free_port, until
+from trainables.run_queue import SCHEDSTAT
 
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])
@@ -186,6 +187,15 @@ def test_the_ledger_of_the_report_is_the_sum_of_the_records(study):
 
 def test_no_trial_charged_more_than_its_allowance(study):
     assert all(event.charged_s <= event.allowance_s for event in study.events)
+
+
+def test_every_trial_that_ended_and_every_set_of_features_has_its_seconds_of_cpu(study):
+    ended = [event for event in study.events if event.event in ENDINGS]
+    assert ended
+    assert all(event.cpu_s is not None and event.cpu_s > 0 for event in ended)
+    assert all(cost.cpu_s is not None and cost.cpu_s > 0 for cost in study.store.feature_costs())
+    if SCHEDSTAT.exists():
+        assert all(0 <= event.waited_s <= event.charged_s + event.overshoot_s for event in ended)
 
 
 def test_the_published_configurations_came_first(study):

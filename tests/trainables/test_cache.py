@@ -163,6 +163,21 @@ def test_a_file_that_is_a_link_is_removed_and_what_it_points_to_stays(tmp_path):
     assert not path.is_symlink()
 
 
+def test_a_link_to_nothing_is_listed_as_damaged_and_dropped(tmp_path):
+    path = cache_dir() / "images" / "ab12-cd.npy"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "gone")
+    assert [(entry.key, entry.damaged) for entry in entries(cache_dir())] == [("ab12", True)]
+    drop("ab12", cache_dir())
+    assert not path.is_symlink()
+
+
+def test_a_file_that_a_study_takes_away_meanwhile_is_not_listed(monkeypatch):
+    path = old_features("ab12")
+    monkeypatch.setattr("trainables.cache._files", lambda folder, pattern: [path, path.with_name("gone.safetensors")])
+    assert {entry.key for entry in entries(cache_dir())} == {"ab12"}
+
+
 def test_what_a_study_is_making_just_now_is_not_dropped():
     path = old_features("ab12")
     with FileLock(f"{path}.lock"), pytest.raises(CacheError, match="ab12: a study is using it just now"):

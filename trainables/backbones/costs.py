@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trainables.clock import Clock
 
+WORTH_SAYING_S = 1.0  # a cost below it decides nothing, and a worker that just started waits for others that do
 BUSY = 1.3  # seconds over seconds with a CPU; what took longer than that is measured again
 
 
@@ -91,15 +92,21 @@ def priced(found: Cost, measure: Callable[[], Cost]) -> Price:
 
 
 def costs_note(features: str, prices: Sequence[Price]) -> str | None:
-    """A line about features (named in words) whose cost was measured on a busy machine; None where none was."""
-    total = in_all(price.cost for price in prices)
+    """A line about features (named in words) whose cost was measured on a busy machine; None where none was, or little.
+
+    Args:
+        features: what they are.
+        prices: of their parts.
+    """
+    total, before = in_all(price.cost for price in prices), in_all(price.found or price.cost for price in prices)
+    if max(total.seconds, before.seconds) < WORTH_SAYING_S:
+        return None
     charged = f"Features of {features}: {total.seconds:.1f} s are charged"
     if any(price.found for price in prices):
-        found_s = sum((price.found or price.cost).seconds for price in prices)
-        before = f"{found_s:.1f} s when they were made, on a busy machine or before anybody looked"
+        made = f"{before.seconds:.1f} s when they were made, on a busy machine or before anybody looked"
         if all(price.calm for price in prices):
-            return f"{charged}, by a sample timed again just now ({before})"
-        return f"{charged}, the least that is known: the machine is busy just now as well ({before})"
+            return f"{charged}, by a sample timed again just now ({made})"
+        return f"{charged}, the least that is known: the machine is busy just now as well ({made})"
     if total.busy:
         return (
             f"{charged}, {total.waited_s:.1f} s of which passed in waiting for a CPU that other programs had; "

@@ -44,6 +44,13 @@ def test_frozen_features_count_for_all_who_use_them_where_they_are_given():
     assert contention(trials, [cost, old]) == {"svm": 4.0, "cnn": 1.0, "knn": 6.0}
 
 
+def test_nothing_is_concluded_from_the_first_seconds():
+    assert contention(table(("svm", 1.0, 0.9), ("svm", 0.9, 0.9), ("cnn", 1.0, 0.5), ("cnn", 1.0, 0.5))) == {
+        "svm": None,
+        "cnn": 2.0,
+    }
+
+
 def test_contended_is_what_lies_above_the_limit_the_worst_first():
     assert list(contended({"a": 1.4, "b": None, "c": 1.3, "d": 4.0}).items()) == [("d", 4.0), ("a", 1.4)]
 

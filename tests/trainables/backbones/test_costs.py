@@ -68,6 +68,7 @@ def test_what_is_not_known_of_a_part_is_not_known_of_the_whole():
     ("prices", "line"),
     [
         ([Price(CALM), Price(CALM)], None),
+        ([Price(Cost(0.9, 0.2, 0.7))], None),
         (
             [Price(BUSY_COST), Price(CALM)],
             "Features of net, 32 x 32: 53.1 s are charged, 32.7 s of which passed in waiting for a CPU that other "
