@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -45,6 +45,7 @@ class Progress:
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
         self._watch: Watch | None = None
+        self._unsaid: list[str] = []  # what an earlier session's trials show, until the search goes on
         self._busy = Busy()
         self._trials: Counter[Account] = Counter()
         self._best: dict[Account, float] = {}
@@ -80,10 +81,11 @@ class Progress:
         from study.show.watch import Watch
 
         self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
+        self._unsaid = []
         for event in earlier:
             self._busy.see(event)
             self._count(event)
-            self._look(event)
+            self._unsaid += self._look(event)
 
     def final(self, runs: int) -> None:
         """So many final runs are to be done."""
@@ -95,7 +97,7 @@ class Progress:
             self._note(event)
             return
         self._count(event)
-        self._look(event)
+        self._say_all(self._look(event))
         if line := self._busy.see(event):
             self.say(line)
         now = time.monotonic()
@@ -108,15 +110,19 @@ class Progress:
             for line in self._lines():
                 self._console.print(line, highlight=False)
 
-    def _look(self, event: TrialEvent) -> None:
-        """Say what an event of the search makes evident."""
-        for line in self._watch.see(event) if self._watch and event.phase == "search" else ():
+    def _say_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
             self.say(line)
 
+    def _look(self, event: TrialEvent) -> list[str]:
+        """What an event of the search makes evident."""
+        return self._watch.see(event) if self._watch and event.phase == "search" else []
+
     def _note(self, event: PhaseEvent) -> None:
-        if self._watch and (event.phase, event.event) == ("search", "finished"):
-            for line in self._watch.end(self._exhausted):
-                self.say(line)
+        if event.phase == "search" and event.event == "started":
+            self._say_all(self._unsaid)
+        if event.phase == "search" and event.event == "finished" and self._watch:
+            self._say_all(self._watch.end(self._exhausted))
         if event.slots is None:
             return
         if event.event == "started":

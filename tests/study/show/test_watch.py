@@ -66,14 +66,24 @@ def test_the_end_of_the_search_tells_of_few_trials_but_not_of_who_ran_out():
     ]
 
 
-def test_the_display_says_it_and_a_resumed_study_that_is_starved_says_it_again_at_once():
+def shown(*phases: PhaseEvent) -> str:
+    """What a display says that takes over five trials which were all cut."""
     text = io.StringIO()
-    events = [event for index in range(5) for event in trial(index, "cut")]
     with Progress(Console(file=text, width=100)) as progress:
-        progress.phase("search", 2)
-        progress.search(LEDGER, {}, events)
-        assert text.getvalue().count("tuned: all 5 search trials were cut") == 1
-        progress(PhaseEvent(phase="search", event="finished"))
-    assert text.getvalue().count("tuned: all 5 search trials were cut") == 1
-    assert "tuned: only 5 configurations tried in its search" in text.getvalue()
-    assert "scratch: only 0 configurations tried in its search" in text.getvalue()
+        progress.search(LEDGER, {}, [event for index in range(5) for event in trial(index, "cut")])
+        for phase in phases:
+            progress(phase)
+    return text.getvalue()
+
+
+def test_a_resumed_search_that_is_starved_says_it_at_once_and_the_rest_in_the_end():
+    started = PhaseEvent(phase="search", event="started", slots=2)
+    assert shown(started).count("tuned: all 5 search trials were cut") == 1
+    text = shown(started, PhaseEvent(phase="search", event="finished"))
+    assert text.count("tuned: all 5 search trials were cut") == 1
+    assert "tuned: only 5 configurations tried in its search" in text
+    assert "scratch: only 0 configurations tried in its search" in text
+
+
+def test_a_study_resumed_behind_its_search_says_nothing_of_it_any_more():
+    assert "tuned" not in shown(PhaseEvent(phase="final", event="started", slots=2))
