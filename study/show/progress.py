@@ -78,6 +78,7 @@ class Progress:
         from study.show.watch import Watch
 
         self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
+        self._trials, self._best, self._charging = Counter(), {}, {}  # a study that goes on by itself searches again
         for event in earlier:
             self._count(event)
             self._look(event)
