@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.statistics.looks import Look, look_alpha
 from analysis.statistics.power import planned_detectable
 from study.config.models import StudyConfig
+from study.extend import More, extended
 from trainables.data.dataset import Dataset, DatasetDescription, describe
 
 
@@ -19,6 +21,8 @@ class Plan:
         search_s: expected wall time of all searches, if the slots are kept busy.
         final_s: wall time of the final runs at most.
         detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`).
+        first_alpha: level of the first look at the results: all of alpha, unless `settle` plans others.
+        settled: what the study comes to at most, where `settle` lets it go on by itself.
         repeated: where the search is not repeated, what the default number of replicates would make of this plan.
     """
 
@@ -29,6 +33,8 @@ class Plan:
     search_s: float
     final_s: float
     detectable: float
+    first_alpha: float
+    settled: Plan | None = None
     repeated: Plan | None = None
 
 
@@ -40,6 +46,7 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
     repetitions = config.replicates if config.replicates > 1 else config.final_runs
     groups = dataset.splits["test"].groups
     units = len(dataset.splits["test"]) if groups is None else len(set(groups))
+    first_alpha = look_alpha(config.significance.alpha, [_first_look(config)])
     return Plan(
         config=config,
         data=describe(dataset),
@@ -47,9 +54,23 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         gpus=gpus,
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
-        detectable=planned_detectable(units, repetitions, alpha=config.significance.alpha),
+        detectable=planned_detectable(units, repetitions, alpha=first_alpha),
+        first_alpha=first_alpha,
+        settled=plan(_settled(config), dataset, slots=slots, gpus=gpus) if config.settle else None,
         repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus) if config.replicates == 1 else None,
     )
+
+
+def _first_look(config: StudyConfig) -> Look:
+    planned = config.replicates / config.settle.at_most if config.settle else None
+    return Look(config.final_runs, planned=planned)
+
+
+def _settled(config: StudyConfig) -> StudyConfig:
+    """The same study as it is when it has gone on to the end."""
+    assert config.settle is not None
+    at_most = extended(config, More(replicates=config.settle.at_most))
+    return at_most.model_copy(update={"settle": None})
 
 
 def _repeated(config: StudyConfig) -> StudyConfig:
