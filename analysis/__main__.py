@@ -43,7 +43,7 @@ def main(
     except RecordsError as error:
         raise RecordsError(f"--{error}") from None
     paths = write_table_report(predictions, out, design)
-    typer.echo(f"{paths.verdict}\n")
+    typer.echo(f"{typer.style(paths.headline, bold=True)}\n\n{paths.verdict}\n")
     for path in (paths.html, paths.markdown, paths.json):
         typer.echo(path)
 

@@ -40,7 +40,7 @@ class LoadedStudy:
         """Name, approaches and runs; the verdict in short once the report was asked for, as it may take its time."""
         searched = int((self.trials.phase == "search").sum())
         runs = f"{searched} trials, {len(self.trials) - searched} final runs"
-        verdict = [_short(self.verdict)] if "report" in self.__dict__ else []
+        verdict = [_short(self.headline)] if "report" in self.__dict__ else []
         parts = [self.settings.name, ", ".join(self.settings.approaches), runs, *verdict]
         return f"LoadedStudy({self.location!r}: {'; '.join(parts)})"
 
@@ -101,16 +101,24 @@ class LoadedStudy:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """One row a pair of approaches; no row before two of them have test results.
+        """One row a pair of approaches, the more accurate one first; no row before two of them have test results.
 
         `difference` is the accuracy of `a` minus that of `b`, with its interval `low` to `high`, standard error `se`,
-        degrees of freedom `df` and `p`; `p_holm`, corrected for the number of pairs; `p_equivalence`, of the difference
-        being as large as the margin; `verdict`: a_better, b_better, equivalent or undecided; `detectable`, the smallest
-        true difference that the design had an 80 % chance to find; `note`, what the test leaves out.
+        degrees of freedom `df` and `p`; `p_adjusted`, corrected over all pairs, and the interval that agrees with it,
+        `simultaneous_low` to `simultaneous_high`; `p_equivalence`, of the difference being as large as the margin, and
+        `p_equivalence_adjusted`; `verdict`: a_better, b_better, equivalent or undecided; `detectable`, the smallest
+        true difference that the report had an 80 % chance to find; `note`, what the test leaves out.
         """
         from analysis.frames import compared_pairs
 
         return compared_pairs(self.report.pairs)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in at most 15 words, a name counting as one."""
+        from analysis.report.wording import headline
+
+        return headline(self.report.comparison, self.report)
 
     @property
     def verdict(self) -> str:
@@ -134,7 +142,7 @@ class ComparedTable:
         """Approaches, runs and images, and the verdict in short."""
         runs = sum(len(one.accuracy.per_seed) for one in self.report.approaches)
         names = ", ".join(self.report.names)
-        return f"ComparedTable({names}; {runs} runs on {self.report.images:,} images; {_short(self.verdict)})"
+        return f"ComparedTable({names}; {runs} runs on {self.report.images:,} images; {_short(self.headline)})"
 
     @cached_property
     def approaches(self) -> pd.DataFrame:
@@ -151,6 +159,13 @@ class ComparedTable:
         return compared_pairs(self.report.pairs)
 
     @property
+    def headline(self) -> str:
+        """The verdict in at most 15 words, a name counting as one."""
+        from analysis.report.wording import headline
+
+        return headline(self.report)
+
+    @property
     def verdict(self) -> str:
         """The paragraph that the report opens with, to be quoted."""
         from analysis.report.wording import verdict_sentence
@@ -163,13 +178,13 @@ def load(location: str | os.PathLike[str]) -> LoadedStudy:
 
     >>> import analysis
     >>> s = analysis.load("results/three-boats")
-    >>> s.pairs[["a", "b", "difference", "p_holm", "verdict"]].round(3)
-                 a            b  difference  p_holm   verdict
-    0   better_cnn  feature_svm      -0.294   0.000  b_better
-    1   better_cnn    fine_tune      -0.236   0.000  b_better
-    2  feature_svm    fine_tune       0.058   0.001  a_better
-    >>> print(s.verdict.split(":")[0])
-    Given 60.0 s of charged search time for each approach, feature_svm won
+    >>> s.pairs[["a", "b", "difference", "p_adjusted", "verdict"]].round(3)
+                 a           b  difference  p_adjusted   verdict
+    0  feature_svm   fine_tune       0.058       0.011  a_better
+    1  feature_svm  better_cnn       0.294       0.000  a_better
+    2    fine_tune  better_cnn       0.236       0.000  a_better
+    >>> print(s.headline)
+    One search each: feature_svm's configuration is more accurate than both others, which tried few configurations.
     >>> s.trials[s.trials.phase == "search"].groupby("approach").charged_s.sum().to_dict()
     {'better_cnn': 55.0, 'feature_svm': 10.0, 'fine_tune': 59.0}
 
@@ -213,7 +228,8 @@ def compare(
         alpha: level of the tests; intervals have the level 1 - alpha.
         margin: accuracies closer than this count as equivalent.
         matched: whether seed s of every approach shares what it decides, say a split of the training data.
-        names: the approaches to compare, in order, as they stand in the frame. Default: all, in its order.
+        names: the approaches to compare, in order, as they stand in the frame. Default: all, in its order. Pairs stand
+            in the order of accuracy, the more accurate one first.
 
     Raises:
         RecordsError: the frame is no such table, the runs do not share their images, `names` is a single text, a name
@@ -227,9 +243,9 @@ def compare(
     return ComparedTable(compare_table(_table(frame), design, names=wanted))
 
 
-def _short(verdict: str) -> str:
-    """Who won, without the numbers."""
-    return verdict.partition(": ")[0].removesuffix(".")
+def _short(headline: str) -> str:
+    """As part of a line."""
+    return headline.removesuffix(".")
 
 
 def _names(names: Sequence[object]) -> tuple[str, ...]:

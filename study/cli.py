@@ -24,6 +24,7 @@ from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from study.config.models import StudyConfig
+    from study.planning.timing import Timing, Untimed
     from study.runner import Outcome
     from study.show.progress import Progress
     from study.show.remote import Terminal
@@ -162,15 +163,25 @@ def plan(
     runs: Runs = None,
     address: Address = None,
     set_: Set = None,
+    timing: Annotated[
+        bool, typer.Option(help="Time a step and a validation of each approach on this machine: a quarter of a minute.")
+    ] = True,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggest", help="Print budgets with which each approach can train, and 20 trials are tried."),
+    ] = False,
 ) -> None:
-    """Say what `run` would do, and run nothing."""
+    """Say what `run` would do, and run nothing but a few steps to time them."""
     from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
     from study.planning import plan as planning
+    from study.planning.here import time_here
     from study.runner import open_checked
     from study.show import remote
-    from study.show.screens import show_plan
+    from study.show.screens import show_plan, show_suggestion
 
     config = _config(study, set_, budget=budget, replicates=replicates, runs=runs)
+    if suggested and (address or not timing):
+        raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
     if is_job_server(address):
         raise typer.Exit(remote.plan(config, str(address), _terminal()))
     dataset = open_checked(config)
@@ -180,7 +191,16 @@ def plan(
         with connected(address):
             cluster = nodes()
     slot = slot_for(config, cluster)
-    show_plan(planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus), console)
+    timings: tuple[Timing | Untimed, ...] = ()
+    if timing and address is None:
+        with console.status("Timing a step and a validation of each approach"):
+            timings = time_here(config, dataset, slot)
+    made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
+    show_plan(made, console)
+    if address is not None:
+        console.print("Not timed: the slots are a cluster's, where `run` times each approach before its search begins")
+    if suggested:
+        show_suggestion(made, console)
 
 
 @app.command()

@@ -55,11 +55,13 @@ def extended(config: StudyConfig, more: More) -> StudyConfig:
         if new < old or all(new == old for new, old in wanted.values()):
             raise StudyError(f"{option} {new:g}: the study has {old:g} already, and an extension only adds; give more")
     replicates = more.replicates or config.replicates
-    overrides = {
+    overrides: dict[str, object] = {
         "replicates": replicates,
         "final.runs": more.runs or _runs(config, replicates),
         "budget.search_seconds": more.search_seconds or config.budget.search_seconds,
     }
+    if config.settle is not None and config.settle.at_most < replicates:
+        overrides["settle"] = None  # somebody wants more than was planned
     return parse_config(config.to_yaml(), name="the extended study", overrides=overrides)
 
 

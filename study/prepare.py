@@ -20,6 +20,7 @@ from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
 from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
+from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.features import Features, content_key, frozen_features
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
 from trainables.cache import cache_dir
@@ -34,10 +35,11 @@ SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
 
 @dataclass(frozen=True)
 class Frozen:
-    """One frozen backbone at one image size: its features by split, and what they cost."""
+    """One frozen backbone at one image size: its features by split, what they cost, and what is odd about that."""
 
     values: Mapping[Split, np.ndarray]
     cost: FeatureCost
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class Prepared:
         info: what the records say about the data.
         frozen: features of the frozen backbones, by approach.
         costs: what they cost when the study began, which is what is charged, also after resuming.
-        owed_s: seconds that each approach is charged for them once.
+        owed_s: seconds that each search of an approach is charged for them once.
         precharged_s: seconds that every single trial of an approach is charged for them.
+        notes: a line for each set of features whose cost was measured on a busy machine.
     """
 
     info: DataInfo
@@ -57,6 +60,7 @@ class Prepared:
     costs: Sequence[FeatureCost]
     owed_s: Mapping[str, float]
     precharged_s: Mapping[str, float]
+    notes: Sequence[str] = ()
 
 
 def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sharing: Sharing) -> Prepared:
@@ -73,9 +77,15 @@ def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sha
     info = data_info(config, dataset)
     _refuse_other_data(store, info)
     frozen = freeze(config, dataset, slot, sharing)
-    costs = store.feature_costs() or feature_costs(frozen)
+    recorded = store.feature_costs()
+    costs = recorded or feature_costs(frozen)
     prepared = Prepared(
-        info, frozen, costs, feature_charges(costs, config.feature_cost), precharged(config.feature_cost, costs)
+        info=info,
+        frozen=frozen,
+        costs=costs,
+        owed_s=feature_charges(costs, config.feature_cost),
+        precharged_s=precharged(config.feature_cost, costs),
+        notes=() if recorded else tuple(dict.fromkeys(one.note for one in frozen.values() if one.note)),
     )
     _refuse_too_little(config, prepared)
     return prepared
@@ -224,18 +234,23 @@ def _extraction(
     extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
     return {
         split: extract.remote(
-            settings, sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels), slot
+            settings,
+            sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels),
+            slot,
+            f"{dataset.source}, {split}",
         )
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(settings: _FeatureSettings, examples: Examples, slot: Slot) -> tuple[Features, str]:
+def _extract(settings: _FeatureSettings, examples: Examples, slot: Slot, data: str) -> tuple[Features, str]:
     pin_threads(slot.cpus)
     images = examples.inputs
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
-    features = frozen_features(settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir())
+    features = frozen_features(
+        settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir(), charged=True, data=data
+    )
     return features, content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
 
 
@@ -244,12 +259,17 @@ def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapp
         found: dict[Split, tuple[Features, str]] = {split: ray.get(task) for split, task in pending.items()}
     except ray.exceptions.RayTaskError as error:
         raise BackboneError(f"frozen features of {settings.backbone.model}: {one_line(error.cause)}") from error
+    prices = [features.price for features, _ in found.values()]
+    total = in_all(price.cost for price in prices)
     cost = FeatureCost(
         key=found["train"][1],
         backbone=f"{settings.backbone.model} ({settings.backbone.weights or 'random weights'})",
         image_size=settings.image_size,
-        cost_s=sum(features.cost_s for features, _ in found.values()),
+        cost_s=total.seconds,
+        cpu_s=total.cpu_s,
+        waited_s=total.waited_s,
         cached=all(features.cached for features, _ in found.values()),
         approaches=names,
     )
-    return Frozen({split: features.values for split, (features, _) in found.items()}, cost)
+    note = costs_note(f"{cost.backbone}, {cost.image_size[0]} x {cost.image_size[1]}", prices)
+    return Frozen({split: features.values for split, (features, _) in found.items()}, cost, note)

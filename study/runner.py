@@ -20,6 +20,7 @@ from rich.console import Console
 from analysis.records.schema import PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
+from analysis.records.trials import costs_by_approach
 from analysis.report.write import ReportPaths, write_report
 from study import prepare
 from study.cluster.code import Code, code_of, keep, search_in_kept
@@ -33,15 +34,17 @@ from study.lease import Lease, alone
 from study.listeners import History, Listener, Record
 from study.phases import Phases
 from study.place import StudyError, new_directory, refuse_another_study, refuse_unwritable
+from study.planning.in_slots import time_in_slots
 from study.predictions import write_predictions
 from study.prepare import Prepared
 from study.provenance import environment
 from study.search.finals import final_turns
-from study.search.ledger import Account, Ledger
+from study.search.ledger import Account, open_ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.progress import Progress
+from study.show.timings import timing_lines
 from study.tune.searcher import Turns, TurnSearcher, run_trials
 from trainables.checkpoints import CheckpointStore
 from trainables.data.dataset import Dataset, open_dataset
@@ -104,6 +107,7 @@ def run(
     code = code_of(config.classes)
     with progress or Progress(Console()) as shown, connected(address, code):
         ready = _get_ready(config, store, dataset, shown)
+        _say_what_budgets_buy(ready)
         with alone(store) as lease:
             refuse_another_study(store)  # one may have begun here meanwhile
             _write_beginning(ready, code)
@@ -226,16 +230,27 @@ def _get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pr
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
     progress.phase("prepare", count_slots())
+    prepared = prepare.prepare(config, dataset, store, slot, sharing)
+    for note in prepared.notes:
+        progress.say(note)
     return _Ready(
         config=config,
         store=store,
         dataset=dataset,
-        prepared=prepare.prepare(config, dataset, store, slot, sharing),
+        prepared=prepared,
         slot=slot,
         count_slots=count_slots,
         sharing=sharing,
         progress=progress,
     )
+
+
+def _say_what_budgets_buy(ready: _Ready) -> None:
+    """Time a step and a validation of each approach in the slots: whoever sees that they are too few can stop here."""
+    inputs = ready.sharing.inputs(search_inputs(ready.config, ready.dataset, ready.prepared.frozen))
+    features_s = costs_by_approach(ready.prepared.costs)
+    for line in timing_lines(ready.config, time_in_slots(ready.config, inputs, ready.slot, features_s=features_s)):
+        ready.progress.say(line)
 
 
 def _write_beginning(ready: _Ready, code: Code) -> None:
@@ -284,14 +299,13 @@ class _Session:
 
     def _search(self) -> None:
         ready, earlier = self.ready, self.history.trials
-        ledger = _ledger(ready.config, ready.prepared)
-        turns = EqualTimeTurns(
-            ready.config.approaches, ledger, ready.config.seed, ready.count_slots(), ready.prepared.precharged_s
-        )
+        config = ready.config
+        ledger = open_ledger(config.approaches, config.replicates, config.budget, ready.prepared.owed_s)
+        turns = EqualTimeTurns(config.approaches, ledger, config.seed, ready.count_slots(), ready.prepared.precharged_s)
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
         if not turns.finished:
-            inputs = search_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+            inputs = search_inputs(config, ready.dataset, ready.prepared.frozen)
             with self.phases.during("search"):
                 self._run(turns, inputs)
         for event in _exhaustions(turns.exhausted, self.history.phases):
@@ -329,14 +343,6 @@ class _Session:
         )
         for name in checkpoints.names(""):  # nothing runs any more
             checkpoints.delete(name)
-
-
-def _ledger(config: StudyConfig, prepared: Prepared) -> Ledger:
-    accounts = tuple(Account(name, r) for r in range(config.replicates) for name in config.approaches)
-    ledger = Ledger(accounts, config.budget.search_seconds, config.budget.trial_seconds)
-    for account in accounts:  # each stands for a whole search, so each pays for its features, computed once or not
-        ledger.charge(account, prepared.owed_s.get(account.approach, 0.0))
-    return ledger
 
 
 def _exhaustions(exhausted: Mapping[Account, str], phases: list[PhaseEvent]) -> list[PhaseEvent]:

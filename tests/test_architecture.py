@@ -26,7 +26,8 @@ FLOORS = {
         "__init__ __main__",
     ),
     "trainables": (
-        "errors cache clock approach",
+        "errors cache run_queue approach",
+        "clock",
         "batches checkpoints driver finding precision",
         "data backbones training",
         "approaches spec",
@@ -48,8 +49,8 @@ FLOORS = {
 # What knows a library, and nothing else of its package does: whole rooms, or files.
 KNOW = {
     ("trainables", "ray"): {"trainable.py"},
-    ("study", "ray"): {"cluster", "tune", "prepare.py", "runner.py"},
-    ("study", "torch"): {"cluster/nodes.py", "prepare.py", "provenance.py", "show/curves.py", "template"},
+    ("study", "ray"): {"cluster", "planning/in_slots.py", "tune", "prepare.py", "runner.py"},
+    ("study", "torch"): {"cluster/nodes.py", "planning", "prepare.py", "provenance.py", "show/curves.py", "template"},
     ("study", "optuna"): {"search/sampler.py", "export"},
     ("study", "tensorboard"): {"show/board.py"},
     ("analysis", "torch"): set(),

@@ -36,6 +36,8 @@ class Report:
     valid_accuracy: float | None
     best_accuracy: float | None
     best_at_s: float | None
+    cpu_s: float
+    waited_s: float | None
 
     @property
     def done(self) -> bool:
@@ -111,6 +113,7 @@ class Driver:
         return {
             "approach": self.approach.training_state(),
             "charged_s": self.clock.charged_s,
+            "cpu": (self.clock.cpu_s, self.clock.waited_s),
             "kept": None if self.kept is None else (self.kept.accuracy, self.kept.at_s, self.kept.state),
             "steps": self.steps,
             "pending": [astuple(step) for step in self._pending],
@@ -120,7 +123,7 @@ class Driver:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.approach.load_training_state(state["approach"])
-        self.clock.charged_s = state["charged_s"]
+        self.clock.go_on(state["charged_s"], *state.get("cpu", ()))  # older programs kept no more
         self.kept = None if state["kept"] is None else _Kept(*state["kept"])
         self.steps = state["steps"]
         self._pending = [Step(*step) for step in state["pending"]]
@@ -207,6 +210,8 @@ class Driver:
             valid_accuracy=valid_accuracy,
             best_accuracy=self.kept.accuracy if self.kept else None,
             best_at_s=self.kept.at_s if self.kept else None,
+            cpu_s=self.clock.cpu_s,
+            waited_s=self.clock.waited_s,
         )
         if scores is not None:
             self._pending = []

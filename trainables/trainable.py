@@ -144,6 +144,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             worked_s = self._driver.clock.charged_s
             passed_s = time.monotonic() - self._began
             about["charged_s"] = min(worked_s, self._spec.allowance_s)
+            about["cpu_s"], about["waited_s"] = self._driver.clock.cpu_s, self._driver.clock.waited_s
             about["uncharged_s"] = max(0.0, passed_s - (worked_s - self._charged_before))
         about["resumed_at_s"], self._resumed_at_s = self._resumed_at_s, None
         return about | result

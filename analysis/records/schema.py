@@ -15,7 +15,7 @@ HyperparameterValue = bool | int | float | str
 Phase = Literal["prepare", "search", "final", "report"]
 EventName = Literal["started", "validated", "heartbeat", "finished", "cut", "diverged", "failed", "lost", "evaluated"]
 FeatureRule = Literal["first_use", "every_trial", "free"]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 
 
@@ -57,6 +57,10 @@ class TrialEvent(Record):
         conditioned_on: how many results the sampler had seen when it suggested these hyperparameters.
         allowance_s: what the trial may charge; reserved when it starts.
         charged_s: charged so far, over all attempts of this trial.
+        cpu_s: CPU seconds of its process, all threads, over the CPUs of the slot, while the meter ran (`charged_s` and
+            `overshoot_s`). None in records of version 1.
+        waited_s: of the same seconds, those in which the work was ready and had no CPU, as other programs had them all.
+            None where the kernel does not tell, on a GPU, which works on meanwhile, and in records of version 1.
         overshoot_s: worked past the allowance; its result is thrown away, and it is not charged.
         uncharged_s: spent in this trial on what is not charged (building the network, checkpoints, waiting).
         lost_s: worked, then lost to a crash; not charged.
@@ -87,6 +91,8 @@ class TrialEvent(Record):
     conditioned_on: int | None = None
     allowance_s: float = 0.0
     charged_s: float = 0.0
+    cpu_s: float | None = None
+    waited_s: float | None = None
     overshoot_s: float = 0.0
     uncharged_s: float = 0.0
     lost_s: float = 0.0
@@ -124,10 +130,12 @@ class PhaseEvent(Record):
 
 
 class FeatureCost(Record):
-    """What one frozen backbone cost: extracted once, charged to every approach that uses it.
+    """What one frozen backbone cost: extracted once, charged to every search of every approach that uses it.
 
     Attributes:
-        cost_s: slot-seconds that extracting the training and validation features took when it was done.
+        cost_s: slot-seconds that extracting the training and validation features took when it was done, or, where that
+            was on a busy machine, what a sample of it took later (`trainables/backbones/features.py`).
+        cpu_s, waited_s: CPU seconds over the slot's CPUs, and seconds without a CPU, of that work: see TrialEvent.
         cached: whether this study found them in the cache; the recorded cost is charged all the same.
         approaches: the approaches that use them.
     """
@@ -136,6 +144,8 @@ class FeatureCost(Record):
     backbone: str
     image_size: tuple[int, int]
     cost_s: float = Field(ge=0)
+    cpu_s: float | None = None
+    waited_s: float | None = None
     cached: bool
     approaches: tuple[str, ...]
 
@@ -232,7 +242,7 @@ class BudgetSettings(Section):
     """What a search, and one trial of it, may charge.
 
     Attributes:
-        search_seconds: charged for each approach and replicate.
+        search_seconds: charged for one search of an approach: for each of its replicates.
         trial_seconds: the most that one trial may charge.
     """
 
@@ -254,6 +264,17 @@ class SettleSettings(Section):
     step: int = Field(1, ge=1)
 
 
+class DataSettings(BaseModel):
+    """The part of `data` that the analysis needs.
+
+    Attributes:
+        resplit: whether training and validation images were divided anew for each replicate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    resplit: bool = False
+
+
 class StudySettings(BaseModel):
     """The part of study.yaml that the analysis needs; everything else in the file is ignored here."""
 
@@ -261,6 +282,7 @@ class StudySettings(BaseModel):
     name: str
     approaches: dict[str, dict[str, Any]]
     budget: BudgetSettings
+    data: DataSettings = DataSettings()
     significance: SignificanceSettings = SignificanceSettings()
     feature_cost: FeatureRule = "first_use"
     replicates: int = 1

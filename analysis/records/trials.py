@@ -1,4 +1,4 @@
-"""One row a trial, from its events; and what each approach owes for its frozen features."""
+"""One row a trial, from its events; and what each search of an approach owes for its frozen features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.records.schema import ENDINGS, FeatureCost, FeatureRule
 
 IDENTITY = ("approach", "phase", "replicate", "index", "seed", "origin", "params")
-SECONDS = ("overshoot_s", "uncharged_s", "lost_s")
+SECONDS = ("cpu_s", "waited_s", "overshoot_s", "uncharged_s", "lost_s")
 SCORES = ("best_accuracy", "best_at_s", "test_accuracy")
 TRIAL_COLUMNS = (
     *("trial", *IDENTITY, "status", "reason", "allowance_s", "charged_s", "refunded_s"),
@@ -62,7 +62,7 @@ def without_superseded(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
-    """Seconds that each approach owes once for its frozen features.
+    """Seconds that each approach owes for its frozen features, once for every search, that is in every replicate.
 
     Only the rule `first_use` owes them here: under `every_trial` they are part of each trial's own `charged_s`, under
     `free` nobody pays.

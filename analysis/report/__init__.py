@@ -6,8 +6,8 @@ looks.py            the looks at a study, and putting this one on record
 comparison.py       all that is compared on test predictions, in frozen dataclasses
 table_comparison.py the same of a table of predictions that were made elsewhere
 summary.py          all of a study
-wording.py          the sentences that may be said of a comparison
-search_wording.py   those of a study and its search
+reservations.py     what changes the meaning of the verdict, collected once
+wording/            the sentences: headline, verdict, pairs, what would settle them, the search
 table.py            what a table is, and the two ways to write it
 tables/             the tables, each defined once
 figures/            the figures, as SVG, with their data

@@ -9,17 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from typing import TypeVar, cast
+from typing import TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.predictions.outcomes import Outcomes, confusion
+from analysis.predictions.outcomes import Outcomes, confusion, with_matched_seeds
 from analysis.report import views
 from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
+from analysis.search.health import Finding, prediction_findings
 from analysis.statistics import per_class
 from analysis.statistics.calibration import Calibration, calibration
+from analysis.statistics.closed_testing import closed
 from analysis.statistics.crossed import Matrix
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.losses import (
@@ -35,8 +37,18 @@ from analysis.statistics.losses import (
 from analysis.statistics.omnibus import Omnibus, omnibus
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
-from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
+from analysis.statistics.power import (
+    Needed,
+    PowerCurve,
+    detectable,
+    needed,
+    needed_for_equivalence,
+    of_pair,
+    power_curves,
+)
 from analysis.statistics.secondary.agreement import Agreement, agreement
+from analysis.statistics.simultaneous import Simultaneous, simultaneous
+from analysis.statistics.sources import Runs, Source, sources
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")
@@ -72,22 +84,33 @@ class PairSummary:
     """One pair of approaches.
 
     Attributes:
-        p_holm: p corrected for the number of pairs.
+        p_adjusted: p corrected over the pairs, by closed testing.
+        interval: of the difference, together with those of all other pairs; it leaves out zero exactly where p_adjusted
+            is below alpha.
         p_equivalence: of the two one-sided tests against the margin.
-        detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction); None
-            where no variance could be estimated.
+        p_equivalence_adjusted: the same, corrected over the pairs after Holm.
+        within_margin: whether the data rule out a difference of the margin or more; one that is found may be so too.
+        detectable: smallest true difference that this report had an 80 % chance to find; None where no variance could
+            be estimated, or where no difference of accuracies is as large.
         needed: what it takes to find a difference of the margin, and one of the size observed.
+        needed_for_equivalence: what it takes to show equivalence, should there be no difference.
+        sources: what share of the variance comes from the search, the runs, the images; empty without variance.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
 
     difference: Difference
-    p_holm: float
+    p_adjusted: float
+    interval: Simultaneous
     p_equivalence: float
+    p_equivalence_adjusted: float
+    within_margin: bool
     verdict: Verdict
     detectable: float | None
     needed: tuple[Needed, ...]
+    needed_for_equivalence: Needed | None
     power: tuple[PowerCurve, ...] = field(repr=False)
+    sources: tuple[Source, ...]
     losses: LossDifferences | None
     views: Mapping[str, object] = field(repr=False)
 
@@ -106,9 +129,10 @@ class Comparison:
         units: images, or groups of images where these are the unit.
         effective_groups: how many groups of one size would say as much; below crossed.FEW_GROUPS, little can be
             concluded. None where no groups are given.
-        approaches: in the order given. pairs: of each two of them in that order.
+        approaches: in the order given. pairs: of each two of them, the more accurate one first, in the order of rank.
         omnibus: None with a single approach.
         yardstick: what answering with the class frequencies alone would cost.
+        findings: what the predictions show of approaches that collapsed, or a run of which lies far from the others.
     """
 
     design: Design
@@ -124,6 +148,7 @@ class Comparison:
     agreement: Agreement
     yardstick: Yardstick
     class_differences: tuple[ClassDifference, ...] = field(repr=False)
+    findings: tuple[Finding, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -132,7 +157,7 @@ class Comparison:
     @property
     def ranked(self) -> tuple[TestScores, ...]:
         """The approaches, the most accurate first."""
-        return tuple(sorted(self.approaches, key=lambda a: -a.accuracy.estimate))
+        return tuple(sorted(self.approaches, key=lambda a: -round(a.accuracy.estimate, 12)))
 
     @property
     def majority_rate(self) -> float:
@@ -166,12 +191,15 @@ def compare(
         probabilities: by approach where its probabilities come from.
 
     Raises:
-        RecordsError: a label or prediction is no class.
-        ValueError: matched seeds that do not match.
+        RecordsError: a label or prediction is no class, or matched seeds have other names in one approach.
+        ValueError: different numbers of matched replicates.
     """
+    if design.matched and correct is None:
+        seen = with_matched_seeds(seen, names)
     X = correct or {name: seen.runs[name].correct.astype(np.float64) for name in names}
-    found = _pairs(seen, names, X, design)
-    both = {(a, b): (X[a], X[b]) for a, b in combinations(names, 2)}
+    ranked = sorted(names, key=lambda name: -round(float(X[name].mean()), 12))  # as `Comparison.ranked`
+    found = _pairs(seen, ranked, X, design)
+    both = {(a, b): (X[a], X[b]) for a, b in combinations(ranked, 2)}
     return Comparison(
         design=design,
         classes=classes,
@@ -187,6 +215,9 @@ def compare(
         yardstick=class_frequency_yardstick(seen.labels),
         class_differences=per_class.class_differences(
             both, seen.labels, groups=seen.groups, alpha=design.alpha, matched=design.matched
+        ),
+        findings=prediction_findings(
+            seen.labels, {name: seen.runs[name].predicted for name in ranked}, classes=classes
         ),
     )
 
@@ -220,26 +251,54 @@ def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design
     found = [
         difference(a, b, X[a], X[b], groups=groups, alpha=alpha, matched=matched) for a, b in combinations(names, 2)
     ]
-    corrected = holm([pair.p for pair in found])
-    return tuple(_pair(seen, X, pair, p_holm, design) for pair, p_holm in zip(found, corrected, strict=True))
+    adjusted = closed({name: X[name] for name in names}, [pair.p for pair in found], groups=groups, matched=matched)
+    intervals = simultaneous(found, adjusted, alpha=alpha)
+    equivalence = [equivalence_p(pair, design.margin) for pair in found]
+    tests = zip(found, adjusted, intervals, equivalence, holm(equivalence), strict=True)
+    return tuple(_pair(seen, X, _Tests(*test), design, len(names)) for test in tests)
 
 
-def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: float, design: Design) -> PairSummary:
-    alpha, margin = design.look_alpha, design.margin
+class _Corrected(TypedDict):
+    """What power depends on beside the pair."""
+
+    alpha: float
+    approaches: int
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """What is tested of a pair with regard to all pairs; the attributes are those of PairSummary."""
+
+    difference: Difference
+    p_adjusted: float
+    interval: Simultaneous
+    p_equivalence: float
+    p_equivalence_adjusted: float
+
+
+def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design, approaches: int) -> PairSummary:
+    alpha, pair = design.look_alpha, tests.difference
+    corrected = _Corrected(alpha=alpha, approaches=approaches)
     a, b = (Side(seen.runs[name], X[name]) for name in (pair.a, pair.b))
     data = PairData(a, b, pair, seen.labels, seen.groups, design)
-    effects = dict.fromkeys((margin, abs(pair.difference)))
+    effects = dict.fromkeys((design.margin, abs(pair.difference)))
     return PairSummary(
-        difference=pair,
-        p_holm=p_holm,
-        p_equivalence=equivalence_p(pair, margin),
-        verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
-        detectable=detectable(pair.se, pair.reference, alpha=alpha) if pair.se else None,
-        needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
-        power=power_curves(pair, alpha=alpha) if pair.se else (),
+        **vars(tests),
+        within_margin=tests.p_equivalence_adjusted < alpha,
+        verdict=verdict(pair, tests.p_adjusted, tests.p_equivalence_adjusted, alpha=alpha),
+        detectable=detectable(of_pair(pair), **corrected) if pair.se else None,
+        needed=tuple(needed(pair, effect, **corrected) for effect in effects if effect > 0) if pair.se else (),
+        needed_for_equivalence=needed_for_equivalence(pair, design.margin, **corrected) if pair.se else None,
+        power=power_curves(pair, **corrected) if pair.se else (),
+        sources=_sources(data),
         losses=_loss_differences(data),
         views={view.key: view.compute(data) for view in views.VIEWS},
     )
+
+
+def _sources(data: PairData) -> tuple[Source, ...]:
+    a, b = (Runs(side.runs.correct.astype(np.float64), side.runs.replicates) for side in (data.a, data.b))
+    return sources(data.difference, a, b, groups=data.groups)
 
 
 def _loss_differences(data: PairData) -> LossDifferences | None:

@@ -12,9 +12,11 @@ import numpy as np
 
 from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary, TestScores
+from analysis.report.reservations import reservations
 from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.report.views import View
-from analysis.report.wording import verdict_sentence
+from analysis.report.wording import headline, verdict_sentence
+from analysis.report.wording.pairs import held_fixed
 from analysis.statistics.paired import Difference, Estimate
 
 SCHEMA_VERSION = 1  # of the names in report.json; raised where a program that reads them would misread the new ones
@@ -28,7 +30,10 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
     document = {
         "schema_version": SCHEMA_VERSION,
         "study": title,
+        "headline": headline(compared, study),
         "verdict": verdict_sentence(compared, study),
+        "reservations": reservations(compared, study),
+        "held_fixed": held_fixed(study),
         **(_comparison(compared) if compared else {}),
         "approaches": {name: _NO_TEST | tested.get(name, {}) | searched.get(name, {}) for name in names},
         "pairs": [_pair(pair) for pair in compared.pairs] if compared else [],
@@ -88,6 +93,7 @@ def _search(approach: ApproachSummary) -> dict[str, Any]:
         "final_runs": approach.final_runs,
         "valid_accuracy": approach.valid_accuracy,
         "gap": approach.gap,
+        "gap_interval": approach.gap_test,
         "curves": approach.curves,
         "problem": approach.problem,
     }
@@ -96,12 +102,17 @@ def _search(approach: ApproachSummary) -> dict[str, Any]:
 def _pair(pair: PairSummary) -> dict[str, Any]:
     return {
         **_difference(pair.difference),
-        "p_holm": pair.p_holm,
+        "p_adjusted": pair.p_adjusted,
+        "simultaneous": pair.interval,
         "p_equivalence": pair.p_equivalence,
+        "p_equivalence_adjusted": pair.p_equivalence_adjusted,
+        "within_margin": pair.within_margin,
         "verdict": pair.verdict,
         "detectable": pair.detectable,
         "needed": pair.needed,
+        "needed_for_equivalence": pair.needed_for_equivalence,
         "power": pair.power,
+        "sources": pair.sources,
         "losses": pair.losses,
         **{view.key: _view(view, pair) for view in views.VIEWS},
     }

@@ -100,7 +100,7 @@ def _verdicts(compared: Comparison) -> tuple[PairVerdict, ...]:
             a=pair.difference.a,
             b=pair.difference.b,
             difference=pair.difference.difference,
-            p=pair.p_holm,
+            p=pair.p_adjusted,
             verdict=pair.verdict,
         )
         for pair in compared.pairs

@@ -26,6 +26,7 @@ from analysis.search.delivery import Choice, choices, delivery, final_costs
 from analysis.search.incumbents import Curve, Incumbent, curves, incumbents
 from analysis.search.redraws import trial_sets
 from analysis.statistics.looks import Look
+from analysis.statistics.wilson import Gap, gap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class ApproachSummary:
 
     Attributes:
         valid_accuracy: mean over its final runs, or of its incumbents where final runs trained on validation too.
-        gap: valid_accuracy minus test accuracy.
+        gap_test: valid_accuracy minus test accuracy, with an interval that allows for the images of both splits.
         test: None where no final run was evaluated; then `problem` says why.
     """
 
@@ -64,9 +65,14 @@ class ApproachSummary:
     incumbents: tuple[Incumbent, ...]
     final_runs: tuple[FinalRun, ...]
     valid_accuracy: float | None
-    gap: float | None
+    gap_test: Gap | None
     test: TestScores | None
     problem: str | None
+
+    @property
+    def gap(self) -> float | None:
+        """Validation minus test accuracy; None without a test result."""
+        return self.gap_test.difference if self.gap_test else None
 
     @property
     def incumbent(self) -> Incumbent | None:
@@ -194,17 +200,17 @@ class _Units:
         return runs.by_replicate(self._replicates(approach, runs))
 
     def scored(self, seen: Outcomes) -> Outcomes:
-        """The same outcomes, in which the scores of probabilities know which runs belong to one replicate."""
+        """The same outcomes, in which runs and the scores of their probabilities know their replicate."""
         if not self.repeated:
             return seen
         runs = {name: self._with_replicates(name, own) for name, own in seen.runs.items()}
         return replace(seen, runs=runs)
 
     def _with_replicates(self, approach: str, runs: Runs) -> Runs:
-        if runs.scores is None:
-            return runs
-        replicates = self._replicates(approach, runs)
-        return replace(runs, scores=replace(runs.scores, replicates=tuple(replicates[seed] for seed in runs.seeds)))
+        replicate_of = self._replicates(approach, runs)
+        replicates = tuple(replicate_of[seed] for seed in runs.seeds)
+        scores = runs.scores and replace(runs.scores, replicates=replicates)
+        return replace(runs, scores=scores, replicates=replicates)
 
     def _replicates(self, approach: str, runs: Runs) -> dict[int | str, int]:
         unknown = [seed for seed in runs.seeds if (approach, seed) not in self._replicate]
@@ -246,10 +252,22 @@ def _approach(
         incumbents=found,
         final_runs=runs,
         valid_accuracy=valid,
-        gap=valid - test.accuracy.estimate if test and valid is not None else None,
+        gap_test=_gap(records, valid, test) if test and valid is not None else None,
         test=test,
         problem=None if test else _problem(spent, trials[trials.approach == name], found, runs),
     )
+
+
+def _gap(records: StudyRecords, valid: float, test: TestScores) -> Gap | None:
+    """Grouped validation images count for as few as those of the test split do; the level is one for all approaches."""
+    if records.data is None or not records.data.valid:
+        return None
+    e, images = test.accuracy, records.data.test
+    n = e.estimate * (1 - e.estimate) / e.se**2 if e.se else e.reference.image_df + 1
+    independent = min(1.0, n / images) if records.data.grouped and images else 1.0
+    alpha = records.settings.significance.alpha / len(records.settings.approaches)
+    quantile = e.reference.quantile(alpha / 2)
+    return gap(valid, records.data.valid * independent, e.estimate, n, quantile=quantile, alpha=alpha)
 
 
 def _final_run(row: pd.Series) -> FinalRun:

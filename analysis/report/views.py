@@ -7,7 +7,7 @@ its columns then stand in the table of page and Markdown, its numbers in report.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -108,7 +108,8 @@ OUTPERFORMANCE = View(
 def _balanced(pair: PairData) -> Difference:
     a, b = (balanced(side.correct, pair.labels) for side in (pair.a, pair.b))
     names, design = (pair.difference.a, pair.difference.b), pair.design
-    return mean_difference(*names, a, b, groups=pair.groups, alpha=design.alpha, matched=design.matched)
+    found = mean_difference(*names, a, b, groups=pair.groups, alpha=design.alpha, matched=design.matched)
+    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
 BALANCED = View(

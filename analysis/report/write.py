@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from analysis.predictions.table import read_table
 from analysis.records.store import Store, read_study
-from analysis.report import search_wording, wording
+from analysis.report import wording
 from analysis.report.comparison import Comparison
 from analysis.report.design import Design
 from analysis.report.figures import draw_comparison, draw_study
@@ -26,6 +26,7 @@ from analysis.report.summary import StudySummary, summarise
 from analysis.report.table import Table, as_html, as_markdown, code, escaped
 from analysis.report.table_comparison import compare_table
 from analysis.report.tables import comparison_tables, study_tables
+from analysis.report.wording import search
 from analysis.statistics.losses import CLIP
 from analysis.statistics.power import POWER
 
@@ -34,11 +35,12 @@ MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV fil
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where a report was written, and the verdict it opens with."""
+    """Where a report was written, and the verdict it opens with: in one line, and in one paragraph."""
 
     html: str
     markdown: str
     json: str
+    headline: str
     verdict: str
 
 
@@ -96,8 +98,9 @@ def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
     store.write_bytes(markdown, render(findings, "report.md.j2").encode())
     store.write_bytes(numbers, report_json(findings.title, findings.compared, findings.study).encode())
     store.write_bytes(html, render(findings, "report.html.j2", drawings).encode())
-    verdict = wording.verdict_sentence(findings.compared, findings.study)
-    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), verdict)
+    about = findings.compared, findings.study
+    verdict = wording.headline(*about), wording.verdict_sentence(*about)
+    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), *verdict)
 
 
 def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:
@@ -129,7 +132,7 @@ def _context(
         "settings": study.records.settings if study else None,
         "data": study.records.data if study else None,
         "say": wording,
-        "say_search": search_wording,
+        "say_search": search,
         "tables": {name: written(table) for name, table in tables.items()},
         "figures": {drawing.key: (drawing, Markup(drawing.svg), _shown(drawing.data)) for drawing in drawings},
         "smallest_probability": CLIP,

@@ -1,6 +1,7 @@
 """The search, read off its records.
 
 accounts.py         what each approach spent, and how the search used the machine
+contention.py       whether the machine was busy with other work meanwhile
 incumbents.py       what each approach had found by then
 best_of_budget.py   what is to be expected of a budget
 redraws.py          the same trials in other orders

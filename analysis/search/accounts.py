@@ -9,16 +9,18 @@ import pandas as pd
 
 from analysis.records.schema import PhaseEvent
 from analysis.records.store import StudyRecords
-from analysis.records.trials import costs_by_approach
+from analysis.records.trials import costs_by_approach, feature_charges
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spending:
-    """Slot-seconds and trials of one approach in the search, over all replicates.
+    """Slot-seconds and trials of one approach, over all its searches: one for each replicate.
 
     Attributes:
         charged_s: charged trials and frozen features; never more than `budget_s`.
-        feature_s: the part of it for frozen features: owed once (rule `first_use`), or by each trial (`every_trial`).
+        budget_s: what all its searches may charge together.
+        feature_s: the part of what was charged for frozen features: owed by each search once (rule `first_use`), or by
+            each trial (`every_trial`).
         refunded_s: reserved by trials that ended before their allowance.
         overshoot_s: worked past an allowance, thrown away and not charged.
         uncharged_s: building networks, checkpoints, waiting. lost_s: worked, then lost to a crash.
@@ -65,11 +67,12 @@ class Search:
 def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
     """What every approach in the study file spent; `trials` is records.trials.trial_table of the study's events."""
     rule = records.settings.feature_cost
-    costs = costs_by_approach(records.features)
-    once, each = (costs if rule == due else {} for due in ("first_use", "every_trial"))
+    costs, searches = costs_by_approach(records.features), records.settings.replicates
+    owed = {name: searches * cost for name, cost in feature_charges(records.features, rule).items()}
+    each = costs if rule == "every_trial" else {}
     searched = trials[trials.phase == "search"]
     return {
-        name: _spending(records, searched[searched.approach == name], name, once.get(name, 0.0), each.get(name, 0.0))
+        name: _spending(records, searched[searched.approach == name], name, owed.get(name, 0.0), each.get(name, 0.0))
         for name in records.settings.approaches
     }
 
@@ -91,13 +94,13 @@ def search_summary(records: StudyRecords, trials: pd.DataFrame, spent: dict[str,
     )
 
 
-def _spending(records: StudyRecords, trials: pd.DataFrame, name: str, once_s: float, each_s: float) -> Spending:
+def _spending(records: StudyRecords, trials: pd.DataFrame, name: str, owed_s: float, each_s: float) -> Spending:
     ended = trials.status.value_counts()
     charged = trials.charged_s.astype(float)
     return Spending(
-        charged_s=float(charged.sum()) + once_s,
+        charged_s=float(charged.sum()) + owed_s,
         budget_s=records.settings.budget.search_seconds * records.settings.replicates,
-        feature_s=once_s + float(charged.clip(upper=each_s).sum()),  # one that failed at once was charged nothing
+        feature_s=owed_s + float(charged.clip(upper=each_s).sum()),  # one that failed at once was charged nothing
         refunded_s=float(trials.refunded_s.sum()),
         overshoot_s=float(trials.overshoot_s.sum()),
         uncharged_s=float(trials.uncharged_s.sum()),

@@ -21,7 +21,7 @@ Decisions:
     the expected curve begins where every re-draw has one, and never falls. Only to say who leads before that, nothing
     counts as 0.
     Each replicate of the search is one more set of trials. A re-draw reorders one of the sets, each equally often, and
-    never mixes them, since each had a sampler of its own. Each set pays for the frozen features, as one search would.
+    never mixes them, since each had a sampler of its own. Each set has paid for the frozen features, as in the search.
 
 References:
     Dodge, Gururangan, Card, Schwartz & Smith 2019, Show Your Work, EMNLP. Tang, Lee, Xin, Liu, Yu & Lin 2020, Showing

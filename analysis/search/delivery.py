@@ -46,6 +46,7 @@ class Choice:
         better: the one with the higher mean test accuracy (whether significantly, statistics.paired.difference says);
             None where they are equal.
         from_s, low_s, high_s: from which budget on it can be delivered, with the interval of its `Delivery`.
+        note: what that interval leaves out, or None.
         until_then, since_s: the other one, and from which budget it can be delivered, where that is smaller: between
             the two it is all there is. None where the better one is there first.
     """
@@ -56,6 +57,7 @@ class Choice:
     from_s: float | None
     low_s: float | None
     high_s: float | None
+    note: str | None
     until_then: str | None
     since_s: float | None
 
@@ -110,8 +112,9 @@ def delivery(
 
 
 def choices(deliveries: Sequence[Delivery]) -> tuple[Choice, ...]:
-    """For each pair, from which budget on the more accurate one can be delivered."""
-    return tuple(_choice(a, b) for a, b in combinations(deliveries, 2))
+    """For each pair, from which budget on the more accurate one can be delivered; in the order of accuracy."""
+    ranked = sorted(deliveries, key=lambda one: -one.accuracy)
+    return tuple(_choice(a, b) for a, b in combinations(ranked, 2))
 
 
 def _choice(a: Delivery, b: Delivery) -> Choice:
@@ -125,6 +128,7 @@ def _choice(a: Delivery, b: Delivery) -> Choice:
         from_s=None if level else better.from_s,
         low_s=None if level else better.low_s,
         high_s=None if level else better.high_s,
+        note=None if level else better.note,
         until_then=other.approach if later else None,
         since_s=other.from_s if later else None,
     )

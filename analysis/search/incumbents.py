@@ -14,7 +14,7 @@ from analysis.records.trials import feature_charges
 
 @dataclass(frozen=True)
 class Curve:
-    """Best validation accuracy so far against the charged seconds of one approach in one replicate.
+    """Best validation accuracy so far against the charged seconds of one search: of one approach in one replicate.
 
     Attributes:
         seconds, accuracy: where the best rose, and to what; its last point repeats the best at the end of the search.
@@ -70,11 +70,11 @@ def incumbent_curve(events: pd.DataFrame, *, replicate: int, start_s: float = 0.
 
 
 def curves(records: StudyRecords, approach: str) -> tuple[Curve, ...]:
-    """One curve per replicate; frozen features, charged once per study, stand before the first."""
+    """One curve per replicate; frozen features, charged to each search once, stand before its first trial."""
     owed = feature_charges(records.features, records.settings.feature_cost).get(approach, 0.0)
     events = records.events[(records.events.phase == "search") & (records.events.approach == approach)]
     return tuple(
-        incumbent_curve(of_replicate, replicate=int(replicate), start_s=owed if replicate == 0 else 0.0)
+        incumbent_curve(of_replicate, replicate=int(replicate), start_s=owed)
         for replicate, of_replicate in events.groupby("replicate")
     )
 

@@ -25,6 +25,7 @@ class Overtaking:
         outcome: `overtakes`: the leader was behind at some smaller budget, and passed; `ahead_throughout`: it was never
             behind, so the other never overtakes within the budget; `level`: equal at the budget, nobody leads; `none`:
             neither has an accuracy.
+        a, b: the pair, the leader first.
         leader: the one ahead at the budget; None for `level` and `none`.
         from_s: the smallest budget from which on the leader is never behind again; with several crossings, the last
             one. In steps of a thousandth of the budget, rounded up.
@@ -64,11 +65,12 @@ def overtaking(
     i, j = (rng.permutation(np.resize(np.arange(len(drawn.best)), pairs)) for drawn in (of_a, of_b))
     times = _leads_from(sign * _ahead(of_a.best[i], of_b.best[j], 0.0), grid)
     low, high = np.quantile(times, [alpha / 2, 1 - alpha / 2], method="inverted_cdf")  # some may be infinite
+    leader, other = (a, b) if sign > 0 else (b, a)
     return Overtaking(
-        a=a,
-        b=b,
+        a=leader,
+        b=other,
         outcome="overtakes" if behind else "ahead_throughout",
-        leader=a if sign > 0 else b,
+        leader=leader,
         from_s=from_s,
         low_s=min(float(low), from_s),
         high_s=max(float(high), from_s) if isfinite(high) else None,

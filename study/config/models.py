@@ -268,10 +268,10 @@ class StudyConfig(Section):
                 f"final.runs: {self.final_runs} final runs of each approach leave some of its {self.replicates} "
                 "replicates without one; raise final.runs or lower replicates"
             )
-        if self.settle is not None and self.settle.at_most <= self.replicates:
+        if self.settle is not None and self.settle.at_most < self.replicates:
             raise ValueError(
-                f"settle.at_most: {self.settle.at_most} replicates, where the study begins with {self.replicates}; "
-                "raise the one or lower the other"
+                f"settle.at_most: {self.settle.at_most} replicates are fewer than the {self.replicates} that there are "
+                "to begin with (replicates); raise the one or lower the other"
             )
         if self.budget.trial_seconds > self.budget.search_seconds:
             raise ValueError(

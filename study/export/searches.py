@@ -16,6 +16,7 @@ from analysis.records.trials import trial_table
 FACTS = (
     *("trial", "approach", "phase", "replicate", "index", "seed", "origin", "status", "reason"),
     *("allowance_s", "charged_s", "refunded_s", "overshoot_s", "uncharged_s", "lost_s"),
+    *("cpu_s", "waited_s"),
     *("epoch", "steps", "best_accuracy", "best_at_s", "test_accuracy"),
 )
 

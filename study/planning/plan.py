@@ -8,6 +8,8 @@ from analysis.statistics.looks import Look, look_alpha
 from analysis.statistics.power import planned_detectable
 from study.config.models import StudyConfig
 from study.extend import More, extended
+from study.planning.suggest import wall_s
+from study.planning.timing import Timing, Untimed
 from trainables.data.dataset import Dataset, DatasetDescription, describe
 
 
@@ -20,7 +22,9 @@ class Plan:
         gpus: GPUs of one slot.
         search_s: expected wall time of all searches, if the slots are kept busy.
         final_s: wall time of the final runs at most.
-        detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`).
+        total_s: expected wall time of everything, by the timings; without them the most that the budgets allow.
+        timings: of each approach, or none.
+        detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`); None: none.
         first_alpha: level of the first look at the results: all of alpha, unless `settle` plans others.
         settled: what the study comes to at most, where `settle` lets it go on by itself.
         repeated: where the search is not repeated, what the default number of replicates would make of this plan.
@@ -32,13 +36,17 @@ class Plan:
     gpus: float
     search_s: float
     final_s: float
-    detectable: float
+    total_s: float
+    detectable: float | None
     first_alpha: float
+    timings: tuple[Timing | Untimed, ...] = ()
     settled: Plan | None = None
     repeated: Plan | None = None
 
 
-def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> Plan:
+def plan(
+    config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float, timings: tuple[Timing | Untimed, ...] = ()
+) -> Plan:
     """Plan a study for so many slots."""
     searches = len(config.approaches) * config.replicates
     runs = len(config.approaches) * config.final_runs
@@ -54,10 +62,14 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         gpus=gpus,
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
-        detectable=planned_detectable(units, repetitions, alpha=first_alpha),
+        total_s=wall_s(config, timings, slots),
+        detectable=planned_detectable(units, repetitions, alpha=first_alpha, approaches=len(config.approaches)),
+        timings=timings,
         first_alpha=first_alpha,
-        settled=plan(_settled(config), dataset, slots=slots, gpus=gpus) if config.settle else None,
-        repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus) if config.replicates == 1 else None,
+        settled=plan(_settled(config), dataset, slots=slots, gpus=gpus, timings=timings) if config.settle else None,
+        repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus, timings=timings)
+        if config.replicates == 1
+        else None,
     )
 
 

@@ -9,8 +9,10 @@ speed hits all alike.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from analysis.records.schema import BudgetSettings
 
 # Less than this share of a budget is not worth a trial: the account is settled.
 REMAINDER = 0.01
@@ -24,6 +26,25 @@ class Account:
 
     approach: str
     replicate: int = 0
+
+
+def open_ledger(
+    approaches: Iterable[str], replicates: int, budget: BudgetSettings, owed_s: Mapping[str, float]
+) -> Ledger:
+    """The ledger of a study that begins: an account for each search, which has paid for its frozen features.
+
+    Features are computed once, but a replicate stands for a whole search that somebody might have done, so that each
+    pays for them and no replicate has more time than another.
+
+    Args:
+        owed_s: what frozen features cost each search of an approach, by approach.
+    """
+    named = tuple(approaches)
+    accounts = tuple(Account(name, replicate) for replicate in range(replicates) for name in named)
+    ledger = Ledger(accounts, budget.search_seconds, budget.trial_seconds)
+    for account in accounts:
+        ledger.charge(account, owed_s.get(account.approach, 0.0))
+    return ledger
 
 
 @dataclass

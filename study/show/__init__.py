@@ -3,6 +3,7 @@
 screens.py       what the commands print
 progress.py      a study that runs
 watch.py         what is wrong with it, as soon as it is evident
+timings.py       what timing the approaches showed
 remote.py        the same, while a job does the work on a cluster
 curves.py        curves as TensorBoard's event files
 event_files.py   keeps them in a folder or an object store

@@ -36,14 +36,15 @@ class Boards:
 
     Args:
         files: where the event files go.
-        charged_s: what approaches were charged before any trial (features), by name.
+        owed_s: what each search of an approach is charged before its first trial (features), by approach.
     """
 
-    def __init__(self, files: EventFiles, charged_s: Mapping[str, float]) -> None:
+    def __init__(self, files: EventFiles, owed_s: Mapping[str, float]) -> None:
         self._files = files
         self._writers: dict[str, SummaryWriter] = {}
         self._params: dict[str, dict[str, HyperparameterValue]] = {}
-        self._charged = dict(charged_s)  # by search
+        self._owed = dict(owed_s)  # by approach
+        self._charged: dict[str, float] = {}  # by search
         self._seen: dict[str, float] = {}  # charged seconds by trial, as last heard
         self._incumbents: dict[str, float] = {}  # by search
 
@@ -119,7 +120,8 @@ class Boards:
         before_s = self._seen.get(event.trial, 0.0)
         self._seen[event.trial] = max(before_s, event.charged_s)  # what was lost and is done again counts once
         search = _search(event)
-        self._charged[search] = self._charged.get(search, 0.0) + self._seen[event.trial] - before_s
+        so_far = self._charged.get(search, self._owed.get(event.approach, 0.0))
+        self._charged[search] = so_far + self._seen[event.trial] - before_s
         best = self._incumbents.get(search, 0.0)
         if event.best_accuracy is None or (event.best_accuracy <= best and event.event not in ENDINGS):
             return

@@ -142,17 +142,18 @@ class Progress:
         return [*rows, f"  about {self._left()} left in the search"] if rows else []
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Of each approach: what all its searches were charged and tried, and the best that any of them has found."""
         if self._ledger is None:
             return []
         rows = []
-        for account in self._ledger.accounts:
-            name = account.approach + (f" (replicate {account.replicate})" if account.replicate else "")
-            best = self._best.get(account)
+        for name in dict.fromkeys(account.approach for account in self._ledger.accounts):
+            own = [account for account in self._ledger.accounts if account.approach == name]
+            best = max((self._best[account] for account in own if account in self._best), default=None)
             rows.append(
                 (
                     name,
-                    f"{self._charged_s(account):.0f} / {self._ledger.budget_s:.0f} s",
-                    str(self._trials[account]),
+                    f"{sum(map(self._charged_s, own)):.0f} / {len(own) * self._ledger.budget_s:.0f} s",
+                    str(sum(self._trials[account] for account in own)),
                     "-" if best is None else f"{best:.3f}",
                 )
             )

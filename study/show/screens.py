@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +15,9 @@ from rich.text import Text
 
 from analysis.records.store import Store, StudyRecords
 from analysis.search.incumbents import best_trial
+from study.planning.suggest import suggest
 from study.show.progress import duration
+from study.show.timings import suggestion_lines, timing_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +54,15 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"Final runs: {config.final_runs} of each approach{over}, at most {duration(config.final_seconds)} each; "
         f"{duration(plan.final_s)} of wall time at most"
     )
+    if plan.timings:
+        console.print("Timed here, in one slot:")
+        for line in timing_lines(config, plan.timings):
+            console.print(line, markup=False, soft_wrap=True)
+    console.print(f"In all: about {duration(plan.total_s)} of wall time")
+    varying = "searches" if several else "seeds"
     console.print(
-        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points (two "
-        f"approaches near 0.85 that disagree on 10 % of the images, {'searches' if several else 'seeds'} varying by "
-        "1 point)"
+        f"Smallest accuracy difference with an 80 % chance to be found: {_smallest(plan)} (one approach better than "
+        f"all others near 0.85, two disagreeing on 10 % of the images, {varying} varying by 1 point)"
     )
     if plan.settled:
         console.print(_what_settling_costs(plan, plan.settled))
@@ -69,17 +76,27 @@ def _what_settling_costs(plan: Plan, most: Plan) -> str:
     looks = 1 + ceil((settle.at_most - plan.config.replicates) / settle.step)
     return (
         f"Goes on by itself until every pair is settled, with {settle.at_most} replicates at most: {looks} looks, "
-        f"about {duration(most.search_s)} of wall time for searches and {duration(most.final_s)} for final runs "
-        f"in all. The looks share alpha, so the first tests at {plan.first_alpha:.3f}"
+        f"about {duration(most.total_s)} of wall time in all. The looks share alpha, so the first tests "
+        f"at {plan.first_alpha:.3f}"
     )
+
+
+def show_suggestion(plan: Plan, console: Console) -> None:
+    """Budgets that would be enough, as options to paste."""
+    for line in suggestion_lines(suggest(plan.config, plan.timings), plan.slots):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _smallest(plan: Plan) -> str:
+    return "none that an accuracy can have" if plan.detectable is None else f"about {100 * plan.detectable:.1f} points"
 
 
 def _what_replicates_bring(plan: Plan, repeated: Plan) -> str:
     return (
         "One search of each approach: the report can compare the configurations that these searches find, not the "
         f"approaches, as another search is not tried. `replicates: {repeated.config.replicates}` tries it: about "
-        f"{duration(repeated.search_s - plan.search_s)} more of wall time, and differences between approaches from "
-        f"about {100 * repeated.detectable:.1f} points on have an 80 % chance to be found"
+        f"{duration(repeated.search_s - plan.search_s)} more of wall time. The smallest difference between approaches "
+        f"with an 80 % chance to be found is then {_smallest(repeated)}"
     )
 
 
@@ -154,12 +171,12 @@ def show_report_paths(paths: ReportPaths, console: Console) -> None:
 
 
 def show_outcome(directory: str, console: Console) -> None:
-    """The last screen of a study: who won, by how much, whether that is significant, and where everything is."""
+    """The last screen of a study: who is more accurate, by how much, how sure that is, and where everything is."""
     report = json.loads(Store(directory).read_bytes("report/report.json"))
     table = Table(box=None, padding=(0, 2, 0, 0), title="Test accuracy", title_justify="left")
     for heading in ("approach", "accuracy", "interval", "charged", "trials"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
-    for name, approach in report["approaches"].items():
+    for name, approach in sorted(report["approaches"].items(), key=_rank):
         accuracy = approach["accuracy"]
         scored = accuracy is not None and accuracy["estimate"] is not None
         table.add_row(
@@ -170,7 +187,8 @@ def show_outcome(directory: str, console: Console) -> None:
             str(approach["trials"]),
         )
     console.print(table)
-    console.print(f"\n{report['verdict']}\n", markup=False)
+    console.print(Text(f"\n{report['headline']}\n", style="bold"))
+    console.print(f"{report['verdict']}\n", markup=False)
     console.print(f"Report: {directory}/report/report.html", markup=False, soft_wrap=True)
     console.print(f"Curves: transfer-study board {shlex.quote(directory)}", markup=False, soft_wrap=True)
     console.print(directory, markup=False, soft_wrap=True)
@@ -205,6 +223,12 @@ def show_new_approach(module: Path, test: Path, study: Path, console: Console) -
     console.print("\nDoes it keep the contract? Is it any better? Say")
     for command in (("python", "-m", "pytest", str(test)), ("transfer-study", "run", str(study))):
         console.print(f"  {shlex.join(command)}", markup=False, soft_wrap=True)
+
+
+def _rank(named: tuple[str, dict[str, Any]]) -> float:
+    """The most accurate first, those without a test result last."""
+    accuracy = named[1]["accuracy"]
+    return -accuracy["estimate"] if accuracy and accuracy["estimate"] is not None else 1.0
 
 
 def _spaces(config: StudyConfig) -> Table:

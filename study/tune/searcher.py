@@ -184,6 +184,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
                     "time": time.time(),
                     "charged_s": min(last.charged_s, resumed_at_s),
                     "lost_s": last.lost_s + max(0.0, last.charged_s - resumed_at_s),
+                    **_share_of_cpu(last, resumed_at_s),
                     "reason": f"{why}; the trial went on from {resumed_at_s:.1f} charged seconds",
                 }
             )
@@ -194,7 +195,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         known = {name: _plain(result[name]) for name in RESULT_FIELDS & result.keys()}
         if "uncharged_s" in result:  # of this attempt alone
             known["uncharged_s"] = result["uncharged_s"] + self._uncharged_before.get(turn.trial, 0.0)
-        kept = {name: getattr(last, name) for name in ("charged_s", "uncharged_s", "lost_s")}
+        kept = {name: getattr(last, name) for name in ("charged_s", "cpu_s", "waited_s", "uncharged_s", "lost_s")}
         return TrialEvent.model_validate(turn.identity | kept | known | {"order": last.order + 1})
 
     def _announce(self, event: TrialEvent) -> None:
@@ -271,6 +272,13 @@ def _started(turn: Turn) -> TrialEvent:
         conditioned_on=turn.conditioned_on,
         charged_s=min(turn.spec.precharged_s, turn.spec.allowance_s),
     )
+
+
+def _share_of_cpu(last: TrialEvent, kept_s: float) -> dict[str, float | None]:
+    """Of the seconds of CPU and of waiting, the part that goes with the charged seconds that were not lost."""
+    share = min(1.0, kept_s / last.charged_s) if last.charged_s > 0 else 1.0
+    known = {"cpu_s": last.cpu_s, "waited_s": last.waited_s}
+    return {name: None if seconds is None else share * seconds for name, seconds in known.items()}
 
 
 def _plain(value: object) -> object:

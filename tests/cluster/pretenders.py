@@ -59,8 +59,8 @@ class Diarist(BetterCNN):
     ) -> None:
         super().__init__(task, settings, hyperparameters, seed=seed, device=device)
         self._seed, self._size = seed, settings.image_size
-        rehearsed = task.valid is None  # by the driver, which waits for nothing
-        while not rehearsed and (Path(os.environ[DIARY]) / HOLD).exists():  # getting ready is not charged
+        self._rehearsed = task.valid is None  # or timed, before the search: no trial, and it waits for nothing
+        while not self._rehearsed and (Path(os.environ[DIARY]) / HOLD).exists():  # getting ready is not charged
             time.sleep(0.02)
 
     def step(self) -> Step:
@@ -85,6 +85,8 @@ class Diarist(BetterCNN):
         self._note("loaded")
 
     def _note(self, did: Literal["step", "validation", "saved", "loaded"], seconds: float = 0.0) -> None:
+        if self._rehearsed:
+            return
         note = Note(
             seed=self._seed,
             size=self._size,

@@ -118,10 +118,10 @@ def _assert_accounted_for(history: list[TrialEvent], notes: list[Note], heartbea
 def _assert_fair(study: StudyRecords) -> None:
     """Each approach was charged the sum of its records, and no more than its budget."""
     table = trial_table(study.events)
-    owed = feature_charges(study.features, study.settings.feature_cost)
+    owed, searches = feature_charges(study.features, study.settings.feature_cost), study.settings.replicates
     for name, account in spending(study, table).items():
         searched = table[(table.phase == "search") & (table.approach == name)]
-        assert account.charged_s == pytest.approx(searched.charged_s.sum() + owed.get(name, 0.0))
+        assert account.charged_s == pytest.approx(searched.charged_s.sum() + searches * owed.get(name, 0.0))
         assert account.charged_s <= account.budget_s
 
 

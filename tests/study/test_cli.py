@@ -265,12 +265,42 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study
     assert "3 of each approach" in text
     assert "One search of each approach: the report can compare the configurations that these searches find" in text
     assert "`replicates: 5` tries it" in text
+    assert "Timed here, in one slot: better_cnn: a step " in text
+    assert text.count("a trial's 2 s ") == 3
+    assert "In all: about " in text
     assert "Smallest accuracy difference" in text
     assert {path.name for path in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
 
 
+def test_a_plan_suggests_budgets_that_can_be_pasted(transfer_study, study_file, photos):
+    only = {"better_cnn": small_study()["approaches"]["better_cnn"]}
+    path = study_file(approaches=only)
+    lines = transfer_study("plan", path, "--suggest").out.splitlines()
+    (options,) = (line.split() for line in lines if line.startswith("  --set "))
+    assert [option.split("=")[0] for option in options[1::2]] == ["budget.search_seconds", "budget.trial_seconds"]
+    assert transfer_study("plan", path, "--no-timing", *options).code == 0
+
+
+def test_an_approach_that_cannot_be_timed_is_a_line_of_the_plan(transfer_study, study_file, photos, monkeypatch):
+    def broken(self, inputs):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr("trainables.training.Training.predict", broken)
+    told = transfer_study("plan", study_file(), "--suggest")
+    assert (told.code, told.err) == (0, "")
+    assert "better_cnn: could not be timed (RuntimeError: no such kernel)" in told.out
+    assert "(without better_cnn, fine_tune, not timed)" in " ".join(told.out.split())
+
+
+@pytest.mark.parametrize("option", [("--no-timing",), ("--address", "auto")])
+def test_nothing_is_suggested_without_timing(transfer_study, option):
+    assert transfer_study("plan", "digits", "--suggest", *option).complaint.startswith("--suggest: rests on timing")
+
+
 def test_a_plan_follows_the_options(transfer_study):
-    text = " ".join(transfer_study("plan", "digits", "--budget", 7200, "--replicates", 3, "--runs", 7).out.split())
+    text = " ".join(
+        transfer_study("plan", "digits", "--no-timing", "--budget", 7200, "--replicates", 3, "--runs", 7).out.split()
+    )
     assert "2 h 0 min charged to each of 3 approaches 3 times over, 6 h 0 min in all" in text
     assert "7 of each approach, spread over the 3 searches" in text
     assert "One search of each approach" not in text

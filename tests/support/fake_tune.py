@@ -11,9 +11,9 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from analysis.records.schema import TrialEvent
+from analysis.records.schema import BudgetSettings, TrialEvent
 from study.config.models import ApproachConfig
-from study.search.ledger import Account, Ledger
+from study.search.ledger import Ledger, open_ledger
 from study.search.turns import EqualTimeTurns
 from study.tune.searcher import TurnSearcher
 
@@ -84,10 +84,8 @@ def search(
         accuracy_of: what hyperparameters lead to; None is a trial that fails.
         earlier: the records of an earlier session.
     """
-    accounts = tuple(Account(name, r) for r in range(replicates) for name in approaches)
-    ledger = Ledger(accounts, budget_s, trial_s)
-    for account in accounts:
-        ledger.charge(account, (owed_s or {}).get(account.approach, 0.0))
+    budget = BudgetSettings(search_seconds=budget_s, trial_seconds=trial_s)
+    ledger = open_ledger(approaches, replicates, budget, owed_s or {})
     turns = EqualTimeTurns(approaches, ledger, seed, slots)
     events = list(earlier or [])
     turns.resume(list(events))

@@ -23,6 +23,11 @@ class TestATrialWithTimeEnough:
         assert [report.charged_s for report in reports] == [3.5, 7, 10.5, 14]
         assert [report.steps for report in reports] == [3, 6, 9, 12]
 
+    def test_reports_seconds_of_cpu_and_of_waiting_beside_the_charged_ones(self):
+        reports = run(driver_of(fake()))
+        assert [report.cpu_s for report in reports] == [3.5, 7, 10.5, 14]
+        assert [report.waited_s for report in reports] == [3.5, 7, 10.5, 14]
+
     def test_keeps_the_best_validated_state_not_the_last(self):
         approach = fake(accuracy=lambda steps: 0.9 if steps == 6 else 0.5)
         driver = driver_of(approach)

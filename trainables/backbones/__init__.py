@@ -3,4 +3,5 @@
 networks.py       torchvision's networks, with a new last layer or as extractors of features
 weight_files.py   reads weights, running no code in them
 features.py       frozen features, extracted once
+costs.py          what they cost, and whether the machine was busy then
 """

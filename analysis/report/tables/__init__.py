@@ -2,6 +2,7 @@
 
 accuracy.py      what each approach reached on the test split
 differences.py   the pairs: differences, secondary views, McNemar's test run by run
+sources.py       where the uncertainty of each difference comes from
 losses.py        losses of probabilities, their differences, hard decisions scored by convention
 classes.py       accuracy class by class
 study.py         who was charged what, incumbents, hyperparameters, final runs, environment
@@ -16,6 +17,7 @@ from analysis.report.tables.accuracy import accuracy
 from analysis.report.tables.classes import classes
 from analysis.report.tables.differences import differences, mcnemar_runs, secondary_views
 from analysis.report.tables.losses import hard_decisions, loss_differences, losses
+from analysis.report.tables.sources import sources
 from analysis.report.tables.study import accounts, environment, final_runs, incumbents, within_approaches
 
 
@@ -24,7 +26,7 @@ def comparison_tables(compared: Comparison, study: StudySummary | None) -> dict[
     found = {"accuracy": accuracy(compared, study), "losses": losses(compared)}
     if compared.pairs:
         found |= {"differences": differences(compared), "secondary_views": secondary_views(compared)}
-        found["mcnemar_runs"] = mcnemar_runs(compared)
+        found |= {"mcnemar_runs": mcnemar_runs(compared), "sources": sources(compared, study)}
     if any(pair.losses for pair in compared.pairs):
         found["loss_differences"] = loss_differences(compared)
     return found | {"hard_decisions": hard_decisions(compared), "classes": classes(compared)}

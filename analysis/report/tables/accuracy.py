@@ -9,6 +9,7 @@ from analysis.numbers import interval, level, number, signed
 from analysis.report.comparison import Comparison, TestScores
 from analysis.report.summary import StudySummary
 from analysis.report.table import Column, Table, table
+from analysis.report.wording.search import reads_sentence
 from analysis.statistics.paired import Estimate
 
 
@@ -35,12 +36,12 @@ def accuracy(compared: Comparison, study: StudySummary | None) -> Table:
     ]
     if study:
         columns.append(Column("validation − test", lambda row: "–" if row.gap is None else signed(row.gap)))
-    once = "; the test split was read once for each final run" if study else ""
+    reads = f" {reads_sentence(study)}" if study else ""
     return table(
         "Accuracy of each approach",
         columns,
         _rows(compared, study),
-        about=f"Means over the {unit}s{once}.",
+        about=f"Means over the {unit}s.{reads}",
         notes=_notes(compared),
         instead=lambda row: f"no test result: {row.problem}" if row.test is None else None,
     )

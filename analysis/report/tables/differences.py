@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from analysis.numbers import level, number, p_value, signed, signed_interval
+from analysis.numbers import in_points, level, number, p_value, signed, signed_interval
 from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.design import Design
 from analysis.report.table import Column, Table, table
 from analysis.report.views import MCNEMAR, View
-from analysis.report.wording import pair_name, pair_verdict
+from analysis.report.wording.pairs import interval_words, pair_name, pair_verdict
 from analysis.statistics.secondary.mcnemar import RunPair
 
 T = TypeVar("T")
@@ -22,19 +22,19 @@ def differences(compared: Comparison) -> Table:
     """Differences of the accuracies with tests, equivalence, verdict and what could have been detected."""
     design, pairs = compared.design, compared.pairs
     matched = f", {design.unit}s matched" if design.matched else ""
-    corrected = f"p corrected for {len(pairs)} pair{'s' if len(pairs) != 1 else ''} after Holm"
+    corrected = "p (adjusted), the interval beside it and equivalence are corrected over all pairs, the first p is not"
     columns: list[Column[PairSummary]] = [
         NAME,
         Column("difference", lambda pair: signed(pair.difference.difference)),
         Column(
             f"{level(design.look_alpha)} interval",
-            lambda pair: signed_interval(pair.difference.low, pair.difference.high),
+            lambda pair: interval_words(pair, signed),
             "interval",
         ),
         Column("p", lambda pair: p_value(pair.difference.p), "unbroken"),
-        Column("p (Holm)", lambda pair: p_value(pair.p_holm), "unbroken"),
+        Column("p (adjusted)", lambda pair: p_value(pair.p_adjusted), "unbroken"),
         Column("df", lambda pair: number(pair.difference.df, 1)),
-        Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence), "unbroken"),
+        Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence_adjusted), "unbroken"),
         Column("verdict", pair_verdict, "text"),
         Column("detectable", lambda pair: number(pair.detectable)),
     ]
@@ -44,7 +44,7 @@ def differences(compared: Comparison) -> Table:
         pairs,
         about=(
             f"Test split, {design.unit}s and images both random{matched}; {corrected}."
-            f" Margin of equivalence {design.margin}."
+            f" Margin of equivalence {in_points(design.margin)}. The more accurate one stands first."
         ),
     )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.numbers import number
-from analysis.report.search_wording import exhausted_sentences, search_sentence
+from analysis.numbers import number, seconds
 from analysis.report.summary import ApproachSummary, FinalRun, StudySummary
 from analysis.report.table import Column, Table, table
+from analysis.report.wording.search import exhausted_sentences, search_sentence
 from analysis.search.importance import WithinApproach
 from analysis.search.incumbents import Incumbent
 
 FEATURE_RULES = {
-    "first_use": "Frozen features were extracted once; every approach that uses them was charged that cost once.",
+    "first_use": "Frozen features were extracted once; every search that uses them was charged that cost once.",
     "every_trial": "Every trial that uses frozen features was charged the full cost of extracting them.",
     "free": "The extraction of frozen features was charged to nobody: approaches that use them had a head start.",
 }
@@ -42,12 +42,14 @@ def accounts(study: StudySummary) -> Table:
         Column("diverged", lambda approach: str(approach.spending.diverged)),
         Column("failed", lambda approach: str(approach.spending.failed)),
     ]
-    rule = study.records.settings.feature_cost
+    settings = study.records.settings
+    rule, one = settings.feature_cost, seconds(settings.budget.search_seconds)
+    searches = f"All {settings.replicates} searches of {one} each together" if settings.replicates > 1 else "The search"
     return table(
         "Seconds and trials of each approach",
         columns,
         study.approaches,
-        about=f"The search, in slot-seconds. {FEATURE_RULES[rule]} (feature_cost: {rule})",
+        about=f"{searches}, in slot-seconds. {FEATURE_RULES[rule]} (feature_cost: {rule})",
         notes=[*exhausted_sentences(study), f"{ACCOUNT_WORDS} {search_sentence(study)}"],
     )
 

@@ -64,12 +64,12 @@ def test_no_name_in_a_table_becomes_a_path_or_a_link(tmp_path):
 def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
     done = process(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "svm won: accuracy 0." in done.stdout
+    assert done.stdout.startswith("svm is more accurate than cnn.\n\nsvm is the most accurate: 0.")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     (pair,) = report["pairs"]
-    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se", "components"}
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "df", "verdict", "se", "components"}
     assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
-    assert pair["verdict"] == "b_better"
+    assert (pair["a"], pair["verdict"]) == ("svm", "a_better"), "the more accurate one stands first"
     assert report["significance"]["margin"] == 0.02
     assert report["units"] == IMAGES // 4, "the groups are the unit"
     page = (tmp_path / "out" / "report.html").read_text()
@@ -89,13 +89,12 @@ def test_matched_seeds_are_another_test(tmp_path):
     assert "matched" in found[0]["components"]
 
 
-def test_three_matched_seeds_are_said_to_be_too_few_for_several_pairs(tmp_path):
-    three = pd.concat([table(), *(predictions("vit", seed, accuracy=0.8) for seed in range(3))])
-    path = written(three, tmp_path / "runs.csv")
-    for seeds, expected in (("matched", 1), ("unmatched", 0)):
-        assert analysis(path, "--out", str(tmp_path / seeds), "--seeds", seeds).returncode == 0
-        for name in ("report.html", "report.md"):
-            assert (tmp_path / seeds / name).read_text().count("3 matched seeds are too few") == expected
+def test_matched_seeds_of_other_names_are_refused_in_one_line(tmp_path):
+    other = table().assign(seed=lambda t: t.seed.where(t.approach == "cnn", t.seed + 7))
+    done = analysis(written(other, tmp_path / "runs.csv"), "--out", str(tmp_path / "out"), "--seeds", "matched")
+    assert done.returncode == 2
+    assert "svm has 7, 8, 9 where cnn has 0, 1, 2" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_classes_may_have_names_and_groups_may_be_missing(tmp_path):

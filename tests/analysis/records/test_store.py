@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,7 +21,7 @@ from analysis.records.schema import (
     Record,
     TrialEvent,
 )
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store, StudyRecords, read_study
 from analysis.records.trials import trial_table
 from analysis.report.write import write_report
 from tests.support.synthetic_study import predictions
@@ -155,14 +156,14 @@ def test_a_record_of_before_there_were_versions_is_of_version_1_and_says_the_sam
 def test_what_is_written_is_of_the_version_of_this_program_and_what_does_not_say_is_of_the_first(tmp_path):
     assert Record.model_fields["schema_version"].default == SCHEMA_VERSION
 
-    class Later(Record):  # as records will be once SCHEMA_VERSION is 2
-        schema_version: int = Field(2, ge=1, le=2)
+    class Later(Record):  # as records will be once SCHEMA_VERSION is one more
+        schema_version: int = Field(SCHEMA_VERSION + 1, ge=1, le=SCHEMA_VERSION + 1)
 
     store = Store(str(tmp_path))
     store.write_record("new.json", Later())
     store.write_bytes("old.json", b"{}")
     versions = {name: store.read_record(name, Later).schema_version for name in ("new.json", "old.json")}
-    assert versions == {"new.json": 2, "old.json": 1}
+    assert versions == {"new.json": SCHEMA_VERSION + 1, "old.json": 1}
 
 
 def test_a_study_of_before_there_were_versions_reads_as_one_of_today(study_dir):
@@ -172,8 +173,14 @@ def test_a_study_of_before_there_were_versions_reads_as_one_of_today(study_dir):
         content.pop("schema_version", None)
         path.write_text(json.dumps(content))
     before = read_study(study_dir)
-    pd.testing.assert_frame_equal(before.events, today.events)
-    assert (before.data, before.phases, before.features) == (today.data, today.phases, today.features)
+    assert set(before.events.schema_version) == {1}
+    pd.testing.assert_frame_equal(*(one.events.drop(columns="schema_version") for one in (before, today)))
+    assert unversioned(before) == unversioned(today)
+
+
+def unversioned(study: StudyRecords) -> list[dict[str, Any]]:
+    """What the records beside the events say, but for their version."""
+    return [one.model_dump(exclude={"schema_version"}) for one in (study.data, *study.phases, *study.features) if one]
 
 
 @pytest.mark.parametrize("kind", Record.__subclasses__())
@@ -204,7 +211,8 @@ def test_a_record_of_a_later_version_is_refused_whatever_else_is_in_it(study_dir
     with pytest.raises(RecordsError) as error:
         read_study(study_dir)
     assert str(error.value) == (
-        f"{path}: written in schema version 7, and this program reads versions up to 1; install a newer transfer-study"
+        f"{path}: written in schema version 7, and this program reads versions up to {SCHEMA_VERSION}; "
+        "install a newer transfer-study"
     )
 
 

@@ -42,7 +42,7 @@ def pair_of(
 
 
 def test_single_runs_have_the_losses_of_scikit_learn_and_a_paired_t_test_over_images():
-    p_a, p_b = draw(1, runs=1), draw(2, runs=1)
+    p_a, p_b = draw(2, runs=1), draw(1, runs=1)
     found = pair_of(runs_of(p_a), runs_of(p_b), Design()).losses
     assert (found.log_loss.a, found.log_loss.b) == (found.brier.a, found.brier.b) == ("a", "b")
     assert found.log_loss.difference == pytest.approx(log_loss(LABELS, p_a[0]) - log_loss(LABELS, p_b[0]))
@@ -55,7 +55,7 @@ def test_single_runs_have_the_losses_of_scikit_learn_and_a_paired_t_test_over_im
 
 
 def test_balanced_accuracies_differ_by_as_much_as_those_of_scikit_learn():
-    a, b = runs_of(draw(1, runs=3)), runs_of(draw(2, runs=4))
+    a, b = runs_of(draw(2, runs=3)), runs_of(draw(1, runs=4))
     means = [np.mean([balanced_accuracy_score(LABELS, run) for run in runs.predicted]) for runs in (a, b)]
     pair = pair_of(a, b, Design())
     difference = pair.view(BALANCED).difference
@@ -66,7 +66,7 @@ def test_balanced_accuracies_differ_by_as_much_as_those_of_scikit_learn():
 @pytest.mark.parametrize("matched", [False, True])
 @pytest.mark.parametrize("groups", [None, GROUPS])
 def test_losses_and_balanced_accuracies_are_tested_by_the_design_of_the_accuracies(groups, matched):
-    a, b = runs_of(draw(1, runs=3)), runs_of(draw(2, runs=3))
+    a, b = runs_of(draw(2, runs=3)), runs_of(draw(1, runs=3))
     pair = pair_of(a, b, Design(alpha=0.1, matched=matched), groups)
 
     def tested(scores_a: np.ndarray, scores_b: np.ndarray) -> Difference:
@@ -80,7 +80,7 @@ def test_losses_and_balanced_accuracies_are_tested_by_the_design_of_the_accuraci
 
 
 def test_groups_of_copied_images_create_no_evidence_about_losses():
-    p_a, p_b = draw(1, runs=3), draw(2, runs=3)
+    p_a, p_b = draw(2, runs=3), draw(1, runs=3)
     labels, groups = np.repeat(LABELS, 10), np.repeat(np.arange(40), 10)
     a, b = (runs_of(np.repeat(p, 10, axis=1), labels) for p in (p_a, p_b))
     alone = pair_of(runs_of(p_a), runs_of(p_b), Design()).losses
@@ -89,12 +89,12 @@ def test_groups_of_copied_images_create_no_evidence_about_losses():
 
 
 def test_repeated_searches_make_replicates_the_units_of_losses():
-    p_a, p_b = draw(1, runs=4), draw(2, runs=4)
+    p_a, p_b = draw(2, runs=4), draw(1, runs=4)
     a, b = (replace(run, scores=replace(run.scores, replicates=(0, 0, 1, 1))) for run in (runs_of(p_a), runs_of(p_b)))
     means = [run.scores.brier.reshape(2, 2, 40).mean(axis=1) for run in (a, b)]
     assert pair_of(a, b, Design()).losses.brier == mean_difference("a", "b", *means)
 
 
 def test_an_approach_without_probabilities_has_no_difference_of_losses():
-    a, b = runs_of(draw(1, runs=2)), runs_of(draw(2, runs=2))
+    a, b = runs_of(draw(2, runs=2)), runs_of(draw(1, runs=2))
     assert pair_of(a, replace(b, scores=None), Design()).losses is None

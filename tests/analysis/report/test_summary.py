@@ -75,7 +75,7 @@ def test_an_approach_whose_every_trial_failed_is_named_and_the_others_are_compar
         (tmp_path / "study" / name).unlink()
     study = summary(location)
     assert approach(study, "fine_tune").problem == "every trial failed: out of memory"
-    assert [(p.difference.a, p.difference.b) for p in study.pairs] == [("better_cnn", "feature_svm")]
+    assert [(p.difference.a, p.difference.b) for p in study.pairs] == [("feature_svm", "better_cnn")]
 
 
 def test_a_study_without_final_runs_has_a_ledger_and_no_verdict(make_study):

@@ -17,10 +17,11 @@ from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_c
 from analysis.report.figures.style import Drawing, class_label
 from analysis.report.json import report_json
 from analysis.report.summary import StudySummary, summarise
-from analysis.report.wording import verdict_sentence
+from analysis.report.wording import headline, verdict_sentence
 from analysis.report.write import Findings, ReportPaths, render, write_report
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
+from analysis.statistics.simultaneous import simultaneous
 from analysis.statistics.verdicts import verdict
 from tests.support.synthetic_study import write_study
 
@@ -100,7 +101,7 @@ def test_the_json_has_the_names_that_others_rely_on(study_dir):
     assert svm["incumbent"]["trial"] == "feature_svm-r0-0000"
     assert len(svm["final_runs"]) == 3
     pair = report["pairs"][0]
-    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se"}
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "df", "verdict", "se"}
     assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
     assert pair["verdict"] in {"a_better", "b_better", "equivalent", "undecided"}
     assert set(report["search"]) == {"wall_seconds", "slots", "mean_slots", "utilisation", "charged_spread"}
@@ -185,9 +186,10 @@ def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
 def test_the_markdown_tables_have_as_many_cells_in_every_row(study_dir):
     text = Path(written(study_dir).markdown).read_text()
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    # of the test split: accuracy, differences, secondary views, McNemar run by run, losses, their differences, hard
-    # decisions, classes; of the study: accounts, incumbents, hyperparameters, final runs, environment
-    assert len(tables) == 8 + 5
+    # of the test split: accuracy, differences, where their uncertainty comes from, secondary views, McNemar run by run,
+    # losses, their differences, hard decisions, classes; of the study: accounts, incumbents, hyperparameters, final
+    # runs, environment
+    assert len(tables) == 9 + 5
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
@@ -209,17 +211,19 @@ def test_the_secondary_views_are_the_same_numbers_in_page_and_markdown(study_dir
 
 
 def test_the_report_opens_with_the_verdict(study_dir):
-    verdict = quoted(summarise(read_study(study_dir)))
+    study = summarise(read_study(study_dir))
     text = Path(written(study_dir).markdown).read_text()
-    assert text.startswith(f"# three-boats\n\n{verdict}\n")
+    assert text.startswith(f"# three-boats\n\n**{headline(study.comparison, study)}**\n\n{quoted(study)}\n")
 
 
-def test_a_clear_winner_is_said_to_have_won(make_study):
+def test_after_one_search_the_configuration_that_it_found_is_the_more_accurate_one(make_study):
     study = summarise(read_study(make_study(accuracy={"better_cnn": 0.4, "fine_tune": 0.6, "feature_svm": 0.95})))
     sentence = quoted(study)
-    assert re.search(r"feature_svm won: accuracy 0\.\d{3} \(95 % interval ", sentence)
-    assert "It beats fine_tune by " in sentence
-    assert "the difference is significant" in sentence
+    found = "the configuration that this one search found for feature_svm has the highest test accuracy"
+    assert re.search(rf"{found}: 0\.\d{{3}} \(95 % interval ", sentence)
+    assert "It is more accurate than the one found for fine_tune by " in sentence
+    assert "won" not in sentence
+    assert "Another search was not tried" in sentence
     assert "feature_svm ran out of configurations" in sentence
 
 
@@ -240,19 +244,30 @@ def alike(study: StudySummary, images: int) -> StudySummary:
     twin = np.ones((3, images))
     same = difference(d.a, d.b, twin, twin)
     p = equivalence_p(same, margin)
-    decided = verdict(same, 1.0, alpha=0.05, margin=margin)
-    made = replace(pair, difference=same, p_holm=1.0, p_equivalence=p, verdict=decided, detectable=None)
+    decided = verdict(same, 1.0, p, alpha=0.05)
+    made = replace(
+        pair,
+        difference=same,
+        p_adjusted=1.0,
+        interval=simultaneous([same], [1.0], alpha=0.05)[0],
+        p_equivalence=p,
+        p_equivalence_adjusted=p,
+        within_margin=p < 0.05,
+        verdict=decided,
+        detectable=None,
+    )
     return replace(study, comparison=replace(compared, pairs=(made,)))
 
 
 def test_approaches_that_answer_few_images_alike_are_not_said_to_differ_little(make_study):
     two = summarise(read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85})))
     sentence = quoted(alike(two, 100))
-    assert "There is not enough evidence that it differs" in sentence
+    assert "which does not show that they are equally good" in sentence
     assert "the same on every test image, and there are too few of them" in sentence
     assert "0.0 points could" not in sentence
     assert "interval +0.0" not in sentence
-    assert "are equivalent within 1 point (" in quoted(alike(two, 300))
+    assert "It is exactly as accurate on these images as the one found" in quoted(alike(two, 300))
+    assert "and equivalent within 1 point (" in quoted(alike(two, 300))
 
 
 def test_without_variance_no_difference_is_called_detectable(make_study):
@@ -278,7 +293,7 @@ def test_a_study_without_final_runs_can_be_reported(make_study):
 
 def test_one_seed_is_reported_with_its_limits(make_study):
     text = markdown(summarise(read_study(make_study(seeds=1))))
-    assert "one seed of better_cnn and feature_svm: how much another seed would change the result is left out" in text
+    assert "one seed of feature_svm and better_cnn: how much another seed would change the result is left out" in text
     assert "None" not in text
     assert re.search(r"\| P\(A>B\) \|.*\n.*\n(.* \| [01]\.\d\d \| – \| .*\n){3}", text), "P(A > B) has no interval"
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from analysis.records.schema import FeatureCost
-from analysis.report.search_wording import slots_used
+from analysis.report.wording.search import slots_used
 from tests.analysis.report.summaries import approach, summary
 from tests.support.synthetic_study import StudyWriter
 
@@ -42,6 +42,26 @@ def test_frozen_features_are_charged_once_to_whoever_uses_them(study_dir):
     study = summary(study_dir)
     assert approach(study, "feature_svm").spending.charged_s == 5 + 5 + 10
     assert approach(study, "fine_tune").spending.feature_s == 0
+
+
+def test_every_replicate_is_charged_its_features_and_has_a_budget_of_its_own(tmp_path):
+    writer = StudyWriter(tmp_path)
+    budget = {"search_seconds": 40, "trial_seconds": 30}
+    settings = {"name": "n", "approaches": {"a": {}, "b": {}}, "budget": budget, "replicates": 3}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    cost = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=10.0, cached=False, approaches=("a",))
+    writer.store.write_record("features/k.json", cost)
+    writer.phase("search", "started", slots=1)
+    for replicate in range(3):
+        writer.trial("a", 0, "finished", 30.0, 0.5, replicate=replicate)
+        writer.trial("b", 0, "finished", 38.0, 0.5, replicate=replicate)
+    writer.phase("search", "finished")
+    study = summary(str(tmp_path))
+    a, b = approach(study, "a"), approach(study, "b")
+    assert (a.spending.charged_s, a.spending.feature_s, a.spending.budget_s) == (120.0, 30.0, 120.0)
+    assert (b.spending.charged_s, b.spending.feature_s, b.spending.budget_s) == (114.0, 0.0, 120.0)
+    assert study.search.charged_spread == pytest.approx(6 / 120)
+    assert [found.at_s for found in a.incumbents] == [25.0] * 3, "10 s of features, and half of a trial"
 
 
 def test_who_ran_out_of_configurations_is_named_with_the_reason(study_dir):

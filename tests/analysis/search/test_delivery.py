@@ -33,7 +33,7 @@ def test_one_final_run_has_no_interval_and_none_is_no_delivery():
         delivery("a", {0: 100.0}, {1: [10.0]}, 0.9, (0.88, 0.92))
 
 
-def delivered(name: str, from_s: float, accuracy: float) -> Delivery:
+def delivered(name: str, from_s: float, accuracy: float, note: str | None = None) -> Delivery:
     return Delivery(
         approach=name,
         from_s=from_s,
@@ -42,7 +42,7 @@ def delivered(name: str, from_s: float, accuracy: float) -> Delivery:
         accuracy=accuracy,
         accuracy_low=accuracy - 0.1,
         accuracy_high=accuracy + 0.1,
-        note=None,
+        note=note,
     )
 
 
@@ -53,9 +53,15 @@ def test_until_the_better_one_can_be_delivered_the_other_is_all_there_is():
 
 
 def test_a_better_one_that_is_there_first_is_the_only_choice():
-    sooner, level = choices([delivered("a", 20, 0.9), delivered("b", 30, 0.8), delivered("c", 5, 0.9)])[:2]
-    assert (sooner.better, sooner.from_s, sooner.until_then, sooner.since_s) == ("a", 20, None, None)
+    level, sooner, _ = choices([delivered("b", 30, 0.8), delivered("a", 20, 0.9), delivered("c", 5, 0.9)])
     assert (level.better, level.from_s) == (None, None)
+    assert (sooner.better, sooner.from_s, sooner.until_then, sooner.since_s) == ("a", 20, None, None)
+
+
+def test_pairs_stand_in_the_order_of_accuracy_and_keep_what_their_interval_leaves_out():
+    found = choices([delivered("b", 30, 0.8), delivered("a", 20, 0.9), delivered("c", 5, 0.85, "one search")])
+    assert [(one.a, one.b) for one in found] == [("a", "c"), ("a", "b"), ("c", "b")]
+    assert [one.note for one in found] == [None, None, "one search"]
 
 
 def test_the_deliveries_of_a_study_follow_its_ledger(tmp_path):

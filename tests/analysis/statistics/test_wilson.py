@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.statistics.wilson import wilson
+from analysis.statistics.wilson import gap, wilson
 
 SHARES, SIZES, QUANTILES = st.floats(0, 1), st.floats(0.5, 1e6), st.floats(0, 1000)
 
@@ -45,3 +45,15 @@ def test_at_its_ends_the_score_statistic_is_the_quantile(p, n, z):
     # Wilson's definition: the proportions P with |p - P| = z sqrt(P (1 - P) / n).
     for end in wilson(p, n, z):
         assert (p - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / n, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    # Newcombe 1998, Statistics in Medicine 17:873, Table II, method 10
+    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((10, 10), (0, 20), 0.6791, 1.0)],
+)
+def test_the_gap_of_two_proportions_has_the_published_intervals(first, second, low, high):
+    (x1, n1), (x2, n2) = first, second
+    found = gap(x1 / n1, n1, x2 / n2, n2, quantile=float(stats.norm.isf(0.025)))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert found.difference == pytest.approx(x1 / n1 - x2 / n2)

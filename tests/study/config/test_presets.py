@@ -68,7 +68,7 @@ def test_a_yaml_file_of_an_installed_package_is_a_preset(installed):
 
 def test_the_command_line_knows_the_preset_of_an_installed_package(installed, transfer_study):
     installed("lab", "leaves", final__runs=3)
-    told = transfer_study("plan", "leaves")
+    told = transfer_study("plan", "leaves", "--no-timing")
     assert told.code == 0
     assert "3 of each approach" in told.out
 

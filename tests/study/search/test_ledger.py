@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from study.search.ledger import REMAINDER, Account, Ledger
+from analysis.records.schema import BudgetSettings
+from study.search.ledger import REMAINDER, Account, Ledger, open_ledger
 
 A, B, C = (Account(name) for name in "abc")
 
@@ -86,6 +87,13 @@ def test_ties_go_in_the_order_of_the_accounts():
 def test_only_candidates_get_a_turn():
     assert ledger().next_turn([C]) == C
     assert ledger().next_turn([]) is None
+
+
+def test_every_replicate_pays_for_its_features_as_a_whole_search_would():
+    """So that replicates are exchangeable: none of them has more time for its trials than another."""
+    opened = open_ledger(["cnn", "svm"], 3, BudgetSettings(search_seconds=60, trial_seconds=20), {"svm": 15.0})
+    left = {account: opened.left_s(account) for account in opened.accounts}
+    assert left == {Account(name, r): {"cnn": 60.0, "svm": 45.0}[name] for r in range(3) for name in ("cnn", "svm")}
 
 
 def test_replicates_of_an_approach_have_accounts_of_their_own():

@@ -184,3 +184,10 @@ def test_a_resumed_study_has_the_curves_of_an_uninterrupted_one(tmp_path):
     for run in ("search/cnn-0", "search/cnn-1", "incumbent/cnn"):
         tag = "accuracy/valid"
         assert points(tmp_path / "resumed" / run, tag) == points(tmp_path / "whole" / run, tag)
+
+
+def test_every_replicate_begins_after_what_its_features_cost(tmp_path):
+    again = [one.model_copy(update={"replicate": 1, "trial": "cnn-r1-0"}) for one in one_trial("cnn-0", best=0.8)]
+    write(tmp_path, one_trial("cnn-0", best=0.8) + again, cnn=7.0)
+    for search in ("cnn", "cnn-r1"):
+        assert [second for second, *_ in points(tmp_path / f"incumbent/{search}", "accuracy/valid")] == [0.0, 9.0, 12.0]

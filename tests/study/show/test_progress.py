@@ -59,6 +59,18 @@ def test_without_a_terminal_a_line_for_each_approach_says_how_far_it_is():
     assert "\x1b" not in text
 
 
+def test_the_replicates_of_an_approach_are_shown_together():
+    screen = Screen()
+    screen.ledger = Ledger(tuple(Account("better_cnn", replicate) for replicate in range(3)), 60.0, 20.0)
+    second = {"trial": "better_cnn-r1-0000", "replicate": 1}
+    screen.ledger.charge(Account("better_cnn"), 15.0)
+    screen.ledger.charge(Account("better_cnn", 1), 10.0)
+    ends = (event("finished", 15.0, 0.9), event("finished", 10.0, 0.7, **second))
+    text = screen.show(event("heartbeat", 2.0, trial="better_cnn-r2-0000", replicate=2), earlier=ends)
+    assert "better_cnn: 27 / 180 s, 2 trials, best 0.900" in text
+    assert text.count("better_cnn") == 1
+
+
 def test_who_ran_out_of_configurations_is_not_waited_for():
     text = Screen().show(event("validated", 12.0, 0.8125), exhausted={Account("fine_tune"): "max_trials: 3"})
     assert "about 24 s left" in text, "(60 - 12) / 2 slots"

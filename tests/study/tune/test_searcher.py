@@ -190,6 +190,22 @@ def test_work_lost_twice_adds_up():
     assert case.events[-1].lost_s == 5.0 + 3.0
 
 
+def test_seconds_of_cpu_stay_with_the_charged_seconds_they_belong_to():
+    case = Case(turn(0))
+    case.ask()
+    case.report(charged_s=10.0, cpu_s=6.0, waited_s=4.0, resumed_at_s=0.0)
+    case.report(charged_s=6.0, cpu_s=3.5, waited_s=2.5, resumed_at_s=5.0)
+    case.searcher.on_trial_complete("a", None, error=True)
+    assert case.names == ["started", "validated", "lost", "validated", "failed"]
+    assert [(event.cpu_s, event.waited_s) for event in case.events] == [
+        (None, None),
+        (6.0, 4.0),
+        (3.0, 2.0),
+        (3.5, 2.5),
+        (3.5, 2.5),
+    ]
+
+
 def test_what_an_attempt_spent_uncharged_stays_spent():
     case = Case(turn(0))
     case.ask()

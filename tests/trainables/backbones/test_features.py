@@ -9,12 +9,14 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from tests.support.stand_ins import images
+from tests.support.stand_ins import Ticker, images
 from trainables.backbones import features as module
 from trainables.backbones import networks
+from trainables.backbones.costs import Cost, Price
 from trainables.backbones.features import Features, content_key, extract, frozen_features
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
+from trainables.clock import Clock
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
@@ -127,6 +129,92 @@ class TestCache:
         assert len(extractions) == 1
         assert sorted(answer.cached for answer in answers) == [False, True, True]
         assert len({answer.cost_s for answer in answers}) == 1
+
+
+class TestACostThatIsCharged:
+    """Costs are dictated: by what a file in the cache says, and by what a sample would find now."""
+
+    CALM, BUSY = Cost(2.0, 2.0, 0.0), Cost(8.0, 2.0, 6.0)
+
+    def ask(self, cache: Path, *, charged: bool = True) -> Features:
+        return frozen_features(GLYPHS, PICTURES, device=CPU, bfloat16=False, cache=cache, charged=charged)
+
+    def made(self, cache: Path, monkeypatch: pytest.MonkeyPatch, cost: Cost, now: Cost) -> Features:
+        """Features made at a cost, and what a sample says from then on."""
+        values = np.ones((5, 1024), dtype=np.float32)
+        monkeypatch.setattr(module, "extract", lambda *_, **__: Features(values, Price(cost), cached=False))
+        monkeypatch.setattr(module, "sample_cost", lambda *_, **__: now)
+        return self.ask(cache)
+
+    def test_made_on_a_busy_machine_is_charged_to_who_made_them_and_measured_again_for_the_next(
+        self, tmp_path, monkeypatch
+    ):
+        first = self.made(tmp_path, monkeypatch, self.BUSY, self.CALM)
+        assert first.cost_s == 8.0
+        second = self.ask(tmp_path)
+        assert second.price == Price(self.CALM, self.BUSY)
+        np.testing.assert_array_equal(second.values, first.values)
+        assert self.ask(tmp_path).price == Price(self.CALM), "what was measured on a calm machine stays"
+
+    def test_stays_under_suspicion_while_the_machine_is_busy(self, tmp_path, monkeypatch):
+        better = Cost(4.0, 2.0, 2.0)
+        self.made(tmp_path, monkeypatch, self.BUSY, better)
+        assert self.ask(tmp_path).price == Price(better, self.BUSY, calm=False)
+        monkeypatch.setattr(module, "sample_cost", lambda *_, **__: self.CALM)
+        assert self.ask(tmp_path).price == Price(self.CALM, better)
+
+    def test_is_not_measured_for_who_is_not_charged(self, tmp_path, monkeypatch):
+        self.made(tmp_path, monkeypatch, self.BUSY, self.CALM)
+        assert self.ask(tmp_path, charged=False).cost_s == 8.0
+        assert self.ask(tmp_path).cost_s == 2.0
+
+    def test_of_a_version_that_counted_no_cpu_seconds_is_measured_once(self, tmp_path, monkeypatch):
+        self.made(tmp_path, monkeypatch, self.BUSY, self.CALM)
+        save_file({"features": np.ones((5, 1024), np.float32)}, cache_file(tmp_path), metadata={"cost_s": "43.1"})
+        assert self.ask(tmp_path).price == Price(self.CALM, Cost(43.1))
+        assert self.ask(tmp_path).price == Price(self.CALM)
+
+    def test_on_a_gpu_is_never_measured_again_since_the_wait_for_a_cpu_says_nothing_there(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+        values = np.ones((5, 1024), dtype=np.float32)
+        made = Features(values, Price(Cost(8.0, 1.0)), cached=False)
+        monkeypatch.setattr(module, "extract", lambda *_, **__: made)
+        monkeypatch.delattr(module, "sample_cost")
+        asked = [
+            frozen_features(GLYPHS, PICTURES, device=torch.device("cuda"), bfloat16=False, cache=tmp_path, charged=True)
+            for _ in range(2)
+        ]
+        assert [one.cost_s for one in asked] == [8.0, 8.0]
+
+
+class TestASample:
+    @pytest.mark.parametrize(("images_enough", "seconds_enough", "timed"), [(4, 1e9, 4), (1, 1e9, 2), (1e9, 0.0, 2)])
+    def test_is_a_few_batches_after_one_to_warm_up_and_stands_for_all(
+        self, monkeypatch, images_enough, seconds_enough, timed
+    ):
+        ticker, seen = Ticker(), []
+
+        def extractor(*_: object, **__: object) -> tuple[object, int]:
+            def forward(pictures: np.ndarray) -> np.ndarray:
+                ticker.now += len(pictures)
+                seen.append(len(pictures))
+                return np.zeros((len(pictures), 2), np.float32)
+
+            return forward, 2
+
+        monkeypatch.setitem(PREDICT_VALUES, "cpu", 2 * PICTURES[0].size)
+        monkeypatch.setattr(module, "_extractor", extractor)
+        monkeypatch.setattr(module, "clock_for", lambda device: Clock(ticker, cpu=ticker, waited=ticker))
+        monkeypatch.setattr(module, "SAMPLE_IMAGES", images_enough)
+        monkeypatch.setattr(module, "SAMPLE_S", seconds_enough)
+        cost = module.sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False)
+        assert sum(seen) == 2 + timed
+        assert cost == Cost(5.0, 5.0, 5.0), "a second for each of five images"
+
+    def test_costs_something_with_a_real_network(self):
+        cost = module.sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False)
+        assert cost.seconds > 0
+        assert cost.cpu_s
 
 
 class TestKey:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from analysis.numbers import points, seconds
-from analysis.report.summary import StudySummary
+from analysis.numbers import counted, in_words, level, points, points_interval, seconds
+from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.search.accounts import Search
 from analysis.search.delivery import Choice
 from analysis.search.overtaking import Overtaking
+
+SMALL_GAP = 0.03  # between validation and test accuracy; no decision rests on it
 
 
 def study_sentence(study: StudySummary) -> str:
@@ -16,15 +18,38 @@ def study_sentence(study: StudySummary) -> str:
     if data is not None:
         splits = f"train {data.train:,}, valid {data.valid:,}, test {data.test:,} images"
         opening = f"{data.source}: {len(data.classes)} classes; {splits}."
-    times = f", {settings.replicates} times" if settings.replicates > 1 else ""
-    each = f"{seconds(settings.budget.search_seconds)} of charged time each{times}"
-    return f"{opening} {len(settings.approaches)} approaches, {each}."
+    approaches = counted(len(settings.approaches), "approach", "approaches")
+    one, R = settings.budget.search_seconds, settings.replicates
+    if R == 1:
+        return f"{opening} {approaches}, one search each of {seconds(one)} of charged time."
+    total = f"{seconds(one * R)} in all for each approach"
+    return f"{opening} {approaches}, {in_words(R)} searches each of {seconds(one)} of charged time: {total}."
+
+
+def reads_sentence(study: StudySummary) -> str:
+    """How often the test split has been read."""
+    looks = f", and its results looked at {counted(len(study.looks), 'time')}" if len(study.looks) > 1 else ""
+    return f"The test split has been read {counted(study.test_reads, 'time')}, once for each final run{looks}."
+
+
+def ended_early(approach: ApproachSummary) -> str | None:
+    """Why an approach did not spend its budget, in words that follow its name; None where it did."""
+    reasons = filter(None, (approach.spending.exhausted or "").split("; "))
+    return ", and ".join(map(_ending, reasons)) or None
+
+
+def _ending(reason: str) -> str:
+    """`reason` as the search recorded it: a limit of the study file, an empty space, or a row of failures."""
+    if reason.startswith("max_trials"):
+        return f"reached {reason.replace(': ', ' (')}{')' if ':' in reason else ''} before its budget was spent"
+    if "failed" in reason:
+        return f"was stopped before its budget was spent: {reason}"
+    return f"ran out of configurations before its budget was spent: {reason}"
 
 
 def exhausted_sentences(study: StudySummary) -> list[str]:
-    """Which approaches ran out of configurations, and why."""
-    reasons = ((approach.name, approach.spending.exhausted) for approach in study.approaches)
-    return [f"{name} ran out of configurations before its budget: {why}." for name, why in reasons if why]
+    """Which approaches did not spend their budget, and why."""
+    return [f"{approach.name} {why}." for approach in study.approaches if (why := ended_early(approach))]
 
 
 def search_sentence(study: StudySummary) -> str:
@@ -34,7 +59,7 @@ def search_sentence(study: StudySummary) -> str:
     if search.utilisation is not None:
         sentence += f", {100 * search.utilisation:.0f} % of it charged"
     if search.charged_spread is not None:
-        spread = f"{100 * search.charged_spread:.1f} % of the budget, those left out that ran out of configurations"
+        spread = f"{100 * search.charged_spread:.1f} % of the budget, those left out that ended before it"
         sentence += f"; the approaches' charged time differs by {spread}"
     return f"{sentence}."
 
@@ -70,14 +95,17 @@ def choice_sentence(choice: Choice) -> str | None:
     """Which of two approaches to run for a given budget; None where they are equally accurate."""
     if choice.better is None or choice.from_s is None:
         return None
-    interval = ""
+    other = choice.b if choice.better == choice.a else choice.a
+    known = [choice.note] if choice.note else []
     if choice.low_s is not None and choice.high_s is not None:
-        interval = f" (interval {seconds(choice.low_s)} to {seconds(choice.high_s)})"
-    sentence = f"The more accurate of {choice.a} and {choice.b} on the test split, {choice.better}, is to be had from"
-    sentence += f" {seconds(choice.from_s)} on{interval}"
+        known.insert(0, f"interval {seconds(choice.low_s)} to {seconds(choice.high_s)}")
+    sentence = f"{choice.better}, more accurate than {other} on the test split, is to be had from"
+    sentence += f" {seconds(choice.from_s)} on"
+    if known:
+        sentence += f" ({'; '.join(known)})"
     if choice.until_then is None or choice.since_s is None:
         return f"{sentence}, before the other."
-    return f"{sentence}; before that, from {seconds(choice.since_s)} on, there is {choice.until_then}."
+    return f"{sentence}. Before that, from {seconds(choice.since_s)} on, there is {choice.until_then}."
 
 
 def attribution_sentences(study: StudySummary) -> list[str]:
@@ -108,17 +136,20 @@ def slots_used(search: Search) -> str:
 
 def gap_sentence(study: StudySummary) -> str | None:
     """What the distance between validation and test accuracy means, or None without test results."""
-    gaps = {a.name: a.gap for a in study.approaches if a.gap is not None}
+    gaps = [(a.name, a.gap_test) for a in study.approaches if a.gap_test is not None]
     if not gaps:
         return None
-    largest = max(gaps, key=lambda name: abs(gaps[name]))
-    gap = gaps[largest]
-    sentence = f"The largest gap between validation and test accuracy is {points(gap)} points ({largest})."
-    if gap > 0.03:
+    name, found = max(gaps, key=lambda named: abs(named[1].difference))
+    interval = f"{level(found.alpha)} interval {points_interval(found.low, found.high)}"
+    figures = f"{points(found.difference)} points ({name}, {interval})"
+    sentence = f"The largest gap between validation and test accuracy is {figures}."
+    if found.low > 0:
         return (
             f"{sentence} Validation was optimistic: the search chose its incumbents on that split, or the test images"
             " differ from it (another day, another source). Only the test figures speak about new images."
         )
-    if gap < -0.03:
+    if found.high < 0:
         return f"{sentence} The test split was easier than the validation split, so the search may have been misled."
-    return f"{sentence} That is small: validation accuracy was a fair guide to test accuracy here."
+    if max(-found.low, found.high) <= SMALL_GAP:
+        return f"{sentence} That is small: validation accuracy was a fair guide to test accuracy here."
+    return f"{sentence} With so few images that may be chance: it shows neither a large gap nor that there is none."

@@ -1,0 +1,48 @@
+"""The sentences about what it would take to settle an open pair: to find the difference, or to show equivalence."""
+
+from __future__ import annotations
+
+from analysis.numbers import counted, in_points, unsigned_points
+from analysis.report.comparison import Comparison, PairSummary
+from analysis.report.wording.pairs import pair_name
+from analysis.statistics.crossed import ROUNDING
+from analysis.statistics.power import POWER, Needed
+
+
+def settling_sentences(compared: Comparison) -> list[str]:
+    """For each open pair, what it would take to settle it."""
+    nothing = "no variance could be estimated, so nothing can be planned."
+    return [
+        f"{pair_name(pair.difference)}: {needed_sentence(compared, pair) or nothing}"
+        for pair in compared.pairs
+        if pair.verdict == "undecided"
+    ]
+
+
+def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
+    """What it would take to settle an open pair; None where it is settled or nothing can be said."""
+    if pair.verdict != "undecided" or not pair.needed:
+        return None
+    ways = [f"{_true_difference(need, pair)} takes {_takes(compared, pair, need)}" for need in pair.needed]
+    sentence = f"To have an {100 * POWER:.0f} % chance to find it, {'; '.join(ways)}."
+    if pair.needed_for_equivalence is None:
+        return sentence
+    margin = in_points(compared.design.margin)
+    takes = _takes(compared, pair, pair.needed_for_equivalence)
+    return f"{sentence} To have the same chance to show equivalence within {margin}, if they are equal, takes {takes}."
+
+
+def _true_difference(need: Needed, pair: PairSummary) -> str:
+    same = abs(need.effect - abs(pair.difference.difference)) < ROUNDING
+    return f"a true difference of {unsigned_points(need.effect)} points{', as seen here,' if same else ', the margin,'}"
+
+
+def _takes(compared: Comparison, pair: PairSummary, need: Needed) -> str:
+    """So many images at these seeds, or so many seeds at these images."""
+    unit = compared.design.unit
+    units = ("groups of images" if compared.grouped else "images") if need.units != 1 else "image"
+    images = f"{need.units:,} test {units} at these {unit}s" if need.units else f"no number of {units} at these {unit}s"
+    if need.seeds:
+        return f"{images}, or {counted(need.seeds, unit)} at these {units}"
+    seen = any(s.df for s in pair.difference.seeds)
+    return f"{images}, and no number of {unit}s at these {units}" if seen else images

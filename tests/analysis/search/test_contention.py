@@ -1,0 +1,57 @@
+"""The factor of a busy machine, from trial tables by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from analysis.records.schema import FeatureCost
+from analysis.records.store import read_study
+from analysis.records.trials import trial_table
+from analysis.search.contention import contended, contention
+
+
+def table(*rows: tuple[str, float, float | None]) -> pd.DataFrame:
+    """Trials of (approach, charged seconds, seconds waited for a CPU)."""
+    columns = {"approach": [r[0] for r in rows], "charged_s": [r[1] for r in rows], "waited_s": [r[2] for r in rows]}
+    return pd.DataFrame(columns | {"overshoot_s": 0.0})
+
+
+def test_the_factor_is_seconds_charged_over_those_with_a_cpu():
+    factors = contention(table(("svm", 9.65, 7.27), ("cnn", 10.0, 0.5), ("cnn", 20.0, 1.5)))
+    assert factors == {"svm": pytest.approx(9.65 / 2.38), "cnn": pytest.approx(30 / 28)}
+
+
+def test_seconds_past_an_allowance_were_metered_too():
+    trials = table(("svm", 4.0, 5.0)).assign(overshoot_s=6.0)
+    assert contention(trials) == {"svm": 2.0}
+
+
+@pytest.mark.parametrize("unknown", [None, math.nan])
+def test_what_is_not_known_is_left_out_and_of_an_approach_with_nothing_else_nothing_is_known(unknown):
+    factors = contention(table(("gpu", 10.0, unknown), ("cnn", 10.0, 5.0), ("cnn", 100.0, unknown)))
+    assert factors == {"gpu": None, "cnn": 2.0}
+
+
+def test_frozen_features_count_for_all_who_use_them_where_they_are_given():
+    cost = FeatureCost(
+        key="k", backbone="net", image_size=(8, 8), cost_s=30.0, waited_s=25.0, cached=False, approaches=("svm", "knn")
+    )
+    old = cost.model_copy(update={"waited_s": None})
+    trials = table(("svm", 10.0, 5.0), ("cnn", 10.0, 0.0))
+    assert contention(trials, [cost, old]) == {"svm": 4.0, "cnn": 1.0, "knn": 6.0}
+
+
+def test_contended_is_what_lies_above_the_limit_the_worst_first():
+    assert list(contended({"a": 1.4, "b": None, "c": 1.3, "d": 4.0}).items()) == [("d", 4.0), ("a", 1.4)]
+
+
+def test_of_a_study_of_the_first_version_nothing_is_known(study_dir):
+    trials = trial_table(read_study(study_dir).events)
+    assert contention(trials) == {"better_cnn": None, "fine_tune": None, "feature_svm": None}
+
+
+def test_a_study_without_trials_has_no_factors():
+    assert contention(table()) == {}

@@ -1,0 +1,56 @@
+"""Timing in the slots of a real Ray: the others are timed whatever one approach does, and no study ends by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.commands import machine
+
+APPROACHES = """
+import os, signal
+from benchmarks.no_op import NoOp
+
+class Sound(NoOp):
+    pass
+
+class Raising(NoOp):
+    def step(self):
+        raise RuntimeError("no such kernel")
+
+class Deadly(NoOp):
+    def step(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+TIMING = """
+import numpy as np, ray, timed_here
+from types import SimpleNamespace
+from study.config.models import ApproachConfig
+from study.planning.in_slots import time_in_slots
+from trainables.approach import Examples, Settings, Task
+from trainables.spec import Inputs, Slot
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+examples = Examples(np.zeros((4, 2, 2, 3), dtype=np.uint8), np.array([0, 1, 0, 1]))
+names = ("Sound", "Raising", "Deadly")
+approaches = {name: ApproachConfig(approach=f"timed_here:{name}") for name in names}
+inputs = {
+    name: Inputs(approach.kind, Settings(image_size=(2, 2)), Task(examples, examples, 2))
+    for name, approach in approaches.items()
+}
+config = SimpleNamespace(approaches=approaches)
+for timing in time_in_slots(config, inputs, Slot(1, 0.0), features_s={"Sound": 7.0}):
+    print(timing)
+"""
+
+
+@pytest.mark.slow
+def test_an_approach_that_raises_or_kills_its_process_is_a_line_and_the_others_are_timed(tmp_path):
+    (tmp_path / "timed_here.py").write_text(APPROACHES)
+    with machine(tmp_path) as here:
+        told = here.python(TIMING)
+    assert told.code == 0, told.err
+    sound, raising, deadly = told.out.splitlines()[-3:]  # behind what Ray says of the process that died
+    assert sound.startswith("Timing(approach='Sound', median=Schedule(epochs=1, ")
+    assert "features_s=7.0" in sound
+    assert raising == "Untimed(approach='Raising', reason='RuntimeError: no such kernel')"
+    assert deadly == "Untimed(approach='Deadly', reason='its process was killed or crashed')"
