@@ -127,6 +127,37 @@ def resume(directory: Directory, address: Address = None) -> None:
 
 
 @app.command()
+def extend(
+    directory: Directory,
+    replicates: Annotated[
+        int | None, typer.Option(help="Replicates of the search in all, more than there are.", min=1)
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Final runs of each approach in all, more than there are.", min=1)
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Charged seconds for one search of each approach in all, more than it had.")
+    ] = None,
+    address: Address = None,
+) -> None:
+    """Add replicates, final runs or seconds to a finished study, and look again; the report counts the looks."""
+    if is_job_server(address):
+        from study.show import remote
+
+        given = {"--replicates": replicates, "--runs": runs, "--budget": budget}
+        options = [part for name, value in given.items() if value is not None for part in (name, f"{value:g}")]
+        raise typer.Exit(remote.extend(directory, options, str(address), _terminal()))
+    from analysis.records.store import existing_study
+
+    existing_study(directory)  # refuses what is no study, before what is slow to import
+    from study import runner
+    from study.extend import More
+
+    more = More(replicates, runs, budget)
+    _finish(lambda progress: runner.extend(directory, more, address=address, progress=progress), directory)
+
+
+@app.command()
 def plan(
     study: StudyFile,
     budget: Budget = None,
@@ -200,7 +231,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
 
         raise typer.Exit(remote.status(directory, address, _terminal()))
     from analysis.records.store import read_study
-    from analysis.records.trials import trial_table
+    from analysis.records.trials import trial_table, without_superseded
     from analysis.search.accounts import spending
     from analysis.search.contention import contended, contention
     from study.show.busy import busy_line
@@ -208,7 +239,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from study.show.watch import findings, sentence
 
     records = read_study(directory)
-    trials = trial_table(records.events)
+    trials = without_superseded(trial_table(records.events))
     found = [sentence(finding) for finding in findings(records, trials)]
     show_status(records, trials, spending(records, trials), found, console)
     if line := busy_line(contended(contention(trials, records.features))):

@@ -1,4 +1,4 @@
-"""The phases of a study: prepare, search, final runs, report. And resuming one, which is reading its records.
+"""The phases of a study: prepare, search, final runs, report. Resuming or extending one is reading its records.
 
 Ray Tune runs the trials; nothing of Tune's own state is kept or restored. What was done stands in the records, and a
 resumed study starts a new Tune run with what is left to do.
@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from study.cluster.nodes import Slots, connected, first_slot, nodes
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
 from study.config.study_file import parse_config
+from study.extend import More, extended, next_step, refuse_unfinished, settling_sentence
 from study.inputs import final_inputs, search_inputs
 from study.lease import Lease, alone
 from study.listeners import History, Listener, Record
@@ -110,7 +111,7 @@ def run(
         with alone(store) as lease:
             refuse_another_study(store)  # one may have begun here meanwhile
             _write_beginning(ready, code)
-            return _Session(ready, History(), lease).to_the_end()
+            return _until_settled(ready, History(), lease)
 
 
 def resume(
@@ -127,17 +128,80 @@ def resume(
         InputError: its data has changed since, or another process runs it.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
+    store, config = _kept(directory)
+    return _go_on(store, config, address, progress)
+
+
+def extend(
+    directory: str | os.PathLike[str],
+    more: More,
+    *,
+    address: str | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Add replicates, final runs or seconds of search to a finished study, and report again: another look at it.
+
+    Nothing that is finished runs again. What is interrupted is continued by `resume`.
+
+    Args:
+        directory: of the study, or its URI.
+        more: what the study is to come to.
+        address: as for `run`; another cluster than before will do.
+        progress: as for `run`.
+
+    Raises:
+        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it.
+        RecordsError: it is no study directory, or one of its files is damaged.
+    """
+    store, config = _kept(directory)
+    wanted = extended(config, more)
+    refuse_unfinished(store, config)
+    return _go_on(store, wanted, address, progress, extending=config)
+
+
+def _kept(directory: str | os.PathLike[str]) -> tuple[Store, StudyConfig]:
+    """A study that is there, and its file."""
     store = existing_study(os.fspath(directory))
     search_in(Path.cwd())
     search_in_kept(store)
-    config = parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
+    return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
+
+
+def _go_on(
+    store: Store,
+    config: StudyConfig,
+    address: str | None,
+    progress: Progress | None,
+    *,
+    extending: StudyConfig | None = None,
+) -> Outcome:
+    """Continue a study on its records; `extending` is its file until now, where `config` asks for more."""
     dataset = open_checked(config)
     code = code_of(config.classes)
     with progress or Progress(Console()) as shown, connected(address, code):
         ready = _get_ready(config, store, dataset, shown)
         with alone(store) as lease:
+            if extending is not None:
+                refuse_unfinished(store, extending)  # somebody may have extended it meanwhile
+                write_report(store.location)  # a study older than the record of looks has been looked at, too
             keep(store, code)
-            return _Session(ready, History.read(store), lease).to_the_end()
+            if extending is not None:
+                _write_study_file(ready)
+            return _until_settled(ready, History.read(store), lease)
+
+
+def _until_settled(ready: _Ready, history: History, lease: Lease | None) -> Outcome:
+    """To the end, and on from there as long as the study file says so."""
+    while True:
+        outcome = _Session(ready, history, lease).to_the_end()
+        looks = ready.store.looks()
+        if told := settling_sentence(ready.config, looks):
+            ready.progress.say(told)
+        further = next_step(ready.config, looks)
+        if further is None:
+            return outcome
+        ready = replace(ready, config=further)
+        _write_study_file(ready)
 
 
 def open_checked(config: StudyConfig) -> Dataset:
@@ -198,9 +262,13 @@ def _write_beginning(ready: _Ready, code: Code) -> None:
     for cost in ready.prepared.costs:
         store.write_record(f"features/{cost.key}.json", cost)
     keep(store, code)
-    # Last, because it makes the directory a study; with the slot that `auto` came to, so that resuming keeps it.
-    resolved = config.model_copy(update={"slot": SlotConfig(cpus=ready.slot.cpus, gpus=ready.slot.gpus)})
-    store.write_bytes("study.yaml", resolved.to_yaml().encode())
+    _write_study_file(ready)  # last, because it makes the directory a study
+
+
+def _write_study_file(ready: _Ready) -> None:
+    """With the slot that `auto` came to, so that resuming keeps it."""
+    resolved = ready.config.model_copy(update={"slot": SlotConfig(cpus=ready.slot.cpus, gpus=ready.slot.gpus)})
+    ready.store.write_bytes("study.yaml", resolved.to_yaml().encode())
 
 
 class _Session:

@@ -36,7 +36,7 @@ FLOORS = {
     "study": (
         "config lease provenance template variables",
         "search place listeners predictions",
-        "tune cluster phases export new_approach",
+        "tune cluster phases export new_approach extend",
         "prepare",
         "planning",
         "show",

@@ -16,11 +16,17 @@ from analysis.statistics.looks import Look
 
 def looks_at(records: StudyRecords, trials: pd.DataFrame) -> tuple[Look, ...]:
     """All looks at a study, this one the last; `trials` is its trial_table without superseded runs."""
-    looks = [_look(event.runs, event.replicates, event.planned, renewed=event.renewed) for event in records.looks]
+    taken = [(event.replicates, event.runs, event.planned, event.renewed) for event in records.looks]
     counted = _counted(trials)
     if _is_new(records, counted):
-        runs = max(_runs(trials, counted), *(look.units for look in looks), 1)
-        looks.append(_look(runs, records.settings.replicates, _planned(records), renewed=_renewed(records, counted)))
+        replicates = records.settings.replicates
+        taken.append((replicates, _runs(trials, counted), _planned(records), _renewed(records, counted)))
+    looks: list[Look] = []
+    units, before = 0.0, (1, 1)
+    for replicates, runs, planned, renewed in taken:
+        units = units * _growth(before, (replicates, runs)) or float(runs)
+        before = (replicates, runs)
+        looks.append(Look(units, replicates / planned if planned else None, renewed))
     return tuple(looks)
 
 
@@ -38,7 +44,7 @@ def record_look(store: Store, records: StudyRecords, trials: pd.DataFrame, compa
     look = LookEvent(
         replicates=records.settings.replicates,
         search_seconds=records.settings.budget.search_seconds,
-        runs=this.units,
+        runs=_runs(trials, counted),
         counted=counted,
         renewed=this.renewed,
         planned=_planned(records),
@@ -50,8 +56,9 @@ def record_look(store: Store, records: StudyRecords, trials: pd.DataFrame, compa
     store.write_look(look)
 
 
-def _look(runs: int, replicates: int, planned: int | None, *, renewed: bool) -> Look:
-    return Look(runs, replicates / planned if planned else None, renewed)
+def _growth(before: tuple[int, int], now: tuple[int, int]) -> float:
+    """By which factor the units grew: replicates or runs, whichever grew more, so that looks count as less alike."""
+    return max(1.0, *(new / old for new, old in zip(now, before, strict=True)))
 
 
 def _counted(trials: pd.DataFrame) -> tuple[str, ...]:

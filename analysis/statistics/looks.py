@@ -50,7 +50,7 @@ class Look:
     """One look at the test results of a study.
 
     Attributes:
-        units: replicates, or seeds, of each approach at this look; those of the look before are among them.
+        units: of each approach at this look, on any scale; those of the look before are among them.
         planned: r of the module's notation, in (0, 1]; None for a look nobody planned.
         renewed: its runs are not those of the looks before.
 
@@ -58,7 +58,7 @@ class Look:
         ValueError: r is no such share.
     """
 
-    units: int
+    units: float
     planned: float | None = None
     renewed: bool = False
 
@@ -109,31 +109,31 @@ class _Open:
         density: (POINTS,) how many of all studies are there, times the weight of the point in the integration.
     """
 
-    units: int = 0
+    units: float = 0.0
     sums: Numbers = field(default_factory=lambda: np.empty(0))
     density: Numbers = field(default_factory=lambda: np.empty(0))
 
     def after(self, look: Look, share: float) -> tuple[float, _Open]:
         """The level at which the next look decides this share of all studies wrongly, and what it leaves open."""
         if look.units < self.units:
-            raise ValueError(f"{look.units} units after {self.units}; a look has at least those of the look before")
+            raise ValueError(f"{look.units:g} units after {self.units:g}; a look has at least those of the look before")
         if not self.units or look.renewed or look.units == self.units:
             return share, _Open._beginning(look.units, share)
         z = brentq(lambda z: self._decided(look.units, z) - share, 0.0, 40.0)
         return float(2 * stats.norm.sf(z)), self._moved(look.units, z)
 
     @staticmethod
-    def _beginning(units: int, level: float) -> _Open:
+    def _beginning(units: float, level: float) -> _Open:
         sums, steps = _grid(stats.norm.isf(level / 2) * sqrt(units))
         return _Open(units, sums, stats.norm.pdf(sums, scale=sqrt(units)) * steps)
 
-    def _decided(self, units: int, z: float) -> float:
+    def _decided(self, units: float, z: float) -> float:
         """Share of all studies that lie beyond z at the next look, and were open until then."""
         bound, sd = z * sqrt(units), sqrt(units - self.units)
         beyond = stats.norm.sf((bound - self.sums) / sd) + stats.norm.sf((bound + self.sums) / sd)
         return float(beyond @ self.density)
 
-    def _moved(self, units: int, z: float) -> _Open:
+    def _moved(self, units: float, z: float) -> _Open:
         sums, steps = _grid(z * sqrt(units))
         reached = stats.norm.pdf(sums[:, None] - self.sums, scale=sqrt(units - self.units))  # (new, old)
         return _Open(units, sums, reached @ self.density * steps)

@@ -23,7 +23,13 @@ from pydantic import (
     model_validator,
 )
 
-from analysis.records.schema import BudgetSettings, FeatureRule, HyperparameterValue, SignificanceSettings
+from analysis.records.schema import (
+    BudgetSettings,
+    FeatureRule,
+    HyperparameterValue,
+    SettleSettings,
+    SignificanceSettings,
+)
 from study.config.messages import hint, problem
 from study.config.space import Distribution, Space, parse_hyperparameter
 from trainables.approach import Approach, Settings
@@ -185,6 +191,7 @@ class StudyConfig(Section):
         budget: charged seconds of one search of an approach, and of one trial.
         final: the runs that are scored on the test split.
         replicates: how often the whole search is repeated with new seeds, so that its luck is seen.
+        settle: go on by itself, replicate by replicate, until every pair is settled; alpha is spent over the looks.
         feature_cost: who pays for frozen features: each search once, each trial, or nobody.
         slot: what one trial holds.
         pace: how often trials report and save.
@@ -200,6 +207,7 @@ class StudyConfig(Section):
     budget: BudgetSettings
     final: FinalConfig = FinalConfig()
     replicates: int = Field(5, ge=1)
+    settle: SettleSettings | None = None
     feature_cost: FeatureRule = "first_use"
     slot: SlotConfig = SlotConfig()
     pace: PaceConfig = PaceConfig()
@@ -259,6 +267,11 @@ class StudyConfig(Section):
             raise ValueError(
                 f"final.runs: {self.final_runs} final runs of each approach leave some of its {self.replicates} "
                 "replicates without one; raise final.runs or lower replicates"
+            )
+        if self.settle is not None and self.settle.at_most < self.replicates:
+            raise ValueError(
+                f"settle.at_most: {self.settle.at_most} replicates are fewer than the {self.replicates} that there are "
+                "to begin with (replicates); raise the one or lower the other"
             )
         if self.budget.trial_seconds > self.budget.search_seconds:
             raise ValueError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.statistics.looks import Look, look_alpha
 from analysis.statistics.power import planned_detectable
 from study.config.models import StudyConfig
+from study.extend import More, extended
 from study.planning.suggest import wall_s
 from study.planning.timing import Timing, Untimed
 from trainables.data.dataset import Dataset, DatasetDescription, describe
@@ -23,6 +25,8 @@ class Plan:
         total_s: expected wall time of everything, by the timings; without them the most that the budgets allow.
         timings: of each approach, or none.
         detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`); None: none.
+        first_alpha: level of the first look at the results: all of alpha, unless `settle` plans others.
+        settled: what the study comes to at most, where `settle` lets it go on by itself.
         repeated: where the search is not repeated, what the default number of replicates would make of this plan.
     """
 
@@ -34,7 +38,9 @@ class Plan:
     final_s: float
     total_s: float
     detectable: float | None
+    first_alpha: float
     timings: tuple[Timing | Untimed, ...] = ()
+    settled: Plan | None = None
     repeated: Plan | None = None
 
 
@@ -48,6 +54,7 @@ def plan(
     repetitions = config.replicates if config.replicates > 1 else config.final_runs
     groups = dataset.splits["test"].groups
     units = len(dataset.splits["test"]) if groups is None else len(set(groups))
+    first_alpha = look_alpha(config.significance.alpha, [_first_look(config)])
     return Plan(
         config=config,
         data=describe(dataset),
@@ -56,14 +63,26 @@ def plan(
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
         total_s=wall_s(config, timings, slots),
-        detectable=planned_detectable(
-            units, repetitions, alpha=config.significance.alpha, approaches=len(config.approaches)
-        ),
+        detectable=planned_detectable(units, repetitions, alpha=first_alpha, approaches=len(config.approaches)),
         timings=timings,
+        first_alpha=first_alpha,
+        settled=plan(_settled(config), dataset, slots=slots, gpus=gpus, timings=timings) if config.settle else None,
         repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus, timings=timings)
         if config.replicates == 1
         else None,
     )
+
+
+def _first_look(config: StudyConfig) -> Look:
+    planned = config.replicates / config.settle.at_most if config.settle else None
+    return Look(config.final_runs, planned=planned)
+
+
+def _settled(config: StudyConfig) -> StudyConfig:
+    """The same study as it is when it has gone on to the end."""
+    assert config.settle is not None
+    at_most = extended(config, More(replicates=config.settle.at_most))
+    return at_most.model_copy(update={"settle": None})
 
 
 def _repeated(config: StudyConfig) -> StudyConfig:

@@ -38,11 +38,14 @@ def final_turns(
     evaluated = {event.trial for event in events if event.event == "evaluated"}
     over = evaluated | {event.trial for event in events if event.event in ENDINGS} - set(predicted)
     incumbents = [incumbent_params(table, replicate) for replicate in range(config.replicates)]
+    given_up = {
+        (name, r): _given_up(known, name, r, found[name]) for r, found in enumerate(incumbents) for name in found
+    }
     turns = []
-    for (replicate, round_), index in _numbers(config, known).items():
+    for (replicate, round_, again), index in _numbers(config, known, max(given_up.values(), default=0)).items():
         for name in config.approaches:
-            trial, precharged = _name(name, replicate, round_), charged_first.get(name, 0.0)
-            if name not in incumbents[replicate] or trial in over:
+            trial, precharged = _name(name, replicate, round_, again), charged_first.get(name, 0.0)
+            if given_up.get((name, replicate)) != again or trial in over:
                 continue
             if trial in known:
                 turns.append(turn_of(known[trial], precharged_s=precharged))
@@ -62,9 +65,23 @@ def final_turns(
     return turns
 
 
-def _numbers(config: StudyConfig, started: Mapping[str, TrialEvent]) -> dict[tuple[int, int], int]:
-    """The number of every run by (replicate, round): what is on record keeps its own, others take the free ones."""
-    runs = [(k % config.replicates, k // config.replicates) for k in range(config.final_runs)]
+def _given_up(
+    started: Mapping[str, TrialEvent], approach: str, replicate: int, params: Mapping[str, HyperparameterValue]
+) -> int:
+    """How many configurations of one search were the incumbent before this one, and had final runs."""
+    runs = [event for event in started.values() if event.phase == "final"]
+    had = [event.params for event in runs if (event.approach, event.replicate) == (approach, replicate)]
+    distinct = [params_ for number, params_ in enumerate(had) if params_ not in had[:number]]
+    return distinct.index(dict(params)) if params in distinct else len(distinct)
+
+
+def _numbers(config: StudyConfig, started: Mapping[str, TrialEvent], again: int) -> dict[tuple[int, int, int], int]:
+    """The number of every run by (replicate, round, configurations before it).
+
+    What is on record keeps its own number, others take the free ones.
+    """
+    once = [(k % config.replicates, k // config.replicates) for k in range(config.final_runs)]
+    runs = [(*run, before) for before in range(again + 1) for run in once]
     trials = {_name(name, *run): run for run in runs for name in config.approaches}
     known = {trials[trial]: event.index for trial, event in started.items() if trial in trials}
     taken = {event.index for event in started.values() if event.phase == "final"}
@@ -72,8 +89,9 @@ def _numbers(config: StudyConfig, started: Mapping[str, TrialEvent]) -> dict[tup
     return {run: known[run] if run in known else next(free) for run in runs}
 
 
-def _name(approach: str, replicate: int, round_: int) -> str:
-    return f"{approach}-r{replicate}-seed{round_}"
+def _name(approach: str, replicate: int, round_: int, again: int) -> str:
+    """`svm-r0-seed1`; `svm-r0-seed1-2` where the search went on and this is its second incumbent with final runs."""
+    return f"{approach}-r{replicate}-seed{round_}" + (f"-{again + 1}" if again else "")
 
 
 def incumbent_params(trials: pd.DataFrame, replicate: int) -> dict[str, dict[str, HyperparameterValue]]:

@@ -82,6 +82,7 @@ class Progress:
 
         self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
         self._unsaid = []
+        self._trials, self._best, self._charging = Counter(), {}, {}  # a study that goes on by itself searches again
         for event in earlier:
             self._busy.see(event)
             self._count(event)

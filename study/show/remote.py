@@ -1,4 +1,4 @@
-"""run, resume, plan and status on a cluster's job server: the dialogue with the user while a job does the work there.
+"""run, resume, extend, plan and status on a cluster's job server: the dialogue with the user while a job does the work.
 
 The job is the same command with `--address auto`, so the cluster's head does everything, also reading the study's
 directory; the process here can be interrupted, and comes back with `resume`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import typer
@@ -67,6 +67,18 @@ def resume(directory: str, address: str, terminal: Terminal) -> int:
         job = server.submit(("resume", directory, *ON_THE_CLUSTER), directory=directory)
     else:
         terminal.say(f"{directory} is running; from its first line:")
+    return _follow_study(server, job, directory, terminal)
+
+
+def extend(directory: str, options: Sequence[str], address: str, terminal: Terminal) -> int:
+    """Extend a study in a job; `options` say by what.
+
+    Raises:
+        InputError: as for `run`.
+    """
+    directory = _shared(directory)
+    server = JobServer(address)
+    job = server.submit(("extend", directory, *options, *ON_THE_CLUSTER), directory=directory)
     return _follow_study(server, job, directory, terminal)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +64,21 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"Smallest accuracy difference with an 80 % chance to be found: {_smallest(plan)} (one approach better than "
         f"all others near 0.85, two disagreeing on 10 % of the images, {varying} varying by 1 point)"
     )
+    if plan.settled:
+        console.print(_what_settling_costs(plan, plan.settled))
     if plan.repeated:
         console.print(_what_replicates_bring(plan, plan.repeated))
+
+
+def _what_settling_costs(plan: Plan, most: Plan) -> str:
+    settle = plan.config.settle
+    assert settle is not None
+    looks = 1 + ceil((settle.at_most - plan.config.replicates) / settle.step)
+    return (
+        f"Goes on by itself until every pair is settled, with {settle.at_most} replicates at most: {looks} looks, "
+        f"about {duration(most.total_s)} of wall time in all. The looks share alpha, so the first tests "
+        f"at {plan.first_alpha:.3f}"
+    )
 
 
 def show_suggestion(plan: Plan, console: Console) -> None:

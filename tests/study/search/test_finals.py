@@ -195,3 +195,23 @@ def test_hard_decisions_are_written_without_probabilities(tmp_path):
     frame = written(tmp_path, None)
     assert list(frame.columns) == ["approach", "seed", "image", "group", "label", "prediction"]
     assert frame.group.isna().all()
+
+
+def test_a_search_that_went_on_and_found_better_has_its_new_incumbent_run_and_no_other_run_again():
+    config = small_config(final__runs=2)
+    first = final_turns(config, SEARCH)
+    done = SEARCH + [event for turn in first for event in final(turn, "started", "finished", "evaluated")]
+    assert final_turns(config, done) == []
+    found = done + searched("better_cnn", 2, 0.9)
+    turns = final_turns(config, found)
+    assert [(turn.trial, turn.spec.index) for turn in turns] == [
+        ("better_cnn-r0-seed0-2", 2),
+        ("better_cnn-r0-seed1-2", 3),
+    ]
+    assert all(turn.spec.params == {"lr": 0.003} for turn in turns)
+    begun = found + final(turns[1], "started")
+    assert [(turn.trial, turn.spec.index) for turn in final_turns(config, begun)] == [
+        (turn.trial, turn.spec.index) for turn in turns
+    ]
+    over = found + [event for turn in turns for event in final(turn, "started", "finished", "evaluated")]
+    assert final_turns(config, over) == []

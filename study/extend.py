@@ -1,0 +1,129 @@
+"""What more a finished study is asked for: by somebody, or by itself where its file says `settle`.
+
+An extension is a study file with more replicates, more final runs or more seconds; what is on record stays, and the
+study goes on from there as a resumed one does. Knows neither Ray nor how a study runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from analysis.numbers import p_value, points
+from analysis.records.schema import LookEvent
+from analysis.records.store import Store
+from study.config.models import StudyConfig
+from study.config.study_file import parse_config
+from study.place import StudyError
+
+
+@dataclass(frozen=True)
+class More:
+    """What a study is to come to; None for what stays as it is.
+
+    Attributes:
+        replicates: of the search, in all.
+        runs: final runs of each approach, in all.
+        search_seconds: charged for one search of each approach, in all.
+    """
+
+    replicates: int | None = None
+    runs: int | None = None
+    search_seconds: float | None = None
+
+
+def extended(config: StudyConfig, more: More) -> StudyConfig:
+    """The study file of an extended study.
+
+    Where the file names a number of final runs and more replicates are asked for, the runs grow in proportion.
+
+    Raises:
+        StudyError: nothing would be added, or something taken away.
+        ConfigError: the extended study cannot be, such as one with fewer final runs than replicates.
+    """
+    asked = {
+        "--replicates": (more.replicates, config.replicates),
+        "--runs": (more.runs, config.final_runs),
+        "--budget": (more.search_seconds, config.budget.search_seconds),
+    }
+    wanted = {option: (new, old) for option, (new, old) in asked.items() if new is not None}
+    if not wanted:
+        raise StudyError(f"nothing to add; give what the study is to come to: {', '.join(asked)}")
+    for option, (new, old) in wanted.items():
+        if new < old or all(new == old for new, old in wanted.values()):
+            raise StudyError(f"{option} {new:g}: the study has {old:g} already, and an extension only adds; give more")
+    replicates = more.replicates or config.replicates
+    overrides: dict[str, object] = {
+        "replicates": replicates,
+        "final.runs": more.runs or _runs(config, replicates),
+        "budget.search_seconds": more.search_seconds or config.budget.search_seconds,
+    }
+    if config.settle is not None and config.settle.at_most < replicates:
+        overrides["settle"] = None  # somebody wants more than was planned
+    return parse_config(config.to_yaml(), name="the extended study", overrides=overrides)
+
+
+def refuse_unfinished(store: Store, config: StudyConfig) -> None:
+    """Only a finished study can be extended: the look at what it has comes first.
+
+    Raises:
+        StudyError: it is not finished.
+    """
+    looks = store.looks()
+    if looks:
+        before = parse_config(looks[-1].study, name=store.path(f"looks/{len(looks):04d}.json"))
+        finished = _size(before) == _size(config)
+    else:  # a study of before looks were recorded
+        finished = [(event.phase, event.event) for event in store.phase_events()][-1:] == [("report", "finished")]
+    if not finished:
+        raise StudyError(
+            f"{store.location}: not finished, so there is nothing to extend yet; "
+            f"`transfer-study resume {shlex.quote(store.location)}` first"
+        )
+
+
+def next_step(config: StudyConfig, looks: Sequence[LookEvent]) -> StudyConfig | None:
+    """The study file with which a study goes on by itself; None where it is settled, at its end, or not asked to."""
+    settle = config.settle
+    if settle is None or not looks or not still_open(looks[-1]) or config.replicates >= settle.at_most:
+        return None
+    return extended(config, More(replicates=min(settle.at_most, config.replicates + settle.step)))
+
+
+def settling_sentence(config: StudyConfig, looks: Sequence[LookEvent]) -> str | None:
+    """What the latest look has left open, and what follows; None where the file does not say `settle`."""
+    if config.settle is None or not looks:
+        return None
+    look, following = looks[-1], next_step(config, looks)
+    seen = f"Look {len(looks)}, at {look.replicates} of at most {config.settle.at_most} replicates"
+    pairs = still_open(look)
+    if not pairs:
+        return f"{seen}: every pair is settled."
+    named = "; ".join(pairs)
+    goes_on = f"going on with {following.replicates}" if following else "the study ends here all the same"
+    return f"{seen}: still open: {named} (level of this look: {look.alpha:.3f}); {goes_on}."
+
+
+def still_open(look: LookEvent) -> list[str]:
+    """The pairs that a look left undecided, each with what was seen."""
+    return [
+        f"{pair.a} − {pair.b}, {points(pair.difference)} points, p {_equal_to(pair.p)}"
+        for pair in look.verdicts
+        if pair.is_open
+    ]
+
+
+def _equal_to(p: float) -> str:
+    return p_value(p) if p < 0.001 else f"= {p_value(p)}"
+
+
+def _runs(config: StudyConfig, replicates: int) -> int | None:
+    if config.final.runs is None:
+        return None
+    return ceil(config.final.runs * replicates / config.replicates)
+
+
+def _size(config: StudyConfig) -> tuple[int, int, float]:
+    return config.replicates, config.final_runs, config.budget.search_seconds
