@@ -49,12 +49,18 @@ class Variation:
 
 @dataclass(frozen=True)
 class Design:
-    """Approaches, seeds S of each, images N in common; `sizes` are those of the groups of images, () for no groups."""
+    """Approaches, seeds S of each, images N in common.
+
+    Attributes:
+        sizes: of the groups of images; () for no groups.
+        runs: of each seed, which share its luck, as the final runs of a replicate do; they follow each other.
+    """
 
     approaches: tuple[Variation, ...]
     seeds: int
     images: int
     sizes: tuple[int, ...] = ()
+    runs: int = 1
 
     def __post_init__(self) -> None:
         if self.sizes and sum(self.sizes) != self.images:
@@ -76,8 +82,8 @@ def four_to_ten(images: int) -> tuple[int, ...]:
 
 
 def latent(design: Design, draws: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Latent scores of `draws` independent studies, (draws, K, S, N)."""
-    groups, K, S = design.groups, len(design.approaches), design.seeds
+    """Latent scores of `draws` independent studies, (draws, K, S, N); S counts the runs of all seeds."""
+    groups, K, S = design.groups, len(design.approaches), design.seeds * design.runs
     G = groups[-1] + 1
 
     def normal(*shape: int) -> NDArray[np.float32]:
@@ -92,7 +98,8 @@ def latent(design: Design, draws: int, rng: np.random.Generator) -> NDArray[np.f
         scores *= np.float32(np.sqrt(0.5))
         per_unit = per_unit + np.float32(np.sqrt(0.5)) * sd("run_sd") * normal(K, S, G)  # (draws, K, S, G)
     scores += per_unit[..., groups]
-    scores += sd("seed_sd") * normal(K, S, 1) + sd("matched_sd") * normal(1, S, 1)
+    luck = sd("seed_sd") * normal(K, design.seeds, 1) + sd("matched_sd") * normal(1, design.seeds, 1)
+    scores += np.repeat(luck, design.runs, axis=2)
     return scores
 
 
