@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from analysis.predictions.outcomes import Runs
 from analysis.records.errors import RecordsError
 from analysis.statistics.crossed import Matrix
+from analysis.statistics.looks import Look, look_alpha
 from analysis.statistics.paired import Difference
 
 SEED = 0  # of the bootstraps, so that the same predictions give the same report
@@ -20,10 +22,11 @@ class Design:
     """What the comparison is to answer.
 
     Attributes:
-        alpha: level of the tests; intervals have the level 1 - alpha.
+        alpha: level of the whole study; intervals of single approaches have the level 1 - alpha.
         margin: accuracies closer than this count as equivalent.
         matched: whether run s of every approach shares what its seed decides.
         unit: what a row of the correctness matrix is: a seed, or a replicate where searches were repeated.
+        looks: all looks at the test results, this one the last; nothing where it is the only one.
 
     Raises:
         RecordsError: alpha or margin is not between 0 and 1.
@@ -33,11 +36,17 @@ class Design:
     margin: float = 0.01
     matched: bool = False
     unit: str = "seed"
+    looks: tuple[Look, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in (("alpha", self.alpha), ("margin", self.margin)):
             if not 0 < value < 1:
                 raise RecordsError(f"{name} {value:g}: must lie between 0 and 1")
+
+    @cached_property
+    def look_alpha(self) -> float:
+        """What this look may use of alpha (see looks.py): level of the tests, and of the intervals beside them."""
+        return look_alpha(self.alpha, self.looks) if self.looks else self.alpha
 
 
 @dataclass(frozen=True)

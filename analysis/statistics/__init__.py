@@ -7,6 +7,7 @@ paired.py          accuracies, other means; the p-value and interval of a paired
 omnibus.py         are the approaches different at all?
 equivalence.py     are two approaches equally good within a margin?
 verdicts.py        Holm's correction, and which of better, equivalent, undecided a pair is
+looks.py           what one look may use of alpha, where a study goes on after it was looked at
 power.py           the smallest difference a design can find, and what it takes to find a smaller one
 losses.py          log-loss, Brier score, hard decisions scored by convention
 calibration.py     is an approach as often right as it is sure?
