@@ -26,7 +26,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-SEARCHES = 40
+SEARCHES = 30
 FINALS = 5  # final runs of an incumbent
 RESAMPLED = 5  # incumbents of resampled searches
 BUDGET = {"mlp": 6000, "svm": 30}  # gradient steps; trials
