@@ -99,8 +99,7 @@ class Family:
 
     def _pairs(self, study: Correct) -> Sequence[Difference]:
         named = combinations(zip(NAMES, study, strict=False), 2)
-        how = {"groups": self.groups, "matched": self._matched}
-        return [difference(a, b, A, B, **how) for (a, A), (b, B) in named]
+        return [difference(a, b, A, B, groups=self.groups, matched=self._matched) for (a, A), (b, B) in named]
 
     @property
     def _matched(self) -> bool:

@@ -58,10 +58,10 @@ class Luck:
     def _units(self, one: Bank, searches: NDArray[np.intp], rng: np.random.Generator) -> Units:
         """(units, N): the mean of each search's final runs where there are several searches, else these runs."""
         if self.design == "resampled":
-            return one.resampled[searches[0]].astype(np.float64)
+            return np.asarray(one.resampled[searches[0]], dtype=np.float64)
         runs = DESIGNS[self.design][1]
         finals = one.finals[searches][:, rng.permutation(one.finals.shape[1])[:runs]]  # (searches, runs, N)
-        return finals[0].astype(np.float64) if len(searches) == 1 else finals.mean(axis=1)
+        return np.asarray(finals[0] if len(searches) == 1 else finals.mean(axis=1), dtype=np.float64)
 
 
 CELLS = [Luck(pair, design) for pair in (("mlp", "mlp"), ("svm", "svm"), ("mlp", "svm")) for design in DESIGNS]

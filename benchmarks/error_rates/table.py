@@ -28,9 +28,16 @@ def read(path: Path) -> list[Rate]:
 
 
 def _rate(row: dict[str, str]) -> Rate:
-    numbers = {name: float(row[name]) for name in ("rate", "se", "required_low", "required_high")}
-    texts = {name: row[name] for name in ("group", "cell", "quantity")}
-    return Rate(**texts, studies=int(row["studies"]), **numbers)
+    return Rate(
+        group=row["group"],
+        cell=row["cell"],
+        quantity=row["quantity"],
+        studies=int(row["studies"]),
+        rate=float(row["rate"]),
+        se=float(row["se"]),
+        required_low=float(row["required_low"]),
+        required_high=float(row["required_high"]),
+    )
 
 
 def line(rates: Sequence[Rate]) -> str:
