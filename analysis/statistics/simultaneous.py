@@ -1,0 +1,72 @@
+"""Intervals of all differences together, each of which agrees with the verdict beside it.
+
+Wanted: all intervals hold their true differences at once, and that of a pair leaves out zero exactly where the closed
+test (closed_testing.py) finds a difference. No interval of the form D +- c se does: the closed test finds more than any
+single critical value. Here
+
+    h = t'(share alpha / 2M) se                       Bonferroni's half-width for M pairs, t' of the pair's reference
+    not found different:  D - h to D + h, and as far as zero where that does not reach it
+    found different:      D - h to D + h, but for what lies at zero and beyond
+
+An interval that goes as far as zero only gains coverage. One that ends at zero says "of this sign, and no more can be
+said for all pairs together"; it is wrong where the closed test errs, in at most alpha of studies. That test may use all
+of alpha on the pairs that are equal, so the others have a share of it beside: all intervals hold with a chance of at
+least 1 - (1 + share) alpha, by Bonferroni's inequality, and of 94 % or more in simulation (at the worst, two equal
+approaches and a third far off: 94.1 %, else 95 to 99 %), with share = 0.4. Where all pairs are found different none is
+held for equal, nothing was spent, and share = 1; so it is for a single pair, whose interval is that of its own test.
+
+References:
+    Strassburger & Bretz 2008, Statistics in Medicine 27:4914, and Guilbaud 2008, Biometrical Journal 50:678 (intervals
+    that agree with stepwise tests end at zero). Finner & Strassburger 2002, Annals of Statistics 30:1194 (partitions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.statistics.crossed import ROUNDING
+from analysis.statistics.paired import Difference
+
+SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Simultaneous:
+    """The interval of one difference among several, which holds the estimate.
+
+    Attributes:
+        low, high: its ends; one that the verdict alone keeps from zero is 1e-12 from it, on the estimate's side.
+    """
+
+    low: float
+    high: float
+
+    @property
+    def ends_at_zero(self) -> bool:
+        """Whether it says no more of its nearer end than the sign."""
+        return min(abs(self.low), abs(self.high)) == ROUNDING
+
+
+def simultaneous(
+    pairs: Sequence[Difference], adjusted: Sequence[float], *, alpha: float
+) -> tuple[Simultaneous, ...]:
+    """The intervals of all pairs of a comparison, of the joint level 1 - alpha (see the module).
+
+    Args:
+        pairs: their differences of accuracies.
+        adjusted: their p-values by the closed test.
+        alpha: the level of that test.
+    """
+    all_differ = all(p < alpha for p in adjusted)
+    share = 1.0 if all_differ or len(pairs) == 1 else SHARE
+    tail = share * alpha / (2 * len(pairs)) if pairs else alpha
+    return tuple(_interval(pair, tail, differs=p < alpha) for pair, p in zip(pairs, adjusted, strict=True))
+
+
+def _interval(pair: Difference, tail: float, *, differs: bool) -> Simultaneous:
+    h = pair.reference.quantile(tail) * pair.se
+    low, high = max(-1.0, pair.difference - h), min(1.0, pair.difference + h)
+    if not differs:
+        return Simultaneous(min(low, 0.0), max(high, 0.0))
+    return Simultaneous(max(low, ROUNDING), high) if pair.difference > 0 else Simultaneous(low, min(high, -ROUNDING))
