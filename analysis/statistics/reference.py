@@ -98,6 +98,13 @@ class Reference:
 
 
 def _root_of_f(p: float, df1: float, df2: float) -> float:
-    """The root of what F(df1, df2) exceeds with probability p; from the beta distribution, so that p may be tiny."""
-    share, rest = special.betainccinv(df1 / 2, df2 / 2, p), special.betaincinv(df2 / 2, df1 / 2, p)
-    return sqrt(df2 / df1) * sqrt(float(share)) / sqrt(float(rest))
+    """The root of what F(df1, df2) exceeds with probability p; from the beta distribution, so that p may be tiny.
+
+    Near zero, where SciPy's inverse is NaN (1.17: below 1e-16), that is (p a B(a, b))^(1/a), a = df2/2 and b = df1/2.
+    """
+    a, b = df2 / 2, df1 / 2
+    rest = exp((log(p) + log(a) + float(special.betaln(a, b))) / a)
+    share = 1 - rest
+    if rest > 1e-12:
+        share, rest = float(special.betainccinv(b, a, p)), float(special.betaincinv(a, b, p))
+    return sqrt(df2 / df1) * sqrt(share) / sqrt(rest)
