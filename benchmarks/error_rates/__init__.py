@@ -18,7 +18,7 @@ bank.py       those searches
 
 from __future__ import annotations
 
-from benchmarks.error_rates import balanced, families, groups, looks, luck, one_run, pairs
+from benchmarks.error_rates import balanced, families, groups, looks, luck, one_run, pairs, power
 from benchmarks.error_rates.cell import Cell
 
 CELLS: list[Cell] = [
@@ -27,6 +27,7 @@ CELLS: list[Cell] = [
     *groups.CELLS,
     *balanced.CELLS,
     *one_run.CELLS,
+    *power.CELLS,
     *looks.CELLS,
     *luck.CELLS,
 ]

@@ -17,6 +17,8 @@ REQUIRED = {
     "equivalent, b better by the margin": (0.0, 0.06),
     "any false positive": (0.0, 0.06),
     "any false positive, one apart": (0.0, 0.06),
+    "coverage of all differences": (0.93, 1.0),
+    "coverage of all differences, one apart": (0.93, 1.0),
     "any false equivalence": (0.0, 0.06),
     "any false verdict at any look": (0.0, 0.06),
     "found at `detectable`": (0.75, 0.85),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -109,10 +110,15 @@ def _pair(kind: str, seeds: int, images: int, *, grouped: bool) -> Pair:
     )
 
 
-# Seeds and images crossed; ten seeds, with which less goes wrong, at one number of images.
-CELLS = [
-    _pair(kind, seeds, images, grouped=grouped)
-    for grouped in (False, True)
-    for kind in KINDS
-    for seeds, images in (*product((2, 3, 5), (200, 1000)), (10, 1000))
-]
+def _cells() -> Iterator[Pair]:
+    """Kinds, seeds and images crossed where images are independent; with groups, and with ten seeds, some of them."""
+    for kind, seeds, images in product(KINDS, (2, 3, 5), (200, 1000)):
+        yield _pair(kind, seeds, images, grouped=False)
+    for kind in ("no-seed-variance", "large", "matched"):
+        yield _pair(kind, 10, 1000, grouped=False)
+    for kind in ("no-seed-variance", "large", "one-side", "interaction", "deterministic", "matched"):
+        for seeds, images in ((2, 1000), (3, 200), (3, 1000), (5, 200)):
+            yield _pair(kind, seeds, images, grouped=True)
+
+
+CELLS = list(_cells())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.error_rates.cell import Rate
 
-EACH = ("luck",)  # groups whose cells stand in rows of their own
+EACH = ("power", "luck")  # groups whose cells stand in rows of their own
 
 
 def write(path: Path, rates: Sequence[Rate]) -> None:
