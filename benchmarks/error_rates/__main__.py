@@ -1,7 +1,7 @@
 """Measure the cells, print the rates, and write them with their Monte Carlo errors.
 
     python -m benchmarks.error_rates [--draws N] [--cells PATTERN ...] [--jobs N] [--out FILE.csv]
-    python -m benchmarks.error_rates --table benchmarks/error_rates.csv        the tables of benchmarks/README.md
+    python -m benchmarks.error_rates --table FILE.csv [--into benchmarks/README.md]
 
 To be called in the root of the project. The whole calibration is written to benchmarks/error_rates.csv unless --out
 says otherwise, a part of it nowhere. The exit code is 1 when a requirement does not hold. Needs numpy, SciPy,
@@ -26,7 +26,7 @@ from benchmarks.error_rates import CELLS
 from benchmarks.error_rates.bank import make
 from benchmarks.error_rates.cell import Cell, Rate, Tally, chunks, rates
 from benchmarks.error_rates.luck import Luck
-from benchmarks.error_rates.table import line, markdown, read, summary, write
+from benchmarks.error_rates.table import line, markdown, put, read, summary, write
 
 TABLE = Path(__file__).resolve().parents[1] / "error_rates.csv"
 
@@ -42,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cells", nargs="+", metavar="PATTERN", help="only these, such as 'pairs-one-side-S3-*'")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one per CPU)")
     parser.add_argument("--table", type=Path, metavar="FILE.csv", help="print the README's tables, measure nothing")
+    parser.add_argument("--into", type=Path, metavar="README.md", help="write them there instead, between its marks")
     given = parser.parse_args(arguments)
     if given.table:
-        print("\n".join(markdown(read(given.table))))
+        lines = list(markdown(read(given.table)))
+        print("\n".join(lines)) if given.into is None else put(lines, given.into)
         return
     if given.draws is not None and given.draws < 1:
         parser.error(f"--draws is {given.draws}; simulate at least one study")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from itertools import groupby
 from pathlib import Path
 
 from benchmarks.error_rates.cell import Rate
 
+BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 EACH = ("power", "luck")  # groups whose cells stand in rows of their own
 
 
@@ -64,6 +65,19 @@ def markdown(rates: Sequence[Rate]) -> Iterator[str]:
         found = [one for one in rates if one.group == group]
         yield from _each(found) if group in EACH else _ranges(group, found)
         yield ""
+
+
+def put(lines: Iterable[str], page: Path) -> None:
+    """Replace what stands between the marks of a page.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{page} has no lines {BEGIN} and {END} to write between; add them where the tables belong")
+    page.write_text("\n".join([before + begin, *lines, end + after]))
 
 
 def _ranges(group: str, rates: list[Rate]) -> Iterator[str]:
