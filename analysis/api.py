@@ -104,9 +104,10 @@ class LoadedStudy:
         """One row a pair of approaches; no row before two of them have test results.
 
         `difference` is the accuracy of `a` minus that of `b`, with its interval `low` to `high`, standard error `se`,
-        degrees of freedom `df` and `p`; `p_holm`, corrected for the number of pairs; `p_equivalence`, of the difference
-        being as large as the margin; `verdict`: a_better, b_better, equivalent or undecided; `detectable`, the smallest
-        true difference that the design had an 80 % chance to find; `note`, what the test leaves out.
+        degrees of freedom `df` and `p`; `p_adjusted`, corrected over all pairs, and the interval that agrees with it,
+        `simultaneous_low` to `simultaneous_high`; `p_equivalence`, of the difference being as large as the margin, and
+        `p_equivalence_adjusted`; `verdict`: a_better, b_better, equivalent or undecided; `detectable`, the smallest
+        true difference that the report had an 80 % chance to find; `note`, what the test leaves out.
         """
         from analysis.frames import compared_pairs
 
@@ -163,8 +164,8 @@ def load(location: str | os.PathLike[str]) -> LoadedStudy:
 
     >>> import analysis
     >>> s = analysis.load("results/three-boats")
-    >>> s.pairs[["a", "b", "difference", "p_holm", "verdict"]].round(3)
-                 a            b  difference  p_holm   verdict
+    >>> s.pairs[["a", "b", "difference", "p_adjusted", "verdict"]].round(3)
+                 a            b  difference  p_adjusted   verdict
     0   better_cnn  feature_svm      -0.294   0.000  b_better
     1   better_cnn    fine_tune      -0.236   0.000  b_better
     2  feature_svm    fine_tune       0.058   0.001  a_better

@@ -21,7 +21,10 @@ TEST_COLUMNS = (
 SPENT = ("charged_s", "budget_s", "trials", "finished", "cut", "diverged", "failed")
 SEARCH_COLUMNS = ("valid_accuracy", "gap", *SPENT, "incumbent", "exhausted", "problem")
 DIFFERENCE = ("a", "b", "difference", "low", "high", "se", "df", "p")
-PAIR_COLUMNS = (*DIFFERENCE, "p_holm", "p_equivalence", "verdict", "detectable", "note")
+PAIR_COLUMNS = (
+    *(*DIFFERENCE, "p_adjusted", "simultaneous_low", "simultaneous_high"),
+    *("p_equivalence", "p_equivalence_adjusted", "verdict", "detectable", "note"),
+)
 TEXTS = frozenset({"approach", "a", "b", "verdict", "note", "probabilities", "incumbent", "exhausted", "problem"})
 
 
@@ -75,8 +78,11 @@ def _search(approach: ApproachSummary) -> dict[str, object]:
 def _pair(pair: PairSummary) -> dict[str, object]:
     return {
         **{name: getattr(pair.difference, name) for name in DIFFERENCE},
-        "p_holm": pair.p_holm,
+        "p_adjusted": pair.p_adjusted,
+        "simultaneous_low": pair.interval.low,
+        "simultaneous_high": pair.interval.high,
         "p_equivalence": pair.p_equivalence,
+        "p_equivalence_adjusted": pair.p_equivalence_adjusted,
         "verdict": pair.verdict,
         "detectable": pair.detectable,
         "note": pair.difference.note,

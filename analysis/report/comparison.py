@@ -20,6 +20,7 @@ from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
 from analysis.statistics import per_class
 from analysis.statistics.calibration import Calibration, calibration
+from analysis.statistics.closed_testing import closed
 from analysis.statistics.crossed import Matrix
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.losses import (
@@ -37,6 +38,7 @@ from analysis.statistics.paired import Difference, Estimate, accuracy, differenc
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
 from analysis.statistics.secondary.agreement import Agreement, agreement
+from analysis.statistics.simultaneous import Simultaneous, simultaneous
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")
@@ -72,18 +74,25 @@ class PairSummary:
     """One pair of approaches.
 
     Attributes:
-        p_holm: p corrected for the number of pairs.
+        p_adjusted: p corrected over the pairs, by closed testing.
+        interval: of the difference, together with those of all other pairs; it leaves out zero exactly where p_adjusted
+            is below alpha.
         p_equivalence: of the two one-sided tests against the margin.
-        detectable: smallest true difference this design had an 80 % chance to find (before Holm's correction); None
-            where no variance could be estimated.
+        p_equivalence_adjusted: the same, corrected over the pairs after Holm.
+        within_margin: whether the data rule out a difference of the margin or more; one that is found may be so too.
+        detectable: smallest true difference that this report had an 80 % chance to find; None where no variance could
+            be estimated, or where no difference of accuracies is as large.
         needed: what it takes to find a difference of the margin, and one of the size observed.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
 
     difference: Difference
-    p_holm: float
+    p_adjusted: float
+    interval: Simultaneous
     p_equivalence: float
+    p_equivalence_adjusted: float
+    within_margin: bool
     verdict: Verdict
     detectable: float | None
     needed: tuple[Needed, ...]
@@ -220,20 +229,33 @@ def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design
     found = [
         difference(a, b, X[a], X[b], groups=groups, alpha=alpha, matched=matched) for a, b in combinations(names, 2)
     ]
-    corrected = holm([pair.p for pair in found])
-    return tuple(_pair(seen, X, pair, p_holm, design) for pair, p_holm in zip(found, corrected, strict=True))
+    adjusted = closed({name: X[name] for name in names}, [pair.p for pair in found], groups=groups, matched=matched)
+    intervals = simultaneous(found, adjusted, alpha=alpha)
+    equivalence = [equivalence_p(pair, design.margin) for pair in found]
+    tests = zip(found, adjusted, intervals, equivalence, holm(equivalence), strict=True)
+    return tuple(_pair(seen, X, _Tests(*test), design) for test in tests)
 
 
-def _pair(seen: Outcomes, X: Mapping[str, Matrix], pair: Difference, p_holm: float, design: Design) -> PairSummary:
-    alpha, margin = design.alpha, design.margin
+@dataclass(frozen=True)
+class _Tests:
+    """What is tested of a pair with regard to all pairs; the attributes are those of PairSummary."""
+
+    difference: Difference
+    p_adjusted: float
+    interval: Simultaneous
+    p_equivalence: float
+    p_equivalence_adjusted: float
+
+
+def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design) -> PairSummary:
+    alpha, pair = design.alpha, tests.difference
     a, b = (Side(seen.runs[name], X[name]) for name in (pair.a, pair.b))
     data = PairData(a, b, pair, seen.labels, seen.groups, design)
-    effects = dict.fromkeys((margin, abs(pair.difference)))
+    effects = dict.fromkeys((design.margin, abs(pair.difference)))
     return PairSummary(
-        difference=pair,
-        p_holm=p_holm,
-        p_equivalence=equivalence_p(pair, margin),
-        verdict=verdict(pair, p_holm, alpha=alpha, margin=margin),
+        **vars(tests),
+        within_margin=tests.p_equivalence_adjusted < alpha,
+        verdict=verdict(pair, tests.p_adjusted, tests.p_equivalence_adjusted, alpha=alpha),
         detectable=detectable(pair.se, pair.reference, alpha=alpha) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         power=power_curves(pair, alpha=alpha) if pair.se else (),

@@ -96,8 +96,11 @@ def _search(approach: ApproachSummary) -> dict[str, Any]:
 def _pair(pair: PairSummary) -> dict[str, Any]:
     return {
         **_difference(pair.difference),
-        "p_holm": pair.p_holm,
+        "p_adjusted": pair.p_adjusted,
+        "simultaneous": pair.interval,
         "p_equivalence": pair.p_equivalence,
+        "p_equivalence_adjusted": pair.p_equivalence_adjusted,
+        "within_margin": pair.within_margin,
         "verdict": pair.verdict,
         "detectable": pair.detectable,
         "needed": pair.needed,

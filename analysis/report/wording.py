@@ -219,9 +219,12 @@ def _accuracy(compared: Comparison, test: TestScores) -> str:
 def _against(compared: Comparison, best: TestScores, other: TestScores) -> str:
     pair, sign = compared.pair(best.name, other.name)
     d = pair.difference
-    low, high = sorted((sign * d.low, sign * d.high))
-    interval = f"{level(compared.design.alpha)} interval {points(low)} to {points(high)}, " if d.se else ""
-    figures = f"{interval}Holm-corrected {p_clause(pair.p_holm)}"
+    low, high = sorted((sign * pair.interval.low, sign * pair.interval.high))
+    ends = f"{points(low)} to {points(high)}"
+    if pair.interval.ends_at_zero:
+        ends = f"above 0 to {points(high)}" if low > 0 else f"{points(low)} to below 0"
+    interval = f"{level(compared.design.alpha)} interval {ends}, " if d.se else ""
+    figures = f"{interval}{'corrected ' if len(compared.pairs) > 1 else ''}{p_clause(pair.p_adjusted)}"
     by = f"{points(sign * d.difference)} points"
     if pair.verdict in ("a_better", "b_better"):
         return f"It beats {other.name} by {by.lstrip('+')} ({figures}): the difference is significant."

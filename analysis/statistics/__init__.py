@@ -4,9 +4,12 @@ wilson.py          the interval of a proportion
 crossed.py         the variance of a mean when seeds and images are both random
 reference.py       what a difference over its standard error is compared with
 paired.py          accuracies, other means; the p-value and interval of a paired difference
+joint.py           are some of the approaches equally accurate? any such hypothesis, in one test
 omnibus.py         are the approaches different at all?
+closed_testing.py  which pairs differ, with one chance of error for all of them
+simultaneous.py    the intervals of all differences, that agree with it
 equivalence.py     are two approaches equally good within a margin?
-verdicts.py        Holm's correction, and which of better, equivalent, undecided a pair is
+verdicts.py        Holm's correction of equivalence, and which of better, equivalent, undecided a pair is
 looks.py           what one look may use of alpha, where a study goes on after it was looked at
 power.py           the smallest difference a design can find, and what it takes to find a smaller one
 losses.py          log-loss, Brier score, hard decisions scored by convention

@@ -58,9 +58,7 @@ def omnibus(correct: Mapping[str, ArrayLike], *, groups: ArrayLike | None = None
     )
 
 
-def checked_means(
-    correct: Mapping[str, ArrayLike], *, groups: ArrayLike | None = None, matched: bool = False
-) -> Means:
+def checked_means(correct: Mapping[str, ArrayLike], *, groups: ArrayLike | None = None, matched: bool = False) -> Means:
     """The means of named approaches.
 
     Args:

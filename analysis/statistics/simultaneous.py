@@ -48,9 +48,7 @@ class Simultaneous:
         return min(abs(self.low), abs(self.high)) == ROUNDING
 
 
-def simultaneous(
-    pairs: Sequence[Difference], adjusted: Sequence[float], *, alpha: float
-) -> tuple[Simultaneous, ...]:
+def simultaneous(pairs: Sequence[Difference], adjusted: Sequence[float], *, alpha: float) -> tuple[Simultaneous, ...]:
     """The intervals of all pairs of a comparison, of the joint level 1 - alpha (see the module).
 
     Args:

@@ -1,7 +1,12 @@
-"""From differences to verdicts: Holm's correction over the pairs, and equivalence within a margin.
+"""From differences to verdicts: Holm's correction, and which of better, equivalent, undecided a pair is.
 
 A large p-value is never read as equality: two approaches are `equivalent` only when the data rule out a
 difference of the margin or more, and `undecided` when neither can be shown.
+
+Differences are corrected over the pairs by closed testing (closed_testing.py), equivalences by Holm's steps over the
+p-values of their tests; each of the two keeps the chance of any false claim of its kind at alpha. One pair cannot be
+claimed falsely both ways, as a difference of zero is within every margin; several pairs can be, one this way and one
+that, so a report as a whole errs in at most 2 alpha of studies.
 """
 
 from __future__ import annotations
@@ -11,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import Difference
 
 Verdict = Literal["a_better", "b_better", "equivalent", "undecided"]
@@ -30,8 +34,12 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in adjusted)
 
 
-def verdict(pair: Difference, p_holm: float, *, alpha: float, margin: float) -> Verdict:
-    """`a_better` or `b_better` where the corrected test finds a difference, else `equivalent`, else `undecided`."""
-    if p_holm < alpha:
+def verdict(pair: Difference, p_adjusted: float, p_equivalence_adjusted: float, *, alpha: float) -> Verdict:
+    """`a_better` or `b_better` where the corrected test finds a difference, else `equivalent`, else `undecided`.
+
+    A difference may be found and within the margin as well: real, and too small to matter. It is then called better
+    here, and whoever words it says both.
+    """
+    if p_adjusted < alpha:
         return "a_better" if pair.difference > 0 else "b_better"
-    return "equivalent" if equivalence_p(pair, margin) < alpha else "undecided"
+    return "equivalent" if p_equivalence_adjusted < alpha else "undecided"

@@ -20,7 +20,18 @@ from analysis.frames import TEXTS
 from analysis.records.trials import TRIAL_COLUMNS
 from analysis.report.write import write_report
 
-PAIR_NUMBERS = ["difference", "low", "high", "se", "df", "p", "p_holm", "p_equivalence", "detectable"]
+PAIR_NUMBERS = [
+    "difference",
+    "low",
+    "high",
+    "se",
+    "df",
+    "p",
+    "p_adjusted",
+    "p_equivalence",
+    "p_equivalence_adjusted",
+    "detectable",
+]
 # By column of `approaches`, where the number stands in report.json.
 APPROACH_NUMBERS: dict[str, Callable[[dict[str, Any]], float | None]] = {
     "accuracy": lambda found: found["accuracy"]["estimate"],
@@ -98,7 +109,7 @@ def test_trials_have_a_row_each_and_keep_their_order(study_dir):
 def test_a_study_without_final_runs_has_no_pairs_and_says_why(make_study):
     s = analysis.load(make_study(accuracy={}))
     assert (len(s.pairs), s.report.comparison) == (0, None)
-    assert "p_holm" in s.pairs
+    assert "p_adjusted" in s.pairs
     assert s.approaches.accuracy.dtype == float
     assert s.approaches.accuracy.isna().all()
     assert s.approaches.runs.tolist() == [0, 0, 0]
@@ -207,7 +218,7 @@ def test_the_names_say_which_approaches_are_compared_and_in_which_order(study_di
     )
     assert (both.a.tolist(), both.b.tolist()) == (["fine_tune"], ["better_cnn"])
     assert both.difference.tolist() == pytest.approx((-turned.difference).tolist())
-    assert both.p_holm.tolist() == pytest.approx(both.p.tolist())  # of one pair alone, nothing is to be corrected
+    assert both.p_adjusted.tolist() == pytest.approx(both.p.tolist())  # of one pair alone, nothing is to be corrected
 
 
 def test_the_frame_stays_as_it_was(study_dir):

@@ -158,7 +158,7 @@ def test_the_report_has_the_names_that_others_rely_on(study):
         assert approach.keys() >= {"incumbent", "final_runs"}
     assert len(report["pairs"]) == 3
     for pair in report["pairs"]:
-        assert pair.keys() >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict"}
+        assert pair.keys() >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "df", "verdict"}
         assert pair["verdict"] in ("a_better", "b_better", "equivalent", "undecided")
     assert report["search"].keys() >= {"wall_seconds", "slots", "utilisation"}
     assert report["environment"]["packages"]["ray"]

@@ -56,18 +56,19 @@ def draw_differences(compared: Comparison) -> Drawing | None:
     rows = []
     for y, pair in enumerate(compared.pairs):
         d, decided = pair.difference, pair.verdict in ("a_better", "b_better")
-        ax.plot([d.low, d.high], [y, y], color="black", linewidth=2.2, solid_capstyle="butt")
+        low, high = pair.interval.low, pair.interval.high
+        ax.plot([low, high], [y, y], color="black", linewidth=2.2, solid_capstyle="butt")
         ax.plot([d.difference], [y], "o", color="black", markerfacecolor="black" if decided else "white", markersize=7)
         words = plain(pair_verdict(pair))
         ax.annotate(words, (d.difference, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-        row = {"first": d.a, "second": d.b, "difference": d.difference, "low": d.low, "high": d.high}
-        rows.append({**row, "p": d.p, "p_holm": pair.p_holm, "verdict": pair.verdict})
+        row = {"first": d.a, "second": d.b, "difference": d.difference, "low": low, "high": high}
+        rows.append({**row, "p": d.p, "p_adjusted": pair.p_adjusted, "verdict": pair.verdict})
     name_rows(ax, [f"{pair.difference.a} − {pair.difference.b}" for pair in compared.pairs])
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel("difference of test accuracies, first minus second")
     caption = (
-        "Marker and bar: the paired difference with its interval over seeds and images, not corrected for the number of"
-        " pairs; filled where Holm's corrected test finds a difference. Grey band: the margin within which"
+        "Marker and bar: the paired difference with its interval over seeds and images, for all pairs together; filled"
+        " where the corrected test finds a difference. Grey band: the margin within which"
         " two accuracies count as equivalent. A bar that crosses zero and leaves the band settles nothing."
     )
     return drawing("differences", "Paired differences on the test split", caption, figure, pd.DataFrame(rows))

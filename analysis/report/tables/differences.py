@@ -22,19 +22,19 @@ def differences(compared: Comparison) -> Table:
     """Differences of the accuracies with tests, equivalence, verdict and what could have been detected."""
     design, pairs = compared.design, compared.pairs
     matched = f", {design.unit}s matched" if design.matched else ""
-    corrected = f"p corrected for {len(pairs)} pair{'s' if len(pairs) != 1 else ''} after Holm"
+    corrected = "p (adjusted), the interval beside it and equivalence are corrected over all pairs, the first p is not"
     columns: list[Column[PairSummary]] = [
         NAME,
         Column("difference", lambda pair: signed(pair.difference.difference)),
         Column(
             f"{level(design.alpha)} interval",
-            lambda pair: signed_interval(pair.difference.low, pair.difference.high),
+            lambda pair: signed_interval(pair.interval.low, pair.interval.high),
             "interval",
         ),
         Column("p", lambda pair: p_value(pair.difference.p), "unbroken"),
-        Column("p (Holm)", lambda pair: p_value(pair.p_holm), "unbroken"),
+        Column("p (adjusted)", lambda pair: p_value(pair.p_adjusted), "unbroken"),
         Column("df", lambda pair: number(pair.difference.df, 1)),
-        Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence), "unbroken"),
+        Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence_adjusted), "unbroken"),
         Column("verdict", pair_verdict, "text"),
         Column("detectable", lambda pair: number(pair.detectable)),
     ]

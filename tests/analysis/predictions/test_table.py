@@ -67,7 +67,7 @@ def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
     assert "svm won: accuracy 0." in done.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     (pair,) = report["pairs"]
-    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se", "components"}
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "df", "verdict", "se", "components"}
     assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
     assert pair["verdict"] == "b_better"
     assert report["significance"]["margin"] == 0.02

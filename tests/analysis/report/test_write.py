@@ -21,6 +21,7 @@ from analysis.report.wording import verdict_sentence
 from analysis.report.write import Findings, ReportPaths, render, write_report
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
+from analysis.statistics.simultaneous import simultaneous
 from analysis.statistics.verdicts import verdict
 from tests.support.synthetic_study import write_study
 
@@ -100,7 +101,7 @@ def test_the_json_has_the_names_that_others_rely_on(study_dir):
     assert svm["incumbent"]["trial"] == "feature_svm-r0-0000"
     assert len(svm["final_runs"]) == 3
     pair = report["pairs"][0]
-    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_holm", "df", "verdict", "se"}
+    assert set(pair) >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "df", "verdict", "se"}
     assert set(pair["components"]) == {"image", "seed_a", "seed_b"}
     assert pair["verdict"] in {"a_better", "b_better", "equivalent", "undecided"}
     assert set(report["search"]) == {"wall_seconds", "slots", "mean_slots", "utilisation", "charged_spread"}
@@ -240,8 +241,18 @@ def alike(study: StudySummary, images: int) -> StudySummary:
     twin = np.ones((3, images))
     same = difference(d.a, d.b, twin, twin)
     p = equivalence_p(same, margin)
-    decided = verdict(same, 1.0, alpha=0.05, margin=margin)
-    made = replace(pair, difference=same, p_holm=1.0, p_equivalence=p, verdict=decided, detectable=None)
+    decided = verdict(same, 1.0, p, alpha=0.05)
+    made = replace(
+        pair,
+        difference=same,
+        p_adjusted=1.0,
+        interval=simultaneous([same], [1.0], alpha=0.05)[0],
+        p_equivalence=p,
+        p_equivalence_adjusted=p,
+        within_margin=p < 0.05,
+        verdict=decided,
+        detectable=None,
+    )
     return replace(study, comparison=replace(compared, pairs=(made,)))
 
 
