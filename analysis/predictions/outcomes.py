@@ -5,8 +5,8 @@ Notation: S runs of one approach, N test images, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,21 @@ class Runs:
         predicted: (S, N) class indices.
         correct: (S, N) booleans.
         scores: what each run's probabilities are worth; None where a run gives none.
+        replicates: (S,) the replicate of each run where the search was repeated, else None.
     """
 
     seeds: tuple[int | str, ...]
     predicted: NDArray[np.int32]
     correct: NDArray[np.bool_]
     scores: ProbabilityScores | None
+    replicates: tuple[int, ...] | None = None
+
+    def in_order(self, seeds: Sequence[int | str]) -> Runs:
+        """The same runs in another order of their seeds."""
+        rows = [self.seeds.index(seed) for seed in seeds]
+        scores = self.scores and self.scores.runs(rows)
+        replicates = self.replicates and tuple(self.replicates[row] for row in rows)
+        return Runs(tuple(seeds), self.predicted[rows], self.correct[rows], scores, replicates)
 
     def by_replicate(self, replicate_of: Mapping[int | str, int]) -> NDArray[np.float64]:
         """Mean correctness over the seeds of each replicate, (R, N): repeated searches make the replicate the unit."""
@@ -63,6 +72,24 @@ class Outcomes:
     def effective_groups(self) -> float | None:
         """How many groups of one size would say as much (statistics/crossed.py); None where no groups are given."""
         return None if self.groups is None else effective_groups(np.unique(self.groups, return_counts=True)[1])
+
+
+def with_matched_seeds(seen: Outcomes, names: Sequence[str]) -> Outcomes:
+    """The same outcomes, in which row s of all these approaches belongs to the seed of one name.
+
+    Raises:
+        RecordsError: an approach has other seeds than the first.
+    """
+    first, *others = names
+    seeds = seen.runs[first].seeds
+    for name in others:
+        if set(seen.runs[name].seeds) != set(seeds):
+            theirs, ours = (", ".join(map(str, found)) for found in (seen.runs[name].seeds, seeds))
+            raise RecordsError(
+                f"matched seeds must have the same names: {name} has {theirs} where {first} has {ours}; give seeds that"
+                " correspond one name, or compare them as unmatched"
+            )
+    return replace(seen, runs=seen.runs | {name: seen.runs[name].in_order(seeds) for name in names})
 
 
 def read_outcomes(predictions: pd.DataFrame, *, grouped: bool) -> Outcomes:

@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.predictions.outcomes import Outcomes, confusion
+from analysis.predictions.outcomes import Outcomes, confusion, with_matched_seeds
 from analysis.report import views
 from analysis.report.design import Design, PairData, Side
 from analysis.report.views import View
@@ -38,7 +38,11 @@ from analysis.statistics.paired import Difference, Estimate, accuracy, differenc
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
 from analysis.statistics.secondary.agreement import Agreement, agreement
+<<<<<<< HEAD
 from analysis.statistics.simultaneous import Simultaneous, simultaneous
+=======
+from analysis.statistics.sources import Runs, Source, sources
+>>>>>>> core
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")
@@ -83,6 +87,7 @@ class PairSummary:
         detectable: smallest true difference that this report had an 80 % chance to find; None where no variance could
             be estimated, or where no difference of accuracies is as large.
         needed: what it takes to find a difference of the margin, and one of the size observed.
+        sources: what share of the variance comes from the search, the runs, the images; empty without variance.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
     """
@@ -97,6 +102,7 @@ class PairSummary:
     detectable: float | None
     needed: tuple[Needed, ...]
     power: tuple[PowerCurve, ...] = field(repr=False)
+    sources: tuple[Source, ...]
     losses: LossDifferences | None
     views: Mapping[str, object] = field(repr=False)
 
@@ -175,9 +181,11 @@ def compare(
         probabilities: by approach where its probabilities come from.
 
     Raises:
-        RecordsError: a label or prediction is no class.
-        ValueError: matched seeds that do not match.
+        RecordsError: a label or prediction is no class, or matched seeds have other names in one approach.
+        ValueError: different numbers of matched replicates.
     """
+    if design.matched and correct is None:
+        seen = with_matched_seeds(seen, names)
     X = correct or {name: seen.runs[name].correct.astype(np.float64) for name in names}
     found = _pairs(seen, names, X, design)
     both = {(a, b): (X[a], X[b]) for a, b in combinations(names, 2)}
@@ -259,9 +267,15 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design
         detectable=detectable(pair.se, pair.reference, alpha=alpha) if pair.se else None,
         needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
         power=power_curves(pair, alpha=alpha) if pair.se else (),
+        sources=_sources(data),
         losses=_loss_differences(data),
         views={view.key: view.compute(data) for view in views.VIEWS},
     )
+
+
+def _sources(data: PairData) -> tuple[Source, ...]:
+    a, b = (Runs(side.runs.correct.astype(np.float64), side.runs.replicates) for side in (data.a, data.b))
+    return sources(data.difference, a, b, groups=data.groups)
 
 
 def _loss_differences(data: PairData) -> LossDifferences | None:

@@ -105,6 +105,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "detectable": pair.detectable,
         "needed": pair.needed,
         "power": pair.power,
+        "sources": pair.sources,
         "losses": pair.losses,
         **{view.key: _view(view, pair) for view in views.VIEWS},
     }

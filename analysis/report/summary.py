@@ -185,17 +185,17 @@ class _Units:
         return runs.by_replicate(self._replicates(approach, runs))
 
     def scored(self, seen: Outcomes) -> Outcomes:
-        """The same outcomes, in which the scores of probabilities know which runs belong to one replicate."""
+        """The same outcomes, in which runs and the scores of their probabilities know their replicate."""
         if not self.repeated:
             return seen
         runs = {name: self._with_replicates(name, own) for name, own in seen.runs.items()}
         return replace(seen, runs=runs)
 
     def _with_replicates(self, approach: str, runs: Runs) -> Runs:
-        if runs.scores is None:
-            return runs
-        replicates = self._replicates(approach, runs)
-        return replace(runs, scores=replace(runs.scores, replicates=tuple(replicates[seed] for seed in runs.seeds)))
+        replicate_of = self._replicates(approach, runs)
+        replicates = tuple(replicate_of[seed] for seed in runs.seeds)
+        scores = runs.scores and replace(runs.scores, replicates=replicates)
+        return replace(runs, scores=scores, replicates=replicates)
 
     def _replicates(self, approach: str, runs: Runs) -> dict[int | str, int]:
         unknown = [seed for seed in runs.seeds if (approach, seed) not in self._replicate]

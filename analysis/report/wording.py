@@ -17,7 +17,6 @@ from analysis.statistics.paired import Difference
 from analysis.statistics.power import POWER
 
 MOST_CLASS_DIFFERENCES = 12  # to list in the page
-FEWEST_MATCHED_SEEDS = 5  # with fewer, Holm's family-wise rate was above 6 % in simulation
 VERDICTS = {
     "a_better": "{a} is better",
     "b_better": "{b} is better",
@@ -107,17 +106,6 @@ def detectable_sentence(compared: Comparison) -> str:
         f"Detectable: the smallest true difference that this study had an {100 * POWER:.0f} % chance to find. A p-value"
         f" above {compared.design.alpha} says that the evidence is not enough, never that there is no difference;"
         " “equivalent” is said only where the data exclude a difference of the margin or more."
-    )
-
-
-def few_matched_seeds_sentence(compared: Comparison) -> str | None:
-    """A warning where the correction over the pairs cannot be trusted; see benchmarks/README.md. Else None."""
-    seeds = min(len(test.accuracy.per_seed) for test in compared.approaches)
-    if not compared.design.matched or len(compared.pairs) < 2 or not 1 < seeds < FEWEST_MATCHED_SEEDS:
-        return None
-    return (
-        f"{seeds} matched {compared.design.unit}s are too few for several pairs: in simulation, three let Holm's"
-        f" corrected tests err in up to 13 % of studies in place of 5 %. Use at least {FEWEST_MATCHED_SEEDS}."
     )
 
 

@@ -49,6 +49,12 @@ class ProbabilityScores:
     hit: NDArray[np.bool_]
     replicates: tuple[int, ...] | None = None
 
+    def runs(self, rows: Sequence[int]) -> ProbabilityScores:
+        """Those of some runs, in the order given."""
+        kept = list(rows)
+        replicates = self.replicates and tuple(self.replicates[row] for row in kept)
+        return ProbabilityScores(self.p_true[kept], self.brier[kept], self.confidence[kept], self.hit[kept], replicates)
+
     def by_unit(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average values of runs (S, N) over the runs of each replicate; as they are where every run is a unit."""
         if self.replicates is None:

@@ -11,7 +11,7 @@ effects analysis of multi-reader multi-case studies with seeds as readers and im
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ from analysis.statistics.crossed import (
     without_copies,
 )
 from analysis.statistics.reference import Reference
+from analysis.statistics.secondary.mcnemar import FEW_DISCORDANT, from_counts, mid_p_interval
 from analysis.statistics.wilson import wilson
 
 
@@ -88,6 +89,7 @@ class Difference:
         df: degrees of freedom of the t distribution with the same critical value at alpha.
         note: what the test leaves out or falls back to, or None.
         units: images, or groups of images where these are given.
+        single_run: which of both have a single run, whose seed variance is unknown and left out.
         seeds: the sources of seed variance: one for each approach, or a single one where the seeds are matched.
         alone: a and b by themselves.
     """
@@ -106,6 +108,7 @@ class Difference:
     alone: tuple[Alone, Alone]
     units: int = 0
     seeds: tuple[SeedVariance, ...] = ()
+    single_run: tuple[str, ...] = ()
 
     @property
     def matched(self) -> bool:
@@ -159,7 +162,7 @@ def mean(values: ArrayLike, *, groups: ArrayLike | None = None, alpha: float = 0
         reference=reference,
         df=reference.df(alpha),
         per_seed=per_seed,
-        note=_one_seed_note([("", X)]),
+        note="one seed: how much another seed would change the result is left out" if len(X) == 1 else None,
     )
 
 
@@ -175,9 +178,11 @@ def difference(
 ) -> Difference:
     """Compare the accuracies of two approaches on the same images.
 
-    With one seed of both it is the paired t test over images. Where every seed is there in the same number of exact
-    copies, the copies count once. Where the difference is the same on every image there is no variance to estimate: a
-    difference of zero has p = 1, any other the p of a sign test over the images (or groups).
+    With one seed of both it is the paired t test over images (or over groups, whose images are not independent), which
+    then speaks of these two trained networks; where these disagree on fewer than `FEW_DISCORDANT` images that are
+    their own groups, p is McNemar's mid-p, and the interval the one that goes with it. Where every seed is there in the
+    same number of exact copies, the copies count once. Where the difference is the same on every image there is no
+    variance to estimate: a difference of zero has p = 1, any other the p of a sign test over the images (or groups).
 
     Args:
         a, b: names of the approaches.
@@ -192,7 +197,23 @@ def difference(
     """
     A, B = _checked(correct_a, a), _checked(correct_b, b)
     found = mean_difference(a, b, A, B, groups=groups, alpha=alpha, matched=matched)
+    found = _of_two_runs(found, A, B, alpha) or found
     return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
+
+
+def _of_two_runs(found: Difference, A: Matrix, B: Matrix, alpha: float) -> Difference | None:
+    """The difference as McNemar's mid-p has it; None unless two runs on independent images disagree on few."""
+    one_each = not A.std(axis=0).any() and not B.std(axis=0).any() and set(np.unique([A[0], B[0]])) <= {0.0, 1.0}
+    if not one_each or found.units < A.shape[1] or found.se == 0:
+        return None
+    only_a, only_b = int((A[0] > B[0]).sum()), int((B[0] > A[0]).sum())
+    if only_a + only_b >= FEW_DISCORDANT:
+        return None
+    interval = mid_p_interval(only_a, only_b, found.units, alpha=alpha)
+    why = f"they disagree on {only_a + only_b} images alone, so p is McNemar's mid-p and the interval goes with it"
+    note = f"{why}; {found.note}" if found.note else why
+    p = from_counts(only_a, only_b).p_mid
+    return replace(found, p=p, low=interval.low, high=interval.high, note=note)
 
 
 def mean_difference(
@@ -219,7 +240,8 @@ def mean_difference(
     image, units = image_variance(TA.mean(axis=0) - TB.mean(axis=0), sizes), len(sizes)
     se, reference = standard_error(image, seeds, image_df=image_df(sizes))
     D = float(A.mean() - B.mean())
-    note = _one_seed_note([(a, A), (b, B)])
+    single = tuple(name for name, X in ((a, A), (b, B)) if len(X) == 1)
+    note = _single_run_note(single, {a: len(A), b: len(B)})
     if se == 0:
         D, p, note = _without_variance(D, units, note)
     else:
@@ -240,6 +262,7 @@ def mean_difference(
         alone=(_alone(A, TA, sizes, own[0]), _alone(B, TB, sizes, own[1])),
         units=units,
         seeds=seeds,
+        single_run=single,
     )
 
 
@@ -286,9 +309,16 @@ def _without_variance(D: float, units: int, note: str | None) -> tuple[float, fl
     return D, min(1.0, 2.0 ** (1 - units)), f"{constant}; {note}" if note else constant
 
 
-def _one_seed_note(named: Sequence[tuple[str, Matrix]]) -> str | None:
-    single = [name for name, X in named if len(X) == 1]
+def _single_run_note(single: tuple[str, ...], runs: Mapping[str, int]) -> str | None:
+    if len(single) == 2:
+        return (
+            f"one seed of {' and '.join(single)}: how much another seed would change the result is left out, and the"
+            " test speaks of these two trained networks"
+        )
     if not single:
         return None
-    whose = f" of {' and '.join(single)}" if any(single) else ""
-    return f"one seed{whose}: how much another seed would change the result is left out"
+    (other,) = runs.keys() - set(single)
+    return (
+        f"one seed of {single[0]}: how much another seed would change the result is unknown and left out, so that it"
+        f" is this one trained network that the test compares with {runs[other]} seeds of {other}"
+    )

@@ -1,19 +1,26 @@
 """McNemar's test of two single runs on the same images: the field's habit, kept as a secondary view.
 
-It speaks of two trained networks, not of two approaches: another seed may turn its answer.
+It speaks of two trained networks, not of two approaches: another seed may turn its answer. Where there are no more than
+these two, and they disagree on few images, it is also what the verdict rests on (paired.py).
+
+Notation: N images, n of them discordant (one run alone is right), k of these right by the first run, pi the chance that
+a discordant image is one of the k, psi = n / N. The difference of the accuracies is D = psi (2 pi - 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import exp, hypot, log, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import optimize, special, stats
 
 from analysis.statistics.wilson import wilson
+
+# Given n discordant images, t over images errs in up to 12.5 % of samples (n = 4; mid-p: 7.7), from 25 on in up to 7.6.
+FEW_DISCORDANT = 25
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,45 @@ def from_counts(only_a: int, only_b: int) -> McNemar:
     seen = float(stats.binom.pmf(k, n, 0.5))
     mid = exact - (seen if only_a != only_b else seen / 2)
     return McNemar(only_a, only_b, exact, mid)
+
+
+def mid_p_interval(only_a: int, only_b: int, images: int, *, alpha: float = 0.05) -> PairedProportions:
+    """The interval of a difference that leaves out zero exactly where the mid-p is below alpha.
+
+    The mid-p limits of pi, given n, and Wilson's limits of psi are joined as the limits of independent factors: on the
+    scale of their logarithms where a limit of 2 pi - 1 has the sign of D, else on their own, where the product is as
+    uncertain as its factors, each times the other (Zou & Donner 2008, Statistics in Medicine 27:1693). By enumeration
+    (20 to 300 images, 1 to 24 of them discordant) it covers 95 to 100 %.
+
+    Args:
+        only_a, only_b: the discordant images, at least one.
+        images: N.
+    """
+    n = only_a + only_b
+    psi, z = n / images, float(stats.norm.isf(alpha / 2))
+    limits = wilson(psi, images, z)
+    above = 2 * _mid_p_limit(only_a, n, alpha) - 1
+    below = 2 * _mid_p_limit(only_b, n, alpha) - 1
+    D = (only_a - only_b) / images
+    return PairedProportions(D, _product_limit(D, above, psi, limits), -_product_limit(-D, below, psi, limits))
+
+
+def _mid_p_limit(k: int, n: int, alpha: float) -> float:
+    """The pi at which more than k of n, and half of k, have probability alpha / 2."""
+
+    def apart(pi: float) -> float:
+        more, not_fewer = (special.betainc(j, n - j + 1, pi) if j <= n else 0.0 for j in (k + 1, k))
+        return float(more + (not_fewer if k else 1.0)) / 2 - alpha / 2
+
+    return float(optimize.brentq(apart, 0.0, 1.0, xtol=1e-13)) if k else 0.0
+
+
+def _product_limit(D: float, low: float, psi: float, limits: tuple[float, float]) -> float:
+    """The lower limit of D = psi delta from that of delta and both of psi."""
+    delta = D / psi
+    if low > 0:
+        return exp(log(D) - hypot(log(delta / low), log(psi / limits[0])))
+    return D - hypot(psi * (delta - low), low * (limits[1] - psi))
 
 
 def newcombe(both: int, only_a: int, only_b: int, neither: int, *, alpha: float = 0.05) -> PairedProportions:

@@ -89,13 +89,12 @@ def test_matched_seeds_are_another_test(tmp_path):
     assert "matched" in found[0]["components"]
 
 
-def test_three_matched_seeds_are_said_to_be_too_few_for_several_pairs(tmp_path):
-    three = pd.concat([table(), *(predictions("vit", seed, accuracy=0.8) for seed in range(3))])
-    path = written(three, tmp_path / "runs.csv")
-    for seeds, expected in (("matched", 1), ("unmatched", 0)):
-        assert analysis(path, "--out", str(tmp_path / seeds), "--seeds", seeds).returncode == 0
-        for name in ("report.html", "report.md"):
-            assert (tmp_path / seeds / name).read_text().count("3 matched seeds are too few") == expected
+def test_matched_seeds_of_other_names_are_refused_in_one_line(tmp_path):
+    other = table().assign(seed=lambda t: t.seed.where(t.approach == "cnn", t.seed + 7))
+    done = analysis(written(other, tmp_path / "runs.csv"), "--out", str(tmp_path / "out"), "--seeds", "matched")
+    assert done.returncode == 2
+    assert "svm has 7, 8, 9 where cnn has 0, 1, 2" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_classes_may_have_names_and_groups_may_be_missing(tmp_path):

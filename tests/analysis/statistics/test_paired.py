@@ -55,8 +55,43 @@ def test_with_one_seed_each_it_is_the_paired_t_test_over_images():
 def test_with_one_seed_it_says_that_seeds_are_left_out():
     a, b = np.array([[1, 0, 1, 1]]), np.array([[1, 0, 0, 1], [0, 1, 1, 0]])
     assert "one seed of a:" in str(compare(a, b).note)
+    assert "compares with 2 seeds of b" in str(compare(a, b).note)
+    assert "speaks of these two trained networks" in str(compare(a, a[:, ::-1]).note)
+    assert [compare(*pair).single_run for pair in ((a, b), (b, a), (a, a), (b, b))] == [("a",), ("b",), ("a", "b"), ()]
     assert "one seed" in str(accuracy(a).note)
     assert accuracy(b).note is None
+
+
+def two_runs(only_a: int, only_b: int, images: int) -> list[np.ndarray]:
+    a, b = np.ones((2, 1, images))
+    b[0, :only_a] = 0
+    a[0, only_a : only_a + only_b] = 0
+    return [a, b]
+
+
+def test_two_runs_that_disagree_on_few_images_are_tested_by_the_mid_p():
+    # 4 of 4 discordant images: twice half the probability 1/16, 0.0625, where the t test over 5 images has 0.016
+    found = compare(*two_runs(4, 0, 5))
+    assert found.p == pytest.approx(0.0625)
+    assert found.low < 0 < found.high
+    assert "McNemar's mid-p" in str(found.note)
+    # Fagerland, Lydersen & Laake 2013: 1 and 7 discordant pairs of 21, mid-p 0.039
+    assert compare(*two_runs(1, 7, 21)).p == pytest.approx(0.039, abs=5e-4)
+
+
+def test_two_runs_that_disagree_on_many_images_or_whose_images_are_grouped_are_tested_by_t():
+    many = two_runs(20, 5, 100)
+    assert compare(*many).p == pytest.approx(stats.ttest_rel(many[0][0], many[1][0]).pvalue)
+    few = two_runs(4, 1, 40)
+    assert compare(*few, groups=np.arange(40) // 2).p != compare(*few).p
+    assert compare(*few, groups=np.arange(40)).p == compare(*few).p, "every image is its own group"
+
+
+@given(st.integers(0, 24), st.integers(0, 24), st.integers(1, 400), st.sampled_from([0.01, 0.05, 0.2]))
+def test_the_interval_of_two_runs_leaves_out_zero_exactly_where_they_differ(only_a, only_b, more, alpha):
+    found = compare(*two_runs(only_a, only_b, only_a + only_b + 1 + more), alpha=alpha)
+    assert (found.p < alpha) == (not found.low <= 0 <= found.high)
+    assert -1 <= found.low <= found.difference <= found.high <= 1
 
 
 def test_groups_of_one_size_give_the_cluster_robust_variance_of_statsmodels():
