@@ -38,11 +38,8 @@ from analysis.statistics.paired import Difference, Estimate, accuracy, differenc
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
 from analysis.statistics.secondary.agreement import Agreement, agreement
-<<<<<<< HEAD
 from analysis.statistics.simultaneous import Simultaneous, simultaneous
-=======
 from analysis.statistics.sources import Runs, Source, sources
->>>>>>> core
 from analysis.statistics.verdicts import Verdict, holm, verdict
 
 T = TypeVar("T")
