@@ -45,7 +45,7 @@ class Family:
     images: int
     grouped: bool = False
     group: str = "families"
-    studies: int = 3000
+    studies: int = 2000
 
     @property
     def name(self) -> str:

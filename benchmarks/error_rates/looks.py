@@ -25,7 +25,7 @@ class Looks:
     kind: str
     planned: bool
     group: str = "looks"
-    studies: int = 4000
+    studies: int = 3000
     images: int = 200
 
     @property
