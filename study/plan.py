@@ -18,7 +18,7 @@ class Plan:
         gpus: GPUs of one slot.
         search_s: expected wall time of the search, if the slots are kept busy.
         final_s: wall time of the final runs at most.
-        detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`).
+        detectable: smallest accuracy difference it has an 80 % chance to find (see `planned_detectable`); None: none.
     """
 
     config: StudyConfig
@@ -27,7 +27,7 @@ class Plan:
     gpus: float
     search_s: float
     final_s: float
-    detectable: float
+    detectable: float | None
 
 
 def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> Plan:
@@ -45,5 +45,7 @@ def plan(config: StudyConfig, dataset: Dataset, *, slots: int, gpus: float) -> P
         gpus=gpus,
         search_s=searches * config.budget.search_seconds / slots,
         final_s=runs * config.final_seconds / slots,
-        detectable=planned_detectable(units, repetitions, alpha=config.significance.alpha),
+        detectable=planned_detectable(
+            units, repetitions, alpha=config.significance.alpha, approaches=len(config.approaches)
+        ),
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from typing import TypeVar, cast
+from typing import TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,15 @@ from analysis.statistics.losses import (
 from analysis.statistics.omnibus import Omnibus, omnibus
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
-from analysis.statistics.power import Needed, PowerCurve, detectable, needed, power_curves
+from analysis.statistics.power import (
+    Needed,
+    PowerCurve,
+    detectable,
+    needed,
+    needed_for_equivalence,
+    of_pair,
+    power_curves,
+)
 from analysis.statistics.secondary.agreement import Agreement, agreement
 from analysis.statistics.simultaneous import Simultaneous, simultaneous
 from analysis.statistics.sources import Runs, Source, sources
@@ -84,6 +92,7 @@ class PairSummary:
         detectable: smallest true difference that this report had an 80 % chance to find; None where no variance could
             be estimated, or where no difference of accuracies is as large.
         needed: what it takes to find a difference of the margin, and one of the size observed.
+        needed_for_equivalence: what it takes to show equivalence, should there be no difference.
         sources: what share of the variance comes from the search, the runs, the images; empty without variance.
         losses: the differences of log-loss and Brier score; None unless both give probabilities.
         views: by key, the results of the secondary views (views.py); `view` gives one with its type.
@@ -98,6 +107,7 @@ class PairSummary:
     verdict: Verdict
     detectable: float | None
     needed: tuple[Needed, ...]
+    needed_for_equivalence: Needed | None
     power: tuple[PowerCurve, ...] = field(repr=False)
     sources: tuple[Source, ...]
     losses: LossDifferences | None
@@ -238,7 +248,14 @@ def _pairs(seen: Outcomes, names: Sequence[str], X: Mapping[str, Matrix], design
     intervals = simultaneous(found, adjusted, alpha=alpha)
     equivalence = [equivalence_p(pair, design.margin) for pair in found]
     tests = zip(found, adjusted, intervals, equivalence, holm(equivalence), strict=True)
-    return tuple(_pair(seen, X, _Tests(*test), design) for test in tests)
+    return tuple(_pair(seen, X, _Tests(*test), design, len(names)) for test in tests)
+
+
+class _Corrected(TypedDict):
+    """What power depends on beside the pair."""
+
+    alpha: float
+    approaches: int
 
 
 @dataclass(frozen=True)
@@ -252,8 +269,9 @@ class _Tests:
     p_equivalence_adjusted: float
 
 
-def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design) -> PairSummary:
+def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design, approaches: int) -> PairSummary:
     alpha, pair = design.alpha, tests.difference
+    corrected = _Corrected(alpha=alpha, approaches=approaches)
     a, b = (Side(seen.runs[name], X[name]) for name in (pair.a, pair.b))
     data = PairData(a, b, pair, seen.labels, seen.groups, design)
     effects = dict.fromkeys((design.margin, abs(pair.difference)))
@@ -261,9 +279,10 @@ def _pair(seen: Outcomes, X: Mapping[str, Matrix], tests: _Tests, design: Design
         **vars(tests),
         within_margin=tests.p_equivalence_adjusted < alpha,
         verdict=verdict(pair, tests.p_adjusted, tests.p_equivalence_adjusted, alpha=alpha),
-        detectable=detectable(pair.se, pair.reference, alpha=alpha) if pair.se else None,
-        needed=tuple(needed(pair, effect, alpha=alpha) for effect in effects if effect > 0) if pair.se else (),
-        power=power_curves(pair, alpha=alpha) if pair.se else (),
+        detectable=detectable(of_pair(pair), **corrected) if pair.se else None,
+        needed=tuple(needed(pair, effect, **corrected) for effect in effects if effect > 0) if pair.se else (),
+        needed_for_equivalence=needed_for_equivalence(pair, design.margin, **corrected) if pair.se else None,
+        power=power_curves(pair, **corrected) if pair.se else (),
         sources=_sources(data),
         losses=_loss_differences(data),
         views={view.key: view.compute(data) for view in views.VIEWS},

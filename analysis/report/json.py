@@ -104,6 +104,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
         "verdict": pair.verdict,
         "detectable": pair.detectable,
         "needed": pair.needed,
+        "needed_for_equivalence": pair.needed_for_equivalence,
         "power": pair.power,
         "sources": pair.sources,
         "losses": pair.losses,

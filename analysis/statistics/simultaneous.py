@@ -52,19 +52,22 @@ def simultaneous(pairs: Sequence[Difference], adjusted: Sequence[float], *, alph
     """The intervals of all pairs of a comparison, of the joint level 1 - alpha (see the module).
 
     Args:
-        pairs: their differences of accuracies.
+        pairs: their differences of accuracies, with intervals of their own of the level 1 - alpha.
         adjusted: their p-values by the closed test.
         alpha: the level of that test.
     """
-    all_differ = all(p < alpha for p in adjusted)
-    share = 1.0 if all_differ or len(pairs) == 1 else SHARE
-    tail = share * alpha / (2 * len(pairs)) if pairs else alpha
-    return tuple(_interval(pair, tail, differs=p < alpha) for pair, p in zip(pairs, adjusted, strict=True))
+    if len(pairs) == 1:
+        return (_agreeing(pairs[0], pairs[0].low, pairs[0].high, differs=adjusted[0] < alpha),)
+    share = 1.0 if all(p < alpha for p in adjusted) else SHARE
+    return tuple(
+        _agreeing(pair, pair.difference - h, pair.difference + h, differs=p < alpha)
+        for pair, p in zip(pairs, adjusted, strict=True)
+        for h in [pair.reference.quantile(share * alpha / (2 * len(pairs))) * pair.se]
+    )
 
 
-def _interval(pair: Difference, tail: float, *, differs: bool) -> Simultaneous:
-    h = pair.reference.quantile(tail) * pair.se
-    low, high = max(-1.0, pair.difference - h), min(1.0, pair.difference + h)
+def _agreeing(pair: Difference, low: float, high: float, *, differs: bool) -> Simultaneous:
+    low, high = max(-1.0, low), min(1.0, high)
     if not differs:
         return Simultaneous(min(low, 0.0), max(high, 0.0))
     return Simultaneous(max(low, ROUNDING), high) if pair.difference > 0 else Simultaneous(low, min(high, -ROUNDING))

@@ -16,7 +16,7 @@ from scipy import optimize, stats
 
 from analysis.statistics.closed_testing import closed
 from analysis.statistics.paired import difference
-from analysis.statistics.power import detectable, planned_detectable
+from analysis.statistics.power import detectable, of_pair, planned_detectable
 from benchmarks.error_rates.cell import ALPHA, Tally, batches
 from benchmarks.probit import Design, Variation, correct, latent
 
@@ -59,12 +59,14 @@ class Power:
     def promised(self, rng: np.random.Generator) -> float:
         """The difference that is said to be found in 80 % of studies."""
         if self.planned:
-            return planned_detectable(self.images, self.seeds, ACCURACY, DISAGREEMENT, SEED_SD, ALPHA)
+            return _possible(
+                planned_detectable(self.images, self.seeds, ACCURACY, DISAGREEMENT, SEED_SD, ALPHA, approaches=self.K)
+            )
         promises = []
         for batch in batches(PILOTS, self.K * self.seeds * self.images):
             for a, b, *_ in correct(self.design, latent(self.design, batch, rng), (ACCURACY,) * self.K):
                 pair = difference("a", "b", a, b, alpha=ALPHA)
-                promises.append(detectable(pair.se, pair.reference, alpha=ALPHA))
+                promises.append(_possible(detectable(of_pair(pair), approaches=self.K, alpha=ALPHA)))
         return float(np.mean(promises))
 
     def _found(self, study: NDArray[np.bool_]) -> bool:
@@ -73,8 +75,16 @@ class Power:
         return raw[0] < ALPHA and closed(named, raw)[0] < ALPHA  # no p becomes smaller by being adjusted
 
 
+def _possible(promise: float | None) -> float:
+    if promise is None:
+        raise ValueError(
+            "no difference of accuracies is as large as would be found; give the cell more images or seeds"
+        )
+    return promise
+
+
 def _as_planned() -> Variation:
-    """The disagreement and the seeds' spread of a plan; all runs of an approach disagree on the same images.
+    """The disagreement and the seeds' spread of a plan; the luck of runs is as large as what suits an approach.
 
     Two runs of different approaches whose scores correlate by r = 1 / total variance are both right on a share
     P(r) of the images, and disagree on 2 (accuracy - P(r)). A seed moves the accuracy by phi(z) u / total_sd.
@@ -87,7 +97,8 @@ def _as_planned() -> Variation:
 
     total = 1 / optimize.brentq(lambda r: disagreement(r) - DISAGREEMENT, 0.01, 0.999)
     seeds = (SEED_SD / stats.norm.pdf(z)) ** 2 * total
-    return Variation(seed_sd=float(np.sqrt(seeds)), run_sd=0.0, interaction_sd=float(np.sqrt(total - 1 - seeds)))
+    each = float(np.sqrt((total - 1 - seeds) / 2))
+    return Variation(seed_sd=float(np.sqrt(seeds)), run_sd=each, interaction_sd=each)
 
 
 # Closed testing of six approaches takes the longest.

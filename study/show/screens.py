@@ -49,9 +49,12 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"Final runs: {config.final.seeds} seeds of each incumbent, at most {duration(config.final_seconds)} each; "
         f"{duration(plan.final_s)} of wall time at most"
     )
+    smallest = (
+        "none that an accuracy can have" if plan.detectable is None else f"about {100 * plan.detectable:.1f} points"
+    )
     console.print(
-        f"Smallest accuracy difference with an 80 % chance to be found: about {100 * plan.detectable:.1f} points "
-        "(two approaches near 0.85 that disagree on 10 % of the images, seeds varying by 1 point)"
+        f"Smallest accuracy difference with an 80 % chance to be found: {smallest} (one approach better than all "
+        "others near 0.85, two disagreeing on 10 % of the images, seeds varying by 1 point)"
     )
 
 
