@@ -36,7 +36,7 @@ lint: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/trial_start.py
 	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python benchmarks/error_rates.py
+	$(BIN)/python -m benchmarks.error_rates
 
 # Rebuilt when the dependencies change; the package itself is installed in place.
 .venv/ready: pyproject.toml constraints.txt

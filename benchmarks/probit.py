@@ -15,10 +15,11 @@ exactly, whatever the variances. Grouped images (frames of one boat) share t, w 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 
@@ -34,39 +35,55 @@ class Variation:
     run_sd: float = 0.5
     interaction_sd: float = 0.5
 
-    def threshold(self, accuracy: float) -> float:
-        """m of the module's notation: what gives this approach that accuracy."""
-        total = 1 + self.interaction_sd**2 + self.seed_sd**2 + self.matched_sd**2 + self.run_sd**2
-        return float(stats.norm.ppf(accuracy) * np.sqrt(total))
+    @property
+    def total_sd(self) -> float:
+        """Standard deviation of the latent scores."""
+        variances = (self.interaction_sd, self.seed_sd, self.matched_sd, self.run_sd)
+        return float(np.sqrt(1 + np.square(variances).sum()))
+
+    def threshold(self, accuracy: ArrayLike) -> NDArray[np.float64]:
+        """m of the module's notation: what gives this approach that accuracy, or these on single images."""
+        quantile: NDArray[np.float64] = stats.norm.ppf(accuracy)
+        return quantile * self.total_sd
 
 
 @dataclass(frozen=True)
 class Design:
-    """Approaches, seeds S of each, images N in common; `grouped` puts the images into groups of 4 to 10."""
+    """Approaches, seeds S of each, images N in common.
+
+    Attributes:
+        sizes: of the groups of images; () for no groups.
+        runs: of each seed, which share its luck, as the final runs of a replicate do; they follow each other.
+    """
 
     approaches: tuple[Variation, ...]
     seeds: int
     images: int
-    grouped: bool = False
+    sizes: tuple[int, ...] = ()
+    runs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.sizes and sum(self.sizes) != self.images:
+            raise ValueError(f"groups of {sum(self.sizes)} images in all and {self.images} images; give as many")
 
     @property
     def groups(self) -> NDArray[np.intp]:
-        """(N,) the group of each image; its own for every image unless grouped."""
-        return np.repeat(np.arange(len(self._sizes)), self._sizes)
+        """(N,) the group of each image; its own for every image where there are no groups."""
+        sizes = self.sizes or (1,) * self.images
+        return np.repeat(np.arange(len(sizes)), sizes)
 
-    @property
-    def _sizes(self) -> list[int]:
-        if not self.grouped:
-            return [1] * self.images
-        sizes: list[int] = []
-        while left := self.images - sum(sizes):
-            sizes.append(min(4 + len(sizes) % 7, left))
-        return sizes
+
+def four_to_ten(images: int) -> tuple[int, ...]:
+    """Sizes of groups that hold 4, 5 ... 10, 4, 5 ... images, the last one what is left."""
+    sizes: list[int] = []
+    while left := images - sum(sizes):
+        sizes.append(min(4 + len(sizes) % 7, left))
+    return tuple(sizes)
 
 
 def latent(design: Design, draws: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Latent scores of `draws` independent studies, (draws, K, S, N)."""
-    groups, K, S = design.groups, len(design.approaches), design.seeds
+    """Latent scores of `draws` independent studies, (draws, K, S, N); S counts the runs of all seeds."""
+    groups, K, S = design.groups, len(design.approaches), design.seeds * design.runs
     G = groups[-1] + 1
 
     def normal(*shape: int) -> NDArray[np.float32]:
@@ -77,15 +94,22 @@ def latent(design: Design, draws: int, rng: np.random.Generator) -> NDArray[np.f
 
     per_unit = normal(1, 1, G) + sd("interaction_sd") * normal(K, 1, G)  # (draws, K, 1, G)
     scores = sd("run_sd") * normal(K, S, design.images)  # (draws, K, S, N)
-    if design.grouped:
+    if design.sizes:
         scores *= np.float32(np.sqrt(0.5))
         per_unit = per_unit + np.float32(np.sqrt(0.5)) * sd("run_sd") * normal(K, S, G)  # (draws, K, S, G)
     scores += per_unit[..., groups]
-    scores += sd("seed_sd") * normal(K, S, 1) + sd("matched_sd") * normal(1, S, 1)
+    luck = sd("seed_sd") * normal(K, design.seeds, 1) + sd("matched_sd") * normal(1, design.seeds, 1)
+    scores += np.repeat(luck, design.runs, axis=2)
     return scores
 
 
-def correct(design: Design, scores: NDArray[np.float32], accuracies: tuple[float, ...]) -> NDArray[np.bool_]:
-    """Correctness (draws, K, S, N) of the same runs when the approaches have these true accuracies."""
-    thresholds = [a.threshold(p) for a, p in zip(design.approaches, accuracies, strict=True)]
-    return scores > -np.array(thresholds, dtype=np.float32)[:, None, None]
+def correct(design: Design, scores: NDArray[np.float32], accuracies: Sequence[ArrayLike]) -> NDArray[np.bool_]:
+    """Correctness (draws, K, S, N) of the same runs when the approaches have these true accuracies.
+
+    Args:
+        accuracies: of each approach; (N,) where they differ from image to image, as from class to class.
+    """
+    thresholds = [
+        np.broadcast_to(a.threshold(p), design.images) for a, p in zip(design.approaches, accuracies, strict=True)
+    ]
+    return scores > -np.array(thresholds, dtype=np.float32)[:, None, :]

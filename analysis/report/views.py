@@ -7,7 +7,7 @@ its columns then stand in the table of page and Markdown, its numbers in report.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy as np
 from analysis.numbers import interval, level, number, p_value, signed, signed_interval
 from analysis.report.design import SEED, Design, PairData
 from analysis.report.table import Column
-from analysis.statistics.paired import Difference, mean_difference
-from analysis.statistics.per_class import balanced
+from analysis.statistics.paired import Difference
+from analysis.statistics.per_class import balanced_difference
 from analysis.statistics.secondary.bayes import Posterior, posterior
 from analysis.statistics.secondary.mcnemar import RunPair, run_by_run
 from analysis.statistics.secondary.outperformance import Outperformance, outperformance
@@ -106,10 +106,16 @@ OUTPERFORMANCE = View(
 
 
 def _balanced(pair: PairData) -> Difference:
-    a, b = (balanced(side.correct, pair.labels) for side in (pair.a, pair.b))
-    names, design = (pair.difference.a, pair.difference.b), pair.design
-    found = mean_difference(*names, a, b, groups=pair.groups, alpha=design.alpha, matched=design.matched)
-    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
+    return balanced_difference(
+        pair.difference.a,
+        pair.difference.b,
+        pair.a.correct,
+        pair.b.correct,
+        pair.labels,
+        groups=pair.groups,
+        alpha=pair.design.alpha,
+        matched=pair.design.matched,
+    )
 
 
 BALANCED = View(
@@ -120,7 +126,7 @@ BALANCED = View(
         Column(f"{level(design.alpha)} interval", lambda found: signed_interval(found.low, found.high), "interval"),
         Column("p", lambda found: p_value(found.p), "unbroken"),
     ),
-    "Balanced accuracies: first minus second, tested as accuracies are.",
+    "Balanced accuracies: first minus second. Small classes lean on the others for their variance.",
 )
 
 VIEWS: tuple[View[Any], ...] = (MCNEMAR, POSTERIOR, OUTPERFORMANCE, BALANCED)

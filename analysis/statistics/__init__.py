@@ -4,8 +4,8 @@ wilson.py          the interval of a proportion
 crossed.py         the variance of a mean when seeds and images are both random
 reference.py       what a difference over its standard error is compared with
 paired.py          accuracies, other means; the p-value and interval of a paired difference
-sources.py         where the uncertainty of a difference comes from: search, seed, images
 joint.py           are some of the approaches equally accurate? any such hypothesis, in one test
+sources.py         where the uncertainty of a difference comes from: search, seed, images
 omnibus.py         are the approaches different at all?
 closed_testing.py  which pairs differ, with one chance of error for all of them
 simultaneous.py    the intervals of all differences, that agree with it

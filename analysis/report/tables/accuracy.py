@@ -69,9 +69,9 @@ def _notes(compared: Comparison) -> list[str]:
 
 
 def _small_classes(compared: Comparison) -> str:
-    """What the balanced accuracy suffers from where classes have a single test image."""
+    """What the balanced accuracy assumes where classes have a single test image."""
     single = sum(count == 1 for count in compared.counts)
     if not single:
         return ""
     classes = "one of which has a single test image" if single == 1 else f"{single} of which have a single test image"
-    return f", {classes} and so no visible variance: its interval is too narrow"
+    return f", {classes}: their variance is taken to be that of the others"

@@ -2,7 +2,7 @@
 
 Bouthillier et al. 2021, Accounting for Variance in Machine Learning Benchmarks, MLSys 3:747: runs with new seeds are
 compared, and the percentile bootstrap over the runs gives the interval. The test images are held fixed in it, so it
-speaks of these images only; with few seeds it is far too narrow (benchmarks/error_rates.py). A secondary view.
+speaks of these images only; with few seeds it is far too narrow (benchmarks/error_rates/habits.py). A secondary view.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from analysis.report.design import Design
 from analysis.report.views import BALANCED
 from analysis.statistics.losses import probability_scores, stack
 from analysis.statistics.paired import Difference, mean_difference
-from analysis.statistics.per_class import balanced
+from analysis.statistics.per_class import balanced_difference
 
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [20, 12, 8]))  # classes of three sizes
 GROUPS = np.arange(40) // 4
@@ -74,7 +74,8 @@ def test_losses_and_balanced_accuracies_are_tested_by_the_design_of_the_accuraci
 
     assert pair.losses.log_loss == tested(-np.log(a.scores.p_true), -np.log(b.scores.p_true))
     assert pair.losses.brier == tested(a.scores.brier, b.scores.brier)
-    assert pair.view(BALANCED) == tested(*(balanced(one.correct.astype(float), LABELS) for one in (a, b)))
+    expected = balanced_difference("a", "b", a.correct, b.correct, LABELS, groups=groups, alpha=0.1, matched=matched)
+    assert pair.view(BALANCED) == expected
     assert pair.losses.brier.units == pair.view(BALANCED).units == pair.difference.units
     assert pair.losses.brier.matched is pair.view(BALANCED).matched is pair.difference.matched is matched
 
