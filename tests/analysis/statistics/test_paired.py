@@ -279,7 +279,7 @@ def test_a_true_null_is_rejected_about_as_often_as_stated(seeds, images, seed_sd
     assert 0.01 <= rejected / draws <= 0.09
 
 
-def draw_in_groups(rng: np.random.Generator, sizes: np.ndarray, runs: int, accuracy: float) -> np.ndarray:
+def draw_in_groups(rng: np.random.Generator, sizes: np.ndarray, runs: int, accuracy: float | np.ndarray) -> np.ndarray:
     """(runs, N) correctness of approaches of this accuracy, of which groups share nine tenths of the difficulty."""
     own = np.repeat(np.arange(len(sizes)), sizes)
 
@@ -298,6 +298,25 @@ def test_a_true_null_in_groups_of_any_sizes_is_rejected_no_more_often_than_state
         a, b = draw_in_groups(rng, np.array(sizes), 2, 0.8)
         rejected += compare(a, b, groups=groups).p < 0.05
     assert rejected / draws <= 0.075
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 9), min_size=3, max_size=9), st.sampled_from([0.01, 0.05, 0.3]))
+def test_in_groups_the_interval_leaves_out_zero_exactly_where_the_approaches_differ(seed, sizes, alpha):
+    rng, groups = np.random.default_rng(seed), np.repeat(range(len(sizes)), sizes)
+    a, b = rng.random((2, 3, 1)) * 0.3 + rng.random((2, 3, len(groups))) * 0.7
+    found = compare(a, b, groups=groups, alpha=alpha)
+    assert (found.p < alpha) == (not found.low <= 0 <= found.high)
+    assert found.low <= found.difference <= found.high
+
+
+def test_the_interval_of_a_difference_in_few_groups_covers_it_about_as_often_as_stated():
+    rng, draws, sizes = np.random.default_rng(9), 500, np.arange(10, 90, 10)
+    groups, covered = np.repeat(range(8), sizes), 0
+    for _ in range(draws):
+        a, b = draw_in_groups(rng, sizes, 2, np.array([[0.825], [0.775]]))
+        found = compare(a, b, groups=groups)
+        covered += found.low <= 0.05 <= found.high
+    assert covered / draws >= 0.93
 
 
 @pytest.mark.parametrize("level", [0.8, 0.93])
