@@ -107,8 +107,11 @@ def balanced_accuracy(
 ) -> Estimate:
     """The mean of the accuracies of the classes that occur, with its interval over seeds and images.
 
-    The interval is Wilson's at the effective number of images, as that of an accuracy; where every image is classified
-    correctly, at C^2 / sum(1 / n_c), which is that number when all classes have one accuracy.
+    Each end of the interval is the farther of two: of Wilson's interval at the effective number of images, as that of
+    an accuracy (where every image is classified correctly, at C^2 / sum(1 / n_c), which is that number when all
+    classes have one accuracy), and of the t interval. Where luck brings the estimate near 1, its standard error is
+    near 0, and Wilson's reaches farther down; where a singleton pulls it low, the t interval reaches farther up: with
+    one run at an accuracy of 0.95 on the classes of the module, Wilson's alone covers 94.4 %, both 96.6 %.
 
     Args:
         correct: (S, N) seeds x images, in [0, 1].
@@ -125,7 +128,9 @@ def balanced_accuracy(
     se = sqrt(max(0.0, found.se**2 - found.reference.image) + reference.image)
     p, sizes = found.estimate, np.unique(labels, return_counts=True)[1]
     effective = p * (1 - p) / se**2 if se > ROUNDING else len(sizes) ** 2 / float((1 / sizes).sum())
-    low, high = wilson(p, effective, reference.quantile(alpha / 2))
+    t = reference.quantile(alpha / 2)
+    low, high = wilson(p, effective, t)
+    low, high = max(0.0, min(low, p - t * se)), min(1.0, max(high, p + t * se))
     return replace(found, low=low, high=high, se=se, reference=reference, df=reference.df(alpha))
 
 

@@ -133,6 +133,7 @@ class Family:
 CELLS = [
     *(Family(kind, K, seeds, 200) for K in (3, 4) for kind in VARIATIONS for seeds in (2, 3, 5)),
     *(Family(kind, 4, 3, 1000) for kind in ("large", "one-side", "matched", "only-one")),
+    *(Family("only-one", 3, seeds, 1000, studies=4000) for seeds in (2, 3)),
     *(Family(kind, 4, 3, 1000, grouped=True) for kind in ("large", "one-side", "matched", "only-one")),
     *(Family(kind, 6, seeds, 200, studies=1000) for kind in ("large", "only-one", "matched") for seeds in (2, 3, 5)),
 ]
