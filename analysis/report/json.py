@@ -47,6 +47,7 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
         "majority_rate": compared.majority_rate,
         "images": compared.images,
         "units": compared.units,
+        "effective_groups": compared.effective_groups,
         "omnibus": compared.omnibus,
         "agreement": {
             "approaches": agreed.names,

@@ -21,7 +21,7 @@ Groups of unequal size. A large group draws D to itself, so that its own residua
 square where images are independent: w_g = 1 / (1 - h_g) (CR2 for a mean). Below five effective groups, sum(n)^2 /
 sum(n^2), one or two groups decide nearly all, and w_g = (G - 1)/G / (1 - h_g)^2 (CR3, the jackknife over groups). q has
 Bell and McCaffrey's degrees of freedom tr(W C)^2 / tr(W C W C), C the covariance of the residuals if images were
-independent. For groups of one size all of it is G/(G-1) and G - 1. In simulation (8 to 100 groups, the largest with 10
+independent. For groups of one size all of it is G/(G-1) and G - 1. In simulation (3 to 100 groups, the largest with 10
 to 98 % of the images; correlation within groups 0 to 1) a normal mean is falsely found in 0.1 to 6.9 % of studies, with
 G/(G-1) and G - 1 in up to 98.9 %, with CR2 alone in up to 19.2 %.
 

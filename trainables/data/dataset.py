@@ -144,7 +144,7 @@ class Dataset:
             if not len(part):
                 raise DataError(f"{self.source}: no images in the split '{split}'; add some of every class")
         self._refuse_missing_classes()
-        self._refuse_few_groups()
+        self._refuse_a_single_group()
         if not self.config.allows("allow_shared_groups"):
             self._refuse_shared_groups()
         if not self.config.allows("allow_duplicates"):
@@ -172,13 +172,12 @@ class Dataset:
                 "every class must be in every split: add images, or leave the class out"
             )
 
-    def _refuse_few_groups(self) -> None:
-        groups = sorted(set(self.splits["test"].groups or ()))
-        if len(groups) in (1, 2):
-            found = f"one group '{groups[0]}'" if len(groups) == 1 else f"two groups '{groups[0]}' and '{groups[1]}'"
+    def _refuse_a_single_group(self) -> None:
+        groups = set(self.splits["test"].groups or ())
+        if len(groups) == 1:
             raise DataError(
-                f"{self.source}: all test images belong to {found}; the group is the unit of the statistics, so at "
-                "least three are needed: change groups"
+                f"{self.source}: all test images belong to one group '{groups.pop()}'; the group is the unit of the "
+                "statistics, so at least two are needed: change groups"
             )
 
     def _refuse_shared_groups(self) -> None:

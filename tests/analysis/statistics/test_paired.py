@@ -55,7 +55,7 @@ def test_with_one_seed_each_it_is_the_paired_t_test_over_images():
 def test_with_one_seed_it_says_that_seeds_are_left_out():
     a, b = np.array([[1, 0, 1, 1]]), np.array([[1, 0, 0, 1], [0, 1, 1, 0]])
     assert "one seed of a:" in str(compare(a, b).note)
-    assert "compares with 2 seeds of b" in str(compare(a, b).note)
+    assert "compares with 2 of b" in str(compare(a, b).note)
     assert "speaks of these two trained networks" in str(compare(a, a[:, ::-1]).note)
     assert [compare(*pair).single_run for pair in ((a, b), (b, a), (a, a), (b, b))] == [("a",), ("b",), ("a", "b"), ()]
     assert "one seed" in str(accuracy(a).note)
@@ -277,6 +277,55 @@ def test_a_true_null_is_rejected_about_as_often_as_stated(seeds, images, seed_sd
     rejected = sum(compare(*draw(rng, seeds, images, seed_sd)).p < 0.05 for _ in range(draws))
     # 2 to 7.5 % is what 4,000 draws must show; 600 draws add a standard error of 0.9 points
     assert 0.01 <= rejected / draws <= 0.09
+
+
+def draw_in_groups(rng: np.random.Generator, sizes: np.ndarray, runs: int, accuracy: float | np.ndarray) -> np.ndarray:
+    """(runs, N) correctness of approaches of this accuracy, of which groups share nine tenths of the difficulty."""
+    own = np.repeat(np.arange(len(sizes)), sizes)
+
+    def in_groups(*shape: int) -> np.ndarray:
+        shared, alone = rng.normal(size=(*shape, len(sizes))), rng.normal(size=(*shape, len(own)))
+        return np.sqrt(0.9) * shared[..., own] + np.sqrt(0.1) * alone
+
+    return in_groups(1) + 0.7 * in_groups(runs) > -stats.norm.ppf(accuracy) * np.sqrt(1.49)
+
+
+@pytest.mark.parametrize("sizes", [(100, *[5] * 20), (980, *[1] * 20), (10, 20, 30, 40, 50, 60, 70, 80), (25,) * 12])
+def test_a_true_null_in_groups_of_any_sizes_is_rejected_no_more_often_than_stated(sizes):
+    rng, draws, groups = np.random.default_rng(7), 500, np.repeat(range(len(sizes)), sizes)
+    rejected = 0
+    for _ in range(draws):
+        a, b = draw_in_groups(rng, np.array(sizes), 2, 0.8)
+        rejected += compare(a, b, groups=groups).p < 0.05
+    assert rejected / draws <= 0.075
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 9), min_size=3, max_size=9), st.sampled_from([0.01, 0.05, 0.3]))
+def test_in_groups_the_interval_leaves_out_zero_exactly_where_the_approaches_differ(seed, sizes, alpha):
+    rng, groups = np.random.default_rng(seed), np.repeat(range(len(sizes)), sizes)
+    a, b = rng.random((2, 3, 1)) * 0.3 + rng.random((2, 3, len(groups))) * 0.7
+    found = compare(a, b, groups=groups, alpha=alpha)
+    assert (found.p < alpha) == (not found.low <= 0 <= found.high)
+    assert found.low <= found.difference <= found.high
+
+
+def test_the_interval_of_a_difference_in_few_groups_covers_it_about_as_often_as_stated():
+    rng, draws, sizes = np.random.default_rng(9), 500, np.arange(10, 90, 10)
+    groups, covered = np.repeat(range(8), sizes), 0
+    for _ in range(draws):
+        a, b = draw_in_groups(rng, sizes, 2, np.array([[0.825], [0.775]]))
+        found = compare(a, b, groups=groups)
+        covered += found.low <= 0.05 <= found.high
+    assert covered / draws >= 0.93
+
+
+@pytest.mark.parametrize("level", [0.8, 0.93])
+@pytest.mark.parametrize("count", [8, 12])
+def test_the_interval_of_an_accuracy_in_few_groups_covers_it_about_as_often_as_stated(count, level):
+    rng, draws, sizes = np.random.default_rng(8), 500, np.full(count, 25)
+    groups = np.repeat(range(count), 25)
+    found = [accuracy(draw_in_groups(rng, sizes, 1, level), groups=groups) for _ in range(draws)]
+    assert sum(e.low <= level <= e.high for e in found) / draws >= 0.93
 
 
 def test_the_interval_of_an_accuracy_covers_it_about_as_often_as_stated():

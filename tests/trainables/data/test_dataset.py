@@ -130,14 +130,12 @@ def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
     assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
 
 
-def test_a_test_split_of_one_or_two_groups_is_refused(root):
+def test_a_test_split_of_a_single_group_is_refused(root):
     message = refusal(root, groups=r"^(\d)", allow_shared_groups=True)
     assert message == (
-        f"{root}: all test images belong to one group '0'; the group is the unit of the statistics, so at least three "
+        f"{root}: all test images belong to one group '0'; the group is the unit of the statistics, so at least two "
         "are needed: change groups"
     )
-    message = refusal(root, groups=r"^(00|0)", allow_shared_groups=True)
-    assert "belong to two groups '0' and '00'; the group is the unit" in message
 
 
 def test_groups_in_more_than_one_of_the_given_splits_are_refused_unless_allowed(root):
