@@ -166,9 +166,9 @@ def load(location: str | os.PathLike[str]) -> LoadedStudy:
     >>> s = analysis.load("results/three-boats")
     >>> s.pairs[["a", "b", "difference", "p_adjusted", "verdict"]].round(3)
                  a            b  difference  p_adjusted   verdict
-    0   better_cnn  feature_svm      -0.294   0.000  b_better
-    1   better_cnn    fine_tune      -0.236   0.000  b_better
-    2  feature_svm    fine_tune       0.058   0.001  a_better
+    0   better_cnn  feature_svm      -0.294       0.000  b_better
+    1   better_cnn    fine_tune      -0.236       0.000  b_better
+    2  feature_svm    fine_tune       0.058       0.001  a_better
     >>> print(s.verdict.split(":")[0])
     Given 60.0 s of charged search time for each approach, feature_svm won
     >>> s.trials[s.trials.phase == "search"].groupby("approach").charged_s.sum().to_dict()
