@@ -4,7 +4,8 @@ Wanted: all intervals hold their true differences at once, and that of a pair le
 test (closed_testing.py) finds a difference. No interval of the form D +- c se does: the closed test finds more than any
 single critical value. Here
 
-    h = t'(share alpha / 2M) se                       Bonferroni's half-width for M pairs, t' of the pair's reference
+    h = t'(share alpha / 2M) se                       Bonferroni's half-width for M pairs, t' of the pair's reference;
+                                                      ends that are farther off by paired.py are so here, in proportion
     not found different:  D - h to D + h, and as far as zero where that does not reach it
     found different:      D - h to D + h, but for what lies at zero and beyond
 
@@ -56,14 +57,14 @@ def simultaneous(pairs: Sequence[Difference], adjusted: Sequence[float], *, alph
         adjusted: their p-values by the closed test.
         alpha: the level of that test.
     """
-    if len(pairs) == 1:
-        return (_agreeing(pairs[0], pairs[0].low, pairs[0].high, differs=adjusted[0] < alpha),)
-    share = 1.0 if all(p < alpha for p in adjusted) else SHARE
-    return tuple(
-        _agreeing(pair, pair.difference - h, pair.difference + h, differs=p < alpha)
-        for pair, p in zip(pairs, adjusted, strict=True)
-        for h in [pair.reference.quantile(share * alpha / (2 * len(pairs))) * pair.se]
-    )
+    share = 1.0 if len(pairs) == 1 or all(p < alpha for p in adjusted) else SHARE
+    intervals = []
+    for pair, p in zip(pairs, adjusted, strict=True):
+        tail = share * alpha / (2 * len(pairs))
+        wider = pair.reference.quantile(tail) / pair.reference.quantile(alpha / 2)
+        low, high = (pair.difference + wider * (end - pair.difference) for end in (pair.low, pair.high))
+        intervals.append(_agreeing(pair, low, high, differs=p < alpha))
+    return tuple(intervals)
 
 
 def _agreeing(pair: Difference, low: float, high: float, *, differs: bool) -> Simultaneous:
