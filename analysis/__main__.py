@@ -43,7 +43,7 @@ def main(
     except RecordsError as error:
         raise RecordsError(f"--{error}") from None
     paths = write_table_report(predictions, out, design)
-    typer.echo(f"{typer.style(paths.headline, bold=True)}\n\n{paths.verdict}\n")
+    typer.echo("\n\n".join((typer.style(paths.headline, bold=True), paths.verdict, *paths.notes)) + "\n")
     for path in (paths.html, paths.markdown, paths.json):
         typer.echo(path)
 

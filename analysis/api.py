@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.predictions.files import FORMS
 from analysis.predictions.table import PredictionTable, as_table, read_table
 from analysis.records.errors import RecordsError
 from analysis.records.schema import DataInfo, StudySettings
@@ -224,7 +225,7 @@ def compare(
             images come in groups (all of them or none); `p_<class>` of every class, or of none. Labels and predictions
             are class indices, or names of classes. Every seed counts as an independent run: predictions of a study
             that repeated its search are compared by `load` instead, whose runs are the replicates. Or the path of a
-            .csv or .parquet file of such a table.
+            .csv, .tsv (also .gz) or .parquet file of such a table.
         alpha: level of the tests; intervals have the level 1 - alpha.
         margin: accuracies closer than this count as equivalent.
         matched: whether seed s of every approach shares what it decides, say a split of the training data.
@@ -259,5 +260,5 @@ def _table(frame: object) -> PredictionTable:
         return read_table(os.path.expanduser(frame))
     if not isinstance(frame, pd.DataFrame):
         found = type(frame).__name__
-        raise RecordsError(f"predictions: a {found}; give a data frame, or the path of a .csv or .parquet file")
+        raise RecordsError(f"predictions: a {found}; give a data frame, or the path of a {FORMS} file")
     return as_table(frame, source="predictions")

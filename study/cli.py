@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Describe a data set, or fetch one.")
 app.add_typer(data_app, name="data")
+cache_app = typer.Typer(invoke_without_command=True)
+app.add_typer(cache_app, name="cache")
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -231,6 +233,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     from analysis.records.store import read_study
     from analysis.records.trials import trial_table, without_superseded
     from analysis.search.accounts import spending
+    from analysis.search.contention import contended, contention
+    from study.show.busy import busy_line
     from study.show.screens import show_status
     from study.show.watch import findings, sentence
 
@@ -238,15 +242,56 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     trials = without_superseded(trial_table(records.events))
     found = [sentence(finding) for finding in findings(records, trials)]
     show_status(records, trials, spending(records, trials), found, console)
+    if line := busy_line(contended(contention(trials, records.features))):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
-def report(directory: Directory) -> None:
-    """Write the report again, from the records of a study."""
-    from analysis.report.write import write_report
+def report(
+    directory: Annotated[
+        str, typer.Argument(metavar="DIR|FILE", help="A study's directory or URI, or a file of predictions.")
+    ],
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Of a file of predictions: where its report goes.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Of a file: accuracies closer than this count as equivalent (0.01).")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Of a file: the level of the tests (0.05).")] = None,
+    matched: Annotated[
+        bool, typer.Option("--matched", help="Of a file: seed s shares what it decides between approaches.")
+    ] = False,
+) -> None:
+    """Write the report again, from the records of a study, or that of predictions made elsewhere.
+
+    A file, CSV or Parquet, has the columns approach, seed, image, label and prediction, and, where there are any, group
+    and p_<class>; `python -m analysis` is the same without a study's packages.
+    """
+    from analysis.predictions.files import is_predictions_file
+    from analysis.report.design import Design
+    from analysis.report.write import write_report, write_table_report
     from study.show.screens import show_report_paths
 
-    show_report_paths(write_report(directory), console)
+    options = {"out": out, "margin": margin, "alpha": alpha, "matched": matched or None}
+    if not is_predictions_file(directory):
+        if asked := [name for name, value in options.items() if value is not None]:
+            raise InputError(f"--{asked[0]}: of a file of predictions; a study's stands in its study file")
+        show_report_paths(write_report(directory), console)
+        return
+    if out is None:
+        raise InputError(f"{directory}: say where its report goes, with --out DIR")
+    try:
+        design = Design(
+            alpha=Design.alpha if alpha is None else alpha,
+            margin=Design.margin if margin is None else margin,
+            matched=matched,
+        )
+    except RecordsError as error:
+        raise InputError(f"--{error}") from None
+    paths = write_table_report(directory, out, design)
+    for sentence in (paths.verdict, *paths.notes):
+        console.print(sentence, markup=False, soft_wrap=not console.is_terminal, end="\n\n")
+    show_report_paths(paths, console)
 
 
 @app.command()
@@ -379,6 +424,27 @@ def fetch(
             to, url=source or BOATS_URL, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     show_fetched(fetched, console)
+
+
+@cache_app.callback()
+def cache(context: typer.Context) -> None:
+    """List the images and features kept between studies, with what they cost."""
+    if context.invoked_subcommand is None:
+        from study.show.cache import show_cache
+        from trainables.cache import cache_dir, entries
+
+        show_cache(entries(cache_dir()), cache_dir(), console)
+
+
+@cache_app.command("drop")
+def drop_cached(
+    key: Annotated[str, typer.Argument(metavar="KEY|all", help="A key that the list shows, or the beginning of one.")],
+) -> None:
+    """Remove images or features from the cache; they are made anew when a study wants them."""
+    from study.show.cache import show_dropped
+    from trainables.cache import cache_dir, drop
+
+    show_dropped(drop(key, cache_dir()), cache_dir(), console)
 
 
 def main() -> None:

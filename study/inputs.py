@@ -15,8 +15,14 @@ from trainables.spec import Inputs
 
 def search_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Frozen]) -> dict[str, Inputs]:
     """What search trials get: train and validation. The test split is not in it."""
+    divisions = dataset.divisions(config.replicates)
     return {
-        name: Inputs(approach.kind, config.settings(name), _task(config, name, dataset, frozen, refit=False))
+        name: Inputs(
+            kind=approach.kind,
+            settings=config.settings(name),
+            task=_task(config, name, dataset, frozen, refit=False),
+            divisions=divisions,
+        )
         for name, approach in config.approaches.items()
     }
 
@@ -32,6 +38,7 @@ def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Fro
             task=_task(config, name, dataset, frozen, refit=config.final.refit == "train_and_valid"),
             test=Examples(dataset.images("test", settings.image_size), dataset.splits["test"].labels),
             backbone=backbone_of(settings) if name in frozen else None,
+            divisions=dataset.divisions(config.replicates),
         )
     return inputs
 

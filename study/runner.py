@@ -208,6 +208,7 @@ def open_checked(config: StudyConfig) -> Dataset:
     """The data set of a study, refused if no fair comparison can be made on it."""
     dataset = open_dataset(config.data)
     dataset.check()
+    dataset.divisions(config.replicates)  # refuses what cannot be divided anew
     return dataset
 
 

@@ -26,8 +26,8 @@ FLOORS = {
         "__init__ __main__",
     ),
     "trainables": (
-        "errors cache run_queue approach",
-        "clock",
+        "errors run_queue approach",
+        "cache clock",
         "batches checkpoints driver finding precision",
         "data backbones training",
         "approaches spec",

@@ -14,7 +14,7 @@ run_queue.py      how long work waited for a CPU that something else had
 driver.py         the loop of one trial: step, validate, report; it stops the trial at its allowance
 checkpoints.py    checkpoints of running trials
 spec.py           what a trial is given; knows no Ray
-cache.py          where what is kept between studies lies
+cache.py          what is kept between studies: where it lies, listed, dropped
 trainable.py      the adapter to Ray Tune
 errors.py         what can be wrong with what the user gave
 """

@@ -1,11 +1,185 @@
-"""Where decoded images, frozen features and copies of examples are kept from one study to the next."""
+"""The cache: where decoded images, frozen features and copies of examples are kept from one study to the next.
+
+What lies there is listed from file names, headers and what was written beside them, and dropped. Nothing here reads an
+array, so that a list of many gigabytes is quick: a file is called damaged where its header is, or where it is shorter
+than its header says. (Whoever uses it checks all of it.)
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+
+from trainables.errors import InputError
+
+UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
+DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
 
 
 def cache_dir() -> Path:
     """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study."""
     return Path(os.environ.get("TRANSFER_STUDY_CACHE") or Path.home() / ".cache" / "transfer-study")
+
+
+class CacheError(InputError):
+    """What is to be dropped is not there, or cannot be removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One thing in the cache, with what is known of it: entries of earlier versions tell little but their key.
+
+    Attributes:
+        kind: `features`, `images`, `facts` (sizes and digests of pictures), `copies` (of a study's examples), or
+            `unfinished` (left by a process that died).
+        key: by which it is dropped.
+        files: that are removed then.
+        size: of them together, in bytes.
+        what: data, and backbone; empty where that is not known.
+        image_size: height and width in pixels, in words.
+        count: images.
+        cost_s: seconds that it took; charged for features alone.
+        cpu_s, waited_s: see Clock; None where nobody counted.
+        made: seconds since 1970.
+        damaged: whether it is made anew when it is wanted.
+    """
+
+    kind: str
+    key: str
+    files: tuple[Path, ...]
+    size: int
+    what: str = ""
+    image_size: str = ""
+    count: int | None = None
+    cost_s: float | None = None
+    cpu_s: float | None = None
+    waited_s: float | None = None
+    made: float
+    damaged: bool = False
+
+
+def entries(cache: Path) -> list[Entry]:
+    """All that lies in a cache, by kind, the newest first; nothing where there is no cache."""
+    found = [entry for place in PLACES for entry in _in_place(cache, *place)]
+    unfinished = [_unfinished(path) for folder, *_ in PLACES for path in _files(cache / folder, "*.part")]
+    kinds = list(dict.fromkeys(entry.kind for entry in found))
+    ordered = sorted(found, key=lambda entry: (kinds.index(entry.kind), -entry.made, entry.key))
+    return [*ordered, *(one for one in unfinished if time.time() - one.made > UNFINISHED_S)]
+
+
+def drop(key: str, cache: Path) -> list[Entry]:
+    """Remove an entry by its key, or by a beginning that no other key has; or `all`.
+
+    Returns:
+        What was removed.
+
+    Raises:
+        CacheError: there is no such entry, it is not in the cache's own folders, or a study is using it.
+    """
+    known = entries(cache)
+    chosen = known if key == "all" else [entry for entry in known if key and entry.key.startswith(key)]
+    chosen = [entry for entry in chosen if entry.key == key] or chosen
+    keys = {entry.key for entry in chosen}
+    if key != "all" and len(keys) != 1:
+        found = f"{len(keys)} keys begin so; give more of it" if keys else "no such key"
+        raise CacheError(f"{key}: {found}; `transfer-study cache` lists what there is")
+    for entry in chosen:
+        _refuse_outside(entry, cache)
+    for entry in chosen:
+        _remove(entry)
+    return chosen
+
+
+def _features(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="numpy") as file:
+        told = dict(file.metadata())
+        (count, _) = file.get_slice("features").get_shape()
+    seconds = {name: float(told[name]) for name in ("cost_s", "cpu_s", "waited_s") if name in told}
+    what = ", ".join(told[name] for name in ("backbone", "data") if told.get(name))
+    made = {"made": float(told["made"])} if "made" in told else {}
+    return {"what": what, "image_size": told.get("image_size", ""), "count": count, **made, **seconds}
+
+
+def _images(path: Path) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        np.lib.format.read_magic(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        if path.stat().st_size < stream.tell() + int(np.prod(shape)) * dtype.itemsize:
+            raise EOFError
+    told = json.loads(beside.read_text()) if (beside := _beside(path)).exists() else {}
+    size = f"{shape[1]} x {shape[2]}" if len(shape) == 4 else ""
+    return {"what": str(told.get("data", "")), "image_size": size, "count": shape[0], "cost_s": told.get("took_s")}
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {"what": "sizes and digests of pictures", "count": len(json.loads(path.read_text()))}
+
+
+def _copies(path: Path) -> dict[str, Any]:
+    return _images(path) | {"what": "examples of a study, copied from its storage", "cost_s": None}
+
+
+Reader = Callable[[Path], dict[str, Any]]
+PLACES: tuple[tuple[str, str, str, Reader], ...] = (  # folder, kind, files, what reads one
+    ("features", "features", "*.safetensors", _features),
+    ("images", "images", "*.npy", _images),
+    ("facts", "facts", "*.json", _facts),
+    ("arrays", "copies", "*.npy", _copies),
+)
+
+
+def _in_place(cache: Path, folder: str, kind: str, pattern: str, read: Reader) -> Iterator[Entry]:
+    for path in _files(cache / folder, pattern):
+        files = tuple(one for one in (path, _beside(path)) if one.exists()) if kind == "images" else (path,)
+        try:
+            told, damaged = read(path), False
+        except DAMAGED:
+            told, damaged = {}, True
+        known: dict[str, Any] = {"made": path.lstat().st_mtime} | told
+        size = sum(one.lstat().st_size for one in files)
+        yield Entry(kind=kind, key=path.stem.partition("-")[0], files=files, size=size, damaged=damaged, **known)
+
+
+def _unfinished(path: Path) -> Entry:
+    known = path.lstat()
+    return Entry(kind="unfinished", key=path.stem, files=(path,), size=known.st_size, made=known.st_mtime, damaged=True)
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.is_file() or path.is_symlink())
+
+
+def _beside(path: Path) -> Path:
+    """What is known of decoded images: <key>.json beside <key>-<seal>.npy."""
+    return path.with_name(f"{path.stem.partition('-')[0]}.json")
+
+
+def _refuse_outside(entry: Entry, cache: Path) -> None:
+    """A folder of the cache may be a link to somewhere else; a file that is one is removed as a link."""
+    inside = cache.resolve()
+    for path in entry.files:
+        if path.parent.resolve().parent != inside:
+            raise CacheError(f"{path}: lies outside the cache ({path.parent.resolve()}); remove it there by hand")
+
+
+def _remove(entry: Entry) -> None:
+    path = entry.files[0]
+    lock = path.with_name(f"{entry.key}.lock" if entry.kind == "images" else f"{path.name}.lock")
+    try:
+        with FileLock(lock, timeout=0):
+            for one in entry.files:
+                one.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
+    except Timeout:
+        raise CacheError(f"{entry.key}: a study is using it just now; drop it when that has ended") from None
+    except OSError as error:
+        raise CacheError(f"{path}: cannot be removed ({error.strerror}); change its permissions") from error

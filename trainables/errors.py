@@ -5,6 +5,7 @@ InputError
  +-- BackboneError          networks and weights
  +-- HyperparameterError    values that an approach cannot use
  +-- ApproachError          approaches that are not there, or are none
+ +-- CacheError             (in cache.py) what cannot be dropped from the cache
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
 from trainables.backbones.networks import Backbone
+from trainables.data.splits import Division
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class TrialSpec:
     trial: str
     approach: str
     phase: Literal["search", "final"]
+    replicate: int = 0
     index: int
     params: Mapping[str, bool | int | float | str]
     seed: int
@@ -33,6 +35,7 @@ class Inputs:
     """What the trials of one approach need.
 
     Attributes:
+        divisions: of each replicate, where training and validation are divided anew for each (`data.resplit`).
         test: images and labels of the test split in the final phase, None in the search, which cannot see it.
         backbone: the frozen network that turns test images into features, for an approach that learns from features.
     """
@@ -42,6 +45,15 @@ class Inputs:
     task: Task
     test: Examples | None = None
     backbone: Backbone | None = None
+    divisions: tuple[Division, ...] = ()
+
+    def task_of(self, replicate: int) -> Task:
+        """What the trials of one replicate learn from."""
+        train, valid = self.task.train, self.task.valid
+        if not self.divisions or valid is None:
+            return self.task
+        division = self.divisions[replicate]
+        return replace(self.task, train=train.take(division.train, valid), valid=train.take(division.valid, valid))
 
 
 @dataclass(frozen=True)

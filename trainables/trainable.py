@@ -91,15 +91,16 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _make_driver(self) -> tuple[Driver, float]:
         spec, inputs = self._spec, self._inputs[self._spec.approach]
+        task = inputs.task_of(spec.replicate)
         approach = inputs.kind(
-            inputs.task,
+            task,
             inputs.settings,
             inputs.kind.hyperparameters_type.model_validate(dict(spec.params)),
             seed=spec.seed,
             device=self._device,
         )
         clock = clock_for(self._device, charged_s=spec.precharged_s)
-        driver = Driver(approach, inputs.task.valid, allowance_s=spec.allowance_s, clock=clock)
+        driver = Driver(approach, task.valid, allowance_s=spec.allowance_s, clock=clock)
         saved = self._store.load()
         if saved is not None:
             driver.load_state(saved)
@@ -131,7 +132,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             return images
         bfloat16 = in_bfloat16(inputs.settings, self._device)
         return frozen_features(
-            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=cache_dir()
+            inputs.backbone, images, device=self._device, bfloat16=bfloat16, cache=cache_dir(), data="test images"
         ).values
 
     def _result(self, result: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Test predictions: each run's answer for each image.
 
-table.py       a table of predictions made elsewhere: read, check
-outcomes.py    predictions as seeds x images
+files.py           CSV and Parquet files, read without guessing
+table.py           a table of predictions made elsewhere: checked, and put into this project's form
+classes.py         its classes, and what shows that they were written in two ways
+probabilities.py   its probabilities, rounded or odd
+outcomes.py        predictions as seeds x images
 """

@@ -49,8 +49,8 @@ class TrialEvent(Record):
         approach: the name the study file gives the approach.
         phase: `search` or `final`.
         replicate: which repetition of the whole search, from 0.
-        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the seed,
-            counted on over the replicates.
+        index: number of the trial within its approach and replicate, from 0; in the final phase the number of the run
+            within its approach, over all replicates, the same for all approaches.
         seed: the seed of everything random in this trial.
         params: the hyperparameters (on `started`).
         origin: `published`: the study file's configuration; `suggested`: the sampler's; `incumbent`: a final run.
@@ -212,6 +212,8 @@ class DataInfo(Record):
         grouped: whether test images carry a group (then the group is the unit of the statistics).
         skipped: files left out because they are no readable image (`skip_corrupt`).
         duplicates: identical images found in more than one split.
+        test_days: the days of the test images (YYYY-MM-DD), where the names of all of them say when they were taken;
+            else null.
     """
 
     source: str
@@ -224,6 +226,7 @@ class DataInfo(Record):
     grouped: bool = False
     skipped: tuple[str, ...] = ()
     duplicates: int = 0
+    test_days: tuple[str, ...] | None = None
 
 
 class SignificanceSettings(Section):

@@ -133,6 +133,7 @@ class Comparison:
         omnibus: None with a single approach.
         yardstick: what answering with the class frequencies alone would cost.
         findings: what the predictions show of approaches that collapsed, or a run of which lies far from the others.
+        notes: what was done to the predictions before they were compared, or is odd in them; a sentence each.
     """
 
     design: Design
@@ -149,6 +150,7 @@ class Comparison:
     yardstick: Yardstick
     class_differences: tuple[ClassDifference, ...] = field(repr=False)
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

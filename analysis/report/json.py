@@ -59,6 +59,7 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
             "exactly_one_right": agreed.one_right,
         },
         "yardstick": compared.yardstick,
+        "notes": list(compared.notes),
         "class_differences": [
             {"class": compared.classes[found.label], **_difference(found.difference), "p_fdr": found.p_fdr}
             for found in compared.class_differences

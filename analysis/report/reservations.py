@@ -16,7 +16,14 @@ from analysis.search.contention import contended, contention
 from analysis.search.health import study_findings
 from analysis.statistics.crossed import FEW_GROUPS
 
-GENERAL = ("one_search", "search_unknown", "one_run", "few_runs", "looks")  # of the design, known before the study
+GENERAL = (
+    "one_search",
+    "search_unknown",
+    "one_run",
+    "few_runs",
+    "one_day",
+    "looks",
+)  # of the design, known before the study
 DETAILS = re.compile(r" \(.*$")
 FEW_RUNS = 2  # searches, or runs, of each approach: their spread is then hardly known
 
@@ -53,7 +60,7 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     """
     if compared is None:
         return ()
-    whole = [_search(study), _runs(compared, study), _groups(compared), _looks(compared)]
+    whole = [_search(study), _runs(compared, study), _groups(compared), _one_day(study), _looks(compared)]
     found = [*_approaches(compared, study), *whole]
     return tuple(one for one in found if one)
 
@@ -96,6 +103,15 @@ def _groups(compared: Comparison) -> Reservation | None:
     return Reservation(None, "few_groups", text, "bring test images of more groups")
 
 
+def _one_day(study: StudySummary | None) -> Reservation | None:
+    """Test images that were all taken on one day."""
+    days = study.records.data.test_days if study and study.records.data else None
+    if days is None or len(days) != 1:
+        return None
+    text = f"all test images were taken on {days[0]}: this speaks of other images of that day, not of other days"
+    return Reservation(None, "one_day", text, None)
+
+
 def _looks(compared: Comparison) -> Reservation | None:
     """A study that went on after its test results had been looked at."""
     design, looks = compared.design, len(compared.design.looks)
@@ -109,7 +125,7 @@ def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reserv
     """What is to be said of single approaches, in the order of rank."""
     names = [test.name for test in compared.ranked]
     seen = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
-    found = [Reservation(one.approach, one.kind, one.seen, one.mend) for one in seen]
+    found = [Reservation(one.approach, one.kind, one.seen, one.mend if study else None) for one in seen]
     found += [*_single_runs(compared, study), *_free_features(study), *_busy_machine(names, study)]
     ranked = [one for name in names for one in found if one.approach == name]
     return [*ranked, *(one for one in found if one.approach is None)]

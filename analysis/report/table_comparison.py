@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analysis.predictions.outcomes import read_outcomes
 from analysis.predictions.table import PredictionTable
@@ -24,9 +25,10 @@ def compare_table(table: PredictionTable, design: Design, *, names: Sequence[str
     if unknown or not wanted:
         missing = f"no predictions of {unknown[0]!r}" if unknown else "no approach to compare"
         raise RecordsError(f"{table.source}: {missing}; there are those of {', '.join(found)}")
-    compared = table.predictions[table.predictions.approach.isin(wanted)]
+    rows = table.predictions[table.predictions.approach.isin(wanted)]
     try:
-        seen = read_outcomes(compared, grouped=table.grouped)
-        return compare(seen, names=wanted, classes=table.classes, design=design)
+        seen = read_outcomes(rows, grouped=table.grouped)
+        compared = compare(seen, names=wanted, classes=table.classes, design=design)
     except (RecordsError, ValueError) as error:
         raise RecordsError(f"{table.source}: {error}") from None
+    return replace(compared, notes=table.notes)

@@ -35,13 +35,18 @@ MOST_ROWS = 60  # of a figure's data in the page; all of them are in its CSV fil
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where a report was written, and the verdict it opens with: in one line, and in one paragraph."""
+    """Where a report was written, and the verdict it opens with: in one line, and in one paragraph.
+
+    Attributes:
+        notes: what was done to predictions that people brought, a sentence each.
+    """
 
     html: str
     markdown: str
     json: str
     headline: str
     verdict: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
     """Read a table of predictions and write report.html, .md and .json into a folder.
 
     Args:
-        path: a .csv or .parquet file; see table.py.
+        path: a file of predictions; see predictions/files.py.
         out: the folder, as a path or a URI; made if need be.
         design: what the comparison is to answer.
 
@@ -100,7 +105,8 @@ def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
     store.write_bytes(html, render(findings, "report.html.j2", drawings).encode())
     about = findings.compared, findings.study
     verdict = wording.headline(*about), wording.verdict_sentence(*about)
-    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), *verdict)
+    notes = findings.compared.notes if findings.compared else ()
+    return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), *verdict, notes)
 
 
 def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:

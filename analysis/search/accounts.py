@@ -22,6 +22,8 @@ class Spending:
         feature_s: the part of what was charged for frozen features: owed by each search once (rule `first_use`), or by
             each trial (`every_trial`).
         refunded_s: reserved by trials that ended before their allowance.
+        cpu_s, waited_s: CPU seconds over the slots' CPUs, and seconds without a CPU, of the same work (see TrialEvent);
+            None where nothing is known.
         overshoot_s: worked past an allowance, thrown away and not charged.
         uncharged_s: building networks, checkpoints, waiting. lost_s: worked, then lost to a crash.
         trials: all that were started; `finished`, `cut`, `diverged` and `failed` say how they ended.
@@ -32,6 +34,8 @@ class Spending:
     budget_s: float
     feature_s: float
     refunded_s: float
+    cpu_s: float | None
+    waited_s: float | None
     overshoot_s: float
     uncharged_s: float
     lost_s: float
@@ -102,6 +106,8 @@ def _spending(records: StudyRecords, trials: pd.DataFrame, name: str, owed_s: fl
         budget_s=records.settings.budget.search_seconds * records.settings.replicates,
         feature_s=owed_s + float(charged.clip(upper=each_s).sum()),  # one that failed at once was charged nothing
         refunded_s=float(trials.refunded_s.sum()),
+        cpu_s=_sum_of_known(trials.cpu_s),
+        waited_s=_sum_of_known(trials.waited_s),
         overshoot_s=float(trials.overshoot_s.sum()),
         uncharged_s=float(trials.uncharged_s.sum()),
         lost_s=float(trials.lost_s.sum()),
@@ -112,6 +118,11 @@ def _spending(records: StudyRecords, trials: pd.DataFrame, name: str, owed_s: fl
         failed=int(ended.get("failed", 0)),
         exhausted=_exhausted(records, name),
     )
+
+
+def _sum_of_known(seconds: pd.Series) -> float | None:
+    known = pd.to_numeric(seconds).dropna()
+    return float(known.sum()) if len(known) else None
 
 
 def _exhausted(records: StudyRecords, approach: str) -> str | None:

@@ -258,7 +258,8 @@ def _far_run(accuracy: NDArray[np.float64], name: str) -> Finding | None:
     """The run that lies farthest from the others, if that is far; from three runs on.
 
     Far is more than 5 points, and more than four times the range of the others, away from the nearest of the others.
-    The range is at least the others' standard deviation, and unlike that hardly misled by two that happen to be close.
+    Of five runs drawn from a normal distribution with a standard deviation of 2 points 0.4 % are called so, of 4 points
+    1.6 %; of three, in which two are often close by chance, 3 and 21 %.
     """
     if len(accuracy) < 3:
         return None

@@ -88,12 +88,12 @@ class Reference:
         if not self.seeds or not self.image:
             return p(self.seeds_df if self.seeds else self.image_df)
         low, high = sorted(max(SMALLEST, p(df)) for df in (self.image_df, self.seeds_df))
-        if critical(low) <= seen or critical(high) >= seen:  # by rounding, or below SMALLEST
-            return low if critical(low) <= seen else high
 
         def apart(logarithm: float) -> float:
             return critical(exp(logarithm)) - seen
 
+        if apart(log(low)) <= 0 or apart(log(high)) >= 0:  # by rounding, or below SMALLEST
+            return low if apart(log(low)) <= 0 else high
         return exp(optimize.brentq(apart, log(low), log(high), xtol=1e-13))
 
 

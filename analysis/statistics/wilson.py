@@ -8,9 +8,9 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
-from scipy import stats
+from scipy import special, stats
 
 
 def wilson(p: float, n: float, quantile: float) -> tuple[float, float]:
@@ -25,6 +25,19 @@ def wilson(p: float, n: float, quantile: float) -> tuple[float, float]:
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n**2))) / (1 + z2 / n)
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+
+
+def wilson_or_logit(p: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's interval, each end replaced by that of the interval on the scale of the logit where that is farther.
+
+    logit p +- z / sqrt(n p (1 - p)) reaches farther towards 1/2, as a proportion in few groups needs: where some groups
+    are all wrong and most all right, a high estimate comes with too small a standard error. Arguments as in `wilson`.
+    """
+    low, high = wilson(p, n, quantile)
+    if not 0 < p < 1:
+        return low, high
+    centre, half = log(p / (1 - p)), quantile / sqrt(n * p * (1 - p))
+    return min(low, float(special.expit(centre - half))), max(high, float(special.expit(centre + half)))
 
 
 @dataclass(frozen=True)

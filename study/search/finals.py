@@ -54,13 +54,14 @@ def final_turns(
                 trial=trial,
                 approach=name,
                 phase="final",
+                replicate=replicate,
                 index=index,
                 params=incumbents[replicate][name],
                 seed=derived_seed(config.seed, "final", replicate, round_),
                 allowance_s=config.final_seconds,
                 precharged_s=precharged,
             )
-            turns.append(Turn(spec=spec, replicate=replicate, origin="incumbent"))
+            turns.append(Turn(spec=spec, origin="incumbent"))
     return turns
 
 

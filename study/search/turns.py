@@ -30,7 +30,6 @@ class Turn:
     """
 
     spec: TrialSpec
-    replicate: int = 0
     origin: Literal["published", "suggested", "incumbent"]
     conditioned_on: int | None = None
 
@@ -40,16 +39,21 @@ class Turn:
         return self.spec.trial
 
     @property
+    def replicate(self) -> int:
+        """Which repetition of the search it belongs to."""
+        return self.spec.replicate
+
+    @property
     def account(self) -> Account:
         """Whose seconds it spends."""
-        return Account(self.spec.approach, self.replicate)
+        return Account(self.spec.approach, self.spec.replicate)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What all its events repeat: the fields of TrialEvent that say which trial it is."""
         told = asdict(self.spec)
         shared = told.keys() & TrialEvent.model_fields.keys() - {"params"}  # only its first event has those
-        return {name: told[name] for name in shared} | {"replicate": self.replicate}
+        return {name: told[name] for name in shared}
 
 
 @dataclass
@@ -151,13 +155,14 @@ class EqualTimeTurns:
             trial=trial,
             approach=account.approach,
             phase="search",
+            replicate=account.replicate,
             index=index,
             params=params,
             seed=derived_seed(self.seed, account.approach, account.replicate, index),
             allowance_s=self.ledger.reserve(account, trial),
             precharged_s=self.precharged_s.get(account.approach, 0.0),
         )
-        return Turn(spec=spec, replicate=account.replicate, origin=origin, conditioned_on=conditioned_on)
+        return Turn(spec=spec, origin=origin, conditioned_on=conditioned_on)
 
     def _note_exhaustion(self, account: Account) -> None:
         reason = self._samplers[account].exhausted
@@ -195,7 +200,7 @@ def turn_of(started: TrialEvent, *, precharged_s: float = 0.0) -> Turn:
     assert started.origin is not None
     told = started.model_dump(include={field.name for field in fields(TrialSpec)})
     spec = TrialSpec(**told | {"params": started.params or {}, "precharged_s": precharged_s})
-    return Turn(spec=spec, replicate=started.replicate, origin=started.origin, conditioned_on=started.conditioned_on)
+    return Turn(spec=spec, origin=started.origin, conditioned_on=started.conditioned_on)
 
 
 def value_of(event: TrialEvent) -> float | None:

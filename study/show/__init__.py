@@ -1,9 +1,11 @@
 """What people see while a study runs, and of one that has.
 
 screens.py       what the commands print
+cache.py         what the cache holds
 progress.py      a study that runs
 watch.py         what is wrong with it, as soon as it is evident
 timings.py       what timing the approaches showed
+busy.py          a line where its machine is busy with other work
 remote.py        the same, while a job does the work on a cluster
 curves.py        curves as TensorBoard's event files
 event_files.py   keeps them in a folder or an object store

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
+from study.show.busy import Busy
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
@@ -44,6 +45,7 @@ class Progress:
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
         self._watch: Watch | None = None
+        self._busy = Busy()
         self._trials: Counter[Account] = Counter()
         self._best: dict[Account, float] = {}
         self._charging: dict[str, tuple[Account, float]] = {}  # seconds charged by trials still running
@@ -80,6 +82,7 @@ class Progress:
         self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
         self._trials, self._best, self._charging = Counter(), {}, {}  # a study that goes on by itself searches again
         for event in earlier:
+            self._busy.see(event)
             self._count(event)
             self._look(event)
 
@@ -94,6 +97,8 @@ class Progress:
             return
         self._count(event)
         self._look(event)
+        if line := self._busy.see(event):
+            self.say(line)
         now = time.monotonic()
         if now - self._last_shown < (DRAW_EVERY_S if self._live else LINE_EVERY_S):
             return

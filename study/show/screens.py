@@ -153,6 +153,17 @@ def show_data(data: DatasetDescription, console: Console) -> None:
         console.print(f"  {duplicate.id_a} = {duplicate.id_b}", markup=False)
     if data.skipped:
         console.print(f"Left out as not readable: {len(data.skipped)}, first {data.skipped[0]}", markup=False)
+    if len(data.test_days) == 1:
+        day = data.test_days[0].isoformat()
+        console.print(f"All test images were taken on {day}: results speak of other images of that day.", markup=False)
+    if found := data.proposed_groups:
+        console.print(
+            f"Of the test images {found.why} ({found.groups:,} groups, the largest of {found.largest:,}). Images that "
+            f"resemble each other are no independent evidence; to make such a group the unit of the statistics, set\n"
+            f"  data.groups: '{found.expression}'",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def show_fetched(fetched: Fetched, console: Console) -> None:

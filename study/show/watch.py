@@ -70,7 +70,7 @@ class Watch:
 
 def sentence(finding: Finding) -> str:
     """One line on one finding: who, what was seen, what to do."""
-    return f"{finding.approach}: {finding.seen}" + (f"; {finding.mend}" if finding.mend else "")
+    return f"warning: {finding.approach}: {finding.seen}" + (f"; {finding.mend}" if finding.mend else "")
 
 
 def findings(records: StudyRecords, trials: pd.DataFrame) -> tuple[Finding, ...]:

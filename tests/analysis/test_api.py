@@ -251,7 +251,11 @@ def test_the_frame_stays_as_it_was(study_dir):
             {},
             "predictions: column 'label' is inf in row 3; give a class",
         ),
-        (lambda frame: [1, 2], {}, "predictions: a list; give a data frame, or the path of a .csv or .parquet file"),
+        (
+            lambda frame: [1, 2],
+            {},
+            "predictions: a list; give a data frame, or the path of a .csv, .tsv (also .gz) or .parquet file",
+        ),
         (lambda frame: None, {}, "predictions: a NoneType; give a data frame"),
         (lambda frame: "runs.txt", {}, "runs.txt: neither a study directory nor a table of predictions"),
         (lambda frame: frame, {"names": "fine_tune"}, "names 'fine_tune': is one name; give several in a list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from study.config.study_file import read_config
 from tests.support.commands import machine
 from tests.support.pictures import COLOURS, photo, photo_folder, save
 from tests.support.study_files import small_study
+from tests.support.synthetic_study import two_runs_each
 
 COMMANDS = ("run", "resume", "plan", "schema", "status", "report", "board", "data", "published")
 
@@ -336,3 +338,28 @@ def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, 
 def test_a_path_between_colons_is_printed_as_it_is_not_as_a_picture(transfer_study):
     assert "a:x:b" in transfer_study("status", "a:x:b").complaint
     assert "a:x:b/my_knn.py" in transfer_study("new-approach", "my_knn", "--to", "a:x:b").out
+
+
+def test_report_of_a_file_of_predictions_is_that_of_the_analysis_alone(transfer_study, tmp_path):
+    path, out = tmp_path / "runs.csv", tmp_path / "out"
+    two_runs_each(("a", "b")).to_csv(path, index=False)
+    told = transfer_study("report", str(path), "--out", str(out), "--margin", "0.02")
+    assert told.code == 0, told.err
+    report = json.loads((out / "report.json").read_text())
+    assert report["verdict"] in " ".join(told.out.split())
+    assert report["significance"]["margin"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs.csv",), "runs.csv: say where its report goes, with --out DIR"),
+        (("runs.csv", "--out", "out", "--alpha", "2"), "--alpha 2: must lie between 0 and 1"),
+        (("missing.csv", "--out", "out"), "missing.csv: no such file"),
+        (("study", "--margin", "0.1"), "--margin: of a file of predictions; a study's stands in its study file"),
+    ],
+)
+def test_options_of_a_file_and_of_a_study_are_not_mixed(transfer_study, arguments, message):
+    told = transfer_study("report", *arguments)
+    assert (told.code, len(told.err.splitlines())) == (2, 1)
+    assert message in told.err

@@ -11,10 +11,13 @@ from ray import cloudpickle
 
 from study.cluster.arrival import _imported
 from study.config.models import ApproachConfig
-from study.prepare import rehearse
+from study.inputs import final_inputs, search_inputs
+from study.prepare import SEARCH_SPLITS, rehearse
 from tests.support.commands import machine
+from tests.support.study_files import small_config
 from trainables.approach import Settings
 from trainables.approaches.better_cnn import BetterCNN
+from trainables.data.dataset import open_dataset
 from trainables.errors import ApproachError, HyperparameterError
 
 
@@ -86,3 +89,14 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
         "(ModuleNotFoundError: No module named 'hidden_from_workers'); put the module, and what it imports, where the "
         "workers find it; where Ray ran in this process before the study, ray.shutdown() first"
     )
+
+
+@pytest.mark.parametrize("made", [search_inputs, final_inputs])
+def test_every_replicate_gets_a_division_of_its_own_where_the_study_file_asks_for_it(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
+    config = small_config(replicates=3, data__resplit=True, final={"runs": 3})
+    of_features = SimpleNamespace(values={split: np.zeros((50, 4), dtype=np.float32) for split in SEARCH_SPLITS})
+    inputs = made(config, open_dataset(config.data), {"feature_svm": of_features})
+    tasks = [inputs["better_cnn"].task_of(replicate) for replicate in range(3)]
+    assert len({task.train.inputs.tobytes() for task in tasks}) == 3
+    assert [np.bincount(task.valid.labels).tolist() for task in tasks] == [[5] * 10] * 3

@@ -31,11 +31,14 @@ from tests.support.session import Session
 from tests.support.session import session as open_session
 from tests.support.study_files import SMALL, small_study
 from tests.support.waiting import free_port, until
+from trainables.run_queue import SCHEDSTAT
 
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])
 BUDGET_S = SMALL["budget"]["search_seconds"]
-RUNS = SMALL["final"]["runs"]
+REPLICATES, RUNS = 2, 3  # a search that is repeated is the normal case; the second replicate has one run less
+FINAL_RUNS = ("r0-seed0", "r1-seed0", "r0-seed1")
+INCUMBENTS = {f"incumbent/{name}{replicate}" for name in APPROACHES for replicate in ("", "-r1")}
 PHOTOS = {"source": "folder", "path": "photos", "skip_corrupt": True, "groups": "^[a-z]+[0-9]+"}
 TEST_IMAGES = 3 * PHOTO_SPLITS["test"]
 
@@ -79,7 +82,7 @@ def prepared(folder: Path, **changes: object) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("studies")
-    prepared(made)
+    prepared(made, replicates=REPLICATES, final={"runs": RUNS})
     return made
 
 
@@ -99,13 +102,13 @@ def session(folder) -> Iterator[Session]:
 def assert_fair_and_complete(study: Study) -> None:
     """What holds of every finished study, however it was interrupted."""
     for account in study.report["approaches"].values():
-        assert account["charged_seconds"] <= account["budget_seconds"] == BUDGET_S
+        assert account["charged_seconds"] <= account["budget_seconds"] == REPLICATES * BUDGET_S
         assert len(account["final_runs"]) == RUNS
     assert study.report["search"]["charged_spread"] <= 0.05
     started = Counter(event.trial for event in study.events if event.event == "started")
     assert set(started.values()) == {1}
     evaluated = {event.trial for event in study.events if event.event == "evaluated"}
-    assert evaluated == {f"{name}-r0-seed{seed}" for name in APPROACHES for seed in range(RUNS)}
+    assert evaluated == {f"{name}-{run}" for name in APPROACHES for run in FINAL_RUNS}
     assert {file.stem for file in (study.directory / "predictions").iterdir()} == evaluated
 
 
@@ -178,12 +181,21 @@ def test_the_ledger_of_the_report_is_the_sum_of_the_records(study):
     assert owed.keys() == {"feature_svm"}
     for name, account in study.report["approaches"].items():
         trials = [event.charged_s for event in last.values() if event.approach == name]
-        assert account["charged_seconds"] == pytest.approx(sum(trials) + owed.get(name, 0.0))
+        assert account["charged_seconds"] == pytest.approx(sum(trials) + REPLICATES * owed.get(name, 0.0))
         assert account["trials"] == len(trials)
 
 
 def test_no_trial_charged_more_than_its_allowance(study):
     assert all(event.charged_s <= event.allowance_s for event in study.events)
+
+
+def test_every_trial_that_ended_and_every_set_of_features_has_its_seconds_of_cpu(study):
+    ended = [event for event in study.events if event.event in ENDINGS]
+    assert ended
+    assert all(event.cpu_s is not None and event.cpu_s > 0 for event in ended)
+    assert all(cost.cpu_s is not None and cost.cpu_s > 0 for cost in study.store.feature_costs())
+    if SCHEDSTAT.exists():
+        assert all(0 <= event.waited_s <= event.charged_s + event.overshoot_s for event in ended)
 
 
 def test_the_published_configurations_came_first(study):
@@ -197,7 +209,7 @@ def test_the_published_configurations_came_first(study):
 
 def test_an_approach_that_ran_out_of_trials_is_reported_so(study):
     svm = study.report["approaches"]["feature_svm"]
-    assert (svm["trials"], svm["exhausted"]) == (3, "max_trials: 3")
+    assert (svm["trials"], svm["exhausted"]) == (REPLICATES * 3, "max_trials: 3")
 
 
 def test_the_search_never_saw_the_test_split(study):
@@ -234,7 +246,7 @@ def test_predictions_agree_with_the_accuracies_on_record(study):
 def test_every_trial_has_its_curves(study):
     runs = {path.parent.relative_to(study.directory / "tensorboard").as_posix() for path in curves(study)}
     trials = {f"{event.phase}/{event.trial}" for event in study.events}
-    assert runs == trials | {f"incumbent/{name}" for name in APPROACHES}
+    assert runs == trials | INCUMBENTS
 
 
 def curves(study: Study) -> Iterator[Path]:
@@ -247,7 +259,7 @@ def test_status_sums_a_study_up(study, transfer_study):
     assert "finished" in told.out
     for name in APPROACHES:
         (line,) = [line for line in told.out.splitlines() if line.startswith(name)]
-        assert f"/ {BUDGET_S} s" in line
+        assert f"/ {REPLICATES * BUDGET_S} s" in line
         assert line.split()[-1] == str(RUNS)
 
 
@@ -262,8 +274,7 @@ def test_the_report_can_be_written_again_from_the_records_alone(study, transfer_
 @pytest.mark.parametrize(("options", "phases"), [((), {"final"}), (("--trials",), {"final", "search"})])
 def test_the_curves_are_served(study, options, phases):
     """By default those that compare the approaches; with --trials every trial."""
-    expected = {f"incumbent/{name}" for name in APPROACHES}
-    expected |= {f"{event.phase}/{event.trial}" for event in study.events if event.phase in phases}
+    expected = INCUMBENTS | {f"{event.phase}/{event.trial}" for event in study.events if event.phase in phases}
     port = free_port()
     served: set[str] = set()
 

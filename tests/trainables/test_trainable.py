@@ -12,7 +12,7 @@ import ray
 import torch
 from threadpoolctl import threadpool_info
 
-from tests.support.stand_ins import CLASSES, feature_task, images
+from tests.support.stand_ins import CLASSES, feature_task, image_task, images
 from tests.support.workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
 from trainables.approach import Examples, Predictions, Step
 from trainables.approaches.better_cnn import BetterCNN
@@ -21,6 +21,7 @@ from trainables.approaches.fine_tune import FineTune, FineTuneSettings
 from trainables.backbones.features import extract
 from trainables.backbones.networks import GLYPHS
 from trainables.checkpoints import CheckpointStore
+from trainables.data.splits import Division
 from trainables.errors import one_line
 from trainables.spec import DeliveryError, Inputs, pin_threads
 
@@ -93,6 +94,18 @@ class TestASearchTrial:
         assert results[-1]["device"] == "cpu"
         assert all(result["uncharged_s"] >= 0 for result in results)
         assert not ray.is_initialized()
+
+    def test_learns_from_the_division_of_its_replicate(self, places):
+        task = image_task()
+        assert task.valid is not None
+        turned = Division(np.arange(len(task.train), len(task.train) + len(task.valid)), np.arange(len(task.train)))
+        inputs = replace(CNN, divisions=(Division(turned.valid, turned.train), turned))
+        seen = [inputs.task_of(replicate) for replicate in (0, 1)]
+        assert np.array_equal(seen[0].train.inputs, task.train.inputs)
+        assert np.array_equal(seen[1].train.inputs, task.valid.inputs)
+        assert np.array_equal(seen[1].valid.labels, task.train.labels)
+        trained = [run(start(config_of(replicate=r), {"cnn": inputs}, places)) for r in (0, 1)]
+        assert [len(one) for one in trained] == [4, 1], "fewer images make fewer steps"
 
     def test_says_once_from_where_it_began(self, places):
         results = run(start(config_of(), {"cnn": CNN}, places))

@@ -7,6 +7,7 @@ folders.py            a source: folders of images
 digits.py             a source: scikit-learn's handwritten digits
 torchvision_sets.py   a source: torchvision's classification sets
 splits.py             train, valid and test
+grouping.py           what file names tell of groups and times
 images.py             one image: read, resized
 image_cache.py        images decoded once
 stored_examples.py    examples too large for the object store, mapped from each node's cache

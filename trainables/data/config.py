@@ -64,6 +64,14 @@ class DataSource(BaseModel, ABC):
     source: str
     unreadable_mend: ClassVar[str] = "fetch the data set again"
 
+    @property
+    def redivided_with(self) -> int | None:
+        """Seed with which training and validation are divided anew for each replicate; None where they stay.
+
+        A source with the fields `resplit` and `split_seed` leaves it to the study file.
+        """
+        return int(getattr(self, "split_seed", 0)) if getattr(self, "resplit", False) else None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A subclass goes by a word only where it gives itself one: it does not inherit that of its base."""
         own = inspect.get_annotations(cls)
@@ -100,8 +108,8 @@ class DataSource(BaseModel, ABC):
         """Whether the study file says so; never where the source has no such field."""
         return bool(getattr(self, switch, False))
 
-    def offers(self, switch: Switch) -> bool:
-        """Whether the study file may say so."""
+    def offers(self, switch: Switch | Literal["groups"]) -> bool:
+        """Whether the study file may say so; or name groups, which not every source has."""
         return switch in type(self).model_fields
 
 
@@ -113,12 +121,15 @@ class DividedSource(DataSource):
         valid_fraction: share of the undivided images that go to validation, where no validation split comes with them.
         test_fraction: the same for the test split.
         split_seed: seed of the division.
+        resplit: divide the training and validation images anew for each replicate, so that the luck of that division is
+            part of the uncertainty; the test images stay.
     """
 
     allow_duplicates: bool = False
     valid_fraction: float = Field(0.15, gt=0, lt=1)
     test_fraction: float = Field(0.2, gt=0, lt=1)
     split_seed: int = Field(0, ge=0, lt=2**32)
+    resplit: bool = False
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> DividedSource:

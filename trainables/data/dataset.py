@@ -16,13 +16,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
 from trainables.data.config import Contents, DataSource, Switch
+from trainables.data.grouping import ProposedGroups, days, propose_groups
 from trainables.data.image_cache import Facts, decoded, inspect
-from trainables.data.splits import SPLITS, Split, SplitIndex
+from trainables.data.splits import SPLITS, Division, Split, SplitIndex, redivide
 from trainables.errors import DataError, InputError, one_line
+
+FEWEST_GROUPS = 3  # of test images: from fewer no variance between groups can be estimated that is worth the name
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class DatasetDescription:
         largest_share: in each split, the share of its largest class: the accuracy of always answering that one.
         image_sizes: before they are resized.
         groups: groups in each split, or None where the data set has none.
+        proposed_groups: groups that the names of the test images suggest where the data set has none.
+        test_days: the days of the test images, where their names tell.
         duplicates: images that are in an earlier split as well.
         skipped: files left out because they are not readable.
     """
@@ -65,6 +71,8 @@ class DatasetDescription:
     largest_share: dict[Split, float]
     image_sizes: ImageSizes
     groups: dict[Split, int] | None
+    proposed_groups: ProposedGroups | None
+    test_days: tuple[date, ...]
     duplicates: tuple[Duplicate, ...]
     skipped: tuple[str, ...]
 
@@ -130,12 +138,27 @@ class Dataset:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    def divisions(self, replicates: int) -> tuple[Division, ...]:
+        """What each replicate trains on and is validated on, where they are divided anew for each; else nothing.
+
+        The first replicate has the splits as they are; the others are the same on every machine.
+
+        Raises:
+            DataError: a class has too few images, or groups, to be divided.
+        """
+        seed, train, valid = self.config.redivided_with, self.splits["train"], self.splits["valid"]
+        if seed is None:
+            return ()
+        first = Division(np.arange(len(train)), np.arange(len(train), len(train) + len(valid)))
+        seeds = np.random.SeedSequence(seed).generate_state(replicates)[1:]
+        return (first, *(redivide(train, valid, self.classes, int(one)) for one in seeds))
+
     def check(self) -> None:
         """Refuse what no fair comparison can be made on.
 
         Raises:
-            DataError: fewer than two classes, a split without images, a class that is not in every split, only one
-                group in the test split, or, unless the configuration allows it (`allow_duplicates`,
+            DataError: fewer than two classes, a split without images, a class that is not in every split, fewer
+                than three groups in the test split, or, unless the configuration allows it (`allow_duplicates`,
                 `allow_shared_groups`), an image or a group that is in more than one split.
         """
         if len(self.classes) < 2:
@@ -153,7 +176,8 @@ class Dataset:
     def _sealed(self, split: Split, size: tuple[int, int]) -> tuple[np.ndarray, str]:
         if (split, size) not in self._decoded:
             part = self.splits[split]
-            mapped, seal = decoded(dict(zip(part.ids, part.pictures, strict=True)), size)
+            pictures = dict(zip(part.ids, part.pictures, strict=True))
+            mapped, seal = decoded(pictures, size, data=f"{self.source}, {split}")
             # A plain array over the mapped file: pickle hands it over as a buffer, so that one copy in an object store
             # serves all workers, where a np.memmap would be copied into each. And one array, not one for each call:
             # pickle knows what it has stored already by the object.
@@ -174,11 +198,11 @@ class Dataset:
 
     def _refuse_few_groups(self) -> None:
         groups = sorted(set(self.splits["test"].groups or ()))
-        if len(groups) in (1, 2):
-            found = f"one group '{groups[0]}'" if len(groups) == 1 else f"two groups '{groups[0]}' and '{groups[1]}'"
+        if 0 < len(groups) < FEWEST_GROUPS:
+            belong = "one group" if len(groups) == 1 else f"{len(groups)} groups"
             raise DataError(
-                f"{self.source}: all test images belong to {found}; the group is the unit of the statistics, so at "
-                "least three are needed: change groups"
+                f"{self.source}: all test images belong to {belong} ('{groups[0]}'); the group is the unit of the "
+                f"statistics, so at least {FEWEST_GROUPS} are needed: change groups"
             )
 
     def _refuse_shared_groups(self) -> None:
@@ -253,6 +277,8 @@ def describe(dataset: Dataset) -> DatasetDescription:
         largest_share={split: max(per_class) / max(1, sum(per_class)) for split, per_class in counts.items()},
         image_sizes=dataset.image_sizes,
         groups=groups if dataset.splits["train"].groups is not None else None,
+        proposed_groups=propose_groups(dataset.splits["test"]) if dataset.config.offers("groups") else None,
+        test_days=days(dataset.splits["test"]),
         duplicates=duplicates(dataset),
         skipped=dataset.skipped,
     )

@@ -20,12 +20,14 @@ class DigitsData(DataSource):
     Attributes:
         train_per_class, valid_per_class: images of each digit in the training and validation splits.
         split_seed: seed of the division.
+        resplit: divide the training and validation images anew for each replicate; the test images stay.
     """
 
     source: Literal["digits"] = "digits"
     train_per_class: int = Field(10, ge=1)
     valid_per_class: int = Field(20, ge=1)
     split_seed: int = Field(0, ge=0, lt=2**32)
+    resplit: bool = False
 
     @model_validator(mode="after")
     def _leaves_something_to_test_on(self) -> DigitsData:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,8 +65,11 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
     return facts, {name: why for name, why in found.items() if isinstance(why, str)}
 
 
-def decoded(pictures: Mapping[str, Picture], size: tuple[int, int]) -> tuple[np.ndarray, str]:
+def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str = "") -> tuple[np.ndarray, str]:
     """All pictures at one size, (height, width), in their order; decoded if they are not in the cache.
+
+    Args:
+        data: what they are, in words, for the list of what the cache holds.
 
     Returns:
         (N, H, W, 3) uint8, read-only and memory-mapped, and the SHA-256 of its bytes.
@@ -81,7 +85,11 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int]) -> tuple[np.
                 if (found := _load_sealed(path, shape)) is not None:
                     return found
             _log.info("decoding %d images at %d x %d", *shape[:3])
+            began = time.monotonic()
             path = _write_sealed(folder, key, _resized(list(pictures.values()), size), shape)
+            with _part(folder) as part:
+                part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
+                part.replace(folder / f"{key}.json")
     return np.load(path, mmap_mode="r"), _seal(path)
 
 

@@ -83,6 +83,39 @@ def complete(
     return {split: found[split] for split in SPLITS}
 
 
+@dataclass(frozen=True)
+class Division:
+    """Training and validation images of one replicate, as positions in both splits, one behind the other."""
+
+    train: np.ndarray
+    valid: np.ndarray
+
+
+def redivide(train: SplitIndex, valid: SplitIndex, classes: Sequence[str], seed: int) -> Division:
+    """Divide training and validation images anew, by class and by whole groups, in the proportions that they have.
+
+    Raises:
+        DataError: a class has only one image, or group, in both together.
+    """
+    both = _joined(train, valid)
+    unit_of, unit_labels = _units(both)
+    validating, all_of_class = (np.bincount(part.labels, minlength=len(classes)) for part in (valid, both))
+    generator = np.random.RandomState(seed)
+    drawn = []
+    for label in np.unique(unit_labels):
+        units = np.flatnonzero(unit_labels == label)
+        if len(units) < 2:
+            unit = "image" if both.groups is None else "group"
+            raise DataError(
+                f"class '{classes[label]}' has one {unit} in training and validation together, too few to divide them "
+                f"anew; add {unit}s, or set resplit: false"
+            )
+        wanted = min(len(units) - 1, max(1, round(validating[label] / all_of_class[label] * len(units))))
+        drawn.append(generator.permutation(units)[:wanted])
+    chosen = np.isin(unit_of, np.concatenate(drawn))
+    return Division(np.flatnonzero(~chosen), np.flatnonzero(chosen))
+
+
 def stratified(labels: np.ndarray, counts: Callable[[int], Sequence[int]], seed: int) -> list[np.ndarray]:
     """Draw positions without replacement, class by class.
 
@@ -99,6 +132,15 @@ def stratified(labels: np.ndarray, counts: Callable[[int], Sequence[int]], seed:
         members = generator.permutation(np.flatnonzero(labels == label))
         pieces.append(np.split(members, np.cumsum(counts(len(members)))))
     return [np.sort(np.concatenate(piece)) for piece in zip(*pieces, strict=True)]
+
+
+def _joined(one: SplitIndex, other: SplitIndex) -> SplitIndex:
+    return SplitIndex(
+        ids=one.ids + other.ids,
+        labels=np.concatenate([one.labels, other.labels]),
+        pictures=one.pictures + other.pictures,
+        groups=None if one.groups is None or other.groups is None else one.groups + other.groups,
+    )
 
 
 def _units(part: SplitIndex) -> tuple[np.ndarray, np.ndarray]:

@@ -32,11 +32,13 @@ def draw_incumbents(study: StudySummary) -> Drawing | None:
         points = zip(curve.seconds, curve.accuracy, curve.trial, strict=True)
         rows += [(approach.name, curve.replicate, *point) for point in points]
     ax.set_xlim(left=0)
-    ax.set_xlabel("charged slot-seconds of the approach")
+    ax.set_xlabel("charged slot-seconds of one search")
     ax.set_ylabel("best accuracy so far\n(validation split)")
     legend(figure, ax)
+    searches = study.records.settings.replicates
+    each = f" Each of an approach's {searches} searches is a curve of its own." if searches > 1 else ""
     caption = (
-        "What each approach had found after the same charged time; each marker is a new best trial. A curve that"
+        f"What each approach had found after the same charged time; each marker is a new best trial.{each} A curve that"
         " starts late first paid for its frozen features. The figures are those by which the search chose, so they"
         " are optimistic; the verdict rests on the test split."
     )
@@ -62,16 +64,25 @@ def draw_expected_best(study: StudySummary) -> Drawing | None:
         points = {"charged_seconds": curve.seconds, "expected": curve.expected, "low": curve.low, "high": curve.high}
         frames.append(pd.DataFrame(points).assign(approach=curve.approach))
     ax.set_xlim(left=0)
-    ax.set_xlabel("charged slot-seconds of the approach")
+    ax.set_xlabel("charged slot-seconds of one search")
     ax.set_ylabel("expected best accuracy\n(validation split)")
     legend(figure, ax)
-    caption = (
+    return drawing("expected-best", "Expected best of a budget", _expected_caption(study), figure, pd.concat(frames))
+
+
+def _expected_caption(study: StudySummary) -> str:
+    begins = "A curve begins where every order has a result."
+    if study.records.settings.replicates > 1:
+        return (
+            "The best validation accuracy to be expected of one search after the same charged time, if it were any of"
+            f" the replicates with its trials in any order; the band holds most of these. {begins} At the end only the"
+            " replicates differ, so the band then says how differently searches ended."
+        )
+    return (
         "The best validation accuracy to be expected after the same charged time if this search's trials had come in"
-        " another order; the band holds most orders. A curve begins where every order has a result. After the last"
-        " trial all orders agree, so the band says how much the order mattered, not how another search would have"
-        " ended."
+        f" another order; the band holds most orders. {begins} After the last trial all orders agree, so the band says"
+        " how much the order mattered, not how another search would have ended."
     )
-    return drawing("expected-best", "Expected best of a budget", caption, figure, pd.concat(frames))
 
 
 def draw_search(study: StudySummary) -> Drawing | None:

@@ -56,10 +56,10 @@ def interval_words(pair: PairSummary, write: Callable[[float], str]) -> str:
 
 
 def predictions_sentence(compared: Comparison) -> str:
-    """What a bare table of predictions holds."""
+    """What a bare table of predictions holds, and what was done to it."""
     approaches = counted(len(compared.approaches), "approach", "approaches")
     classes = counted(len(compared.classes), "class", "classes")
-    return f"Predictions of {approaches} on {compared.images:,} images of {classes}."
+    return " ".join((f"Predictions of {approaches} on {compared.images:,} images of {classes}.", *compared.notes))
 
 
 def omnibus_sentence(compared: Comparison) -> str | None:
@@ -107,5 +107,6 @@ def missed_words(compared: Comparison, pair: PairSummary) -> str:
         return "they are the same on every test image, and there are too few of them to settle the question"
     found = possible(pair.detectable)
     if found is None:
-        return "with so few of them no true difference, however large, was likely to be found"
+        units = "groups of images" if compared.grouped else "images"
+        return f"with so few {units} or runs no true difference, however large, was likely to be found"
     return f"a true difference below {100 * found:.1f} points could easily have been missed"

@@ -8,6 +8,8 @@ from analysis.report.wording.pairs import pair_name
 from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.power import POWER, Needed
 
+DIGITS = 9  # to which an effect that was seen may be the margin itself
+
 
 def settling_sentences(compared: Comparison) -> list[str]:
     """For each open pair, what it would take to settle it."""
@@ -23,7 +25,8 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
     """What it would take to settle an open pair; None where it is settled or nothing can be said."""
     if pair.verdict != "undecided" or not pair.needed:
         return None
-    ways = [f"{_true_difference(need, pair)} takes {_takes(compared, pair, need)}" for need in pair.needed]
+    effects = {round(need.effect, DIGITS): need for need in pair.needed}
+    ways = [f"{_true_difference(need, pair)} takes {_takes(compared, pair, need)}" for need in effects.values()]
     sentence = f"To have an {100 * POWER:.0f} % chance to find it, {'; '.join(ways)}."
     if pair.needed_for_equivalence is None:
         return sentence

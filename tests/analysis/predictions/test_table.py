@@ -1,5 +1,6 @@
 """`python -m analysis`: predictions that were made elsewhere, as CSV or Parquet."""
 
+import gzip
 import io
 import json
 import re
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import run
-from analysis.predictions.table import read_table
+from analysis.predictions.table import PredictionTable, read_table
 from analysis.records.errors import RecordsError
 from tests.support.synthetic_study import IMAGES, predictions, two_runs_each
 
@@ -121,6 +122,127 @@ def test_runs_without_any_variance_are_reported_with_the_consequence(tmp_path):
     text = (tmp_path / "out" / "report.json").read_text()
     assert done.returncode == 0
     assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["pairs"][0]["p"] == 1.0
+
+
+def text_table(tmp_path: Path, text: str, name: str = "runs.csv") -> PredictionTable:
+    (tmp_path / name).write_bytes(text.encode())
+    return read_table(str(tmp_path / name))
+
+
+def rows_of(labels: list[str], by: dict[str, list[str]], separator: str = ",") -> str:
+    """A file in which each approach predicts these classes, one run each."""
+    lines = [["approach", "seed", "image", "label", "prediction"]]
+    for approach, predicted in by.items():
+        pairs = zip(labels, predicted, strict=True)
+        lines += [[approach, "0", f"{i}.jpg", label, answer] for i, (label, answer) in enumerate(pairs)]
+    return "\n".join(separator.join(line) for line in lines) + "\n"
+
+
+def accuracies(table: PredictionTable) -> dict[str, float]:
+    right = table.predictions.label == table.predictions.prediction
+    return right.groupby(table.predictions.approach).mean().to_dict()
+
+
+@pytest.mark.parametrize("names", [("None", "NA", "null"), ("01", "02", "1O"), ("nan", "", "N/A")])
+def test_classes_are_what_is_written(tmp_path, names):
+    labels = [name or "x" for name in names] * 2
+    table = text_table(tmp_path, rows_of(labels, {"a": labels, "b": labels[::-1]}))
+    assert table.classes == tuple(sorted(set(labels)))
+    assert accuracies(table)["a"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"), [(["500000", "900000"], 2), (["101", "2019", "3000"], 3), (["9", "10", "9.0"], 2)]
+)
+def test_classes_are_the_values_that_occur_and_numbers_stand_in_their_order(tmp_path, labels, classes):
+    table = text_table(tmp_path, rows_of(labels, {"a": labels}))
+    assert len(table.classes) == classes
+    assert list(table.classes) == sorted(table.classes, key=int)
+    assert accuracies(table) == {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "separator"), [("a.csv", ","), ("a.csv", ";"), ("a.csv", "\t"), ("a.tsv", "\t"), ("a.csv.gz", ";")]
+)
+def test_tables_are_read_as_programs_write_them(tmp_path, name, separator):
+    text = rows_of(["0", "1", "2"], {"a": ["0", "1", "1"], "b": ["0", "0", "0"]}, separator).encode("utf-8-sig")
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    read = read_table(str(tmp_path / name))
+    assert accuracies(read) == {"a": pytest.approx(2 / 3), "b": pytest.approx(1 / 3)}
+
+
+def test_fractions_may_have_commas_where_columns_do_not(tmp_path):
+    head = "approach;seed;image;label;prediction;p_cat;p_dog\n"
+    table = text_table(tmp_path, head + "a;0;1;cat;cat;0,75;0,25\na;0;2;dog;dog;0,1;0,9\n")
+    assert table.predictions.p_0.tolist() == [0.75, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "wrong", "message"),
+    [
+        (["ferry", "barge"], ["Ferry", "barge"], r"'Ferry' \(b, row 3\) and 'ferry' differ by case or blanks alone"),
+        (["ferry", "barge"], ["ferry ", "barge"], r"'ferry ' \(b, row 3\) and 'ferry' differ by case or blanks"),
+        (["0", "1", "2"] * 4, ["1", "2", "3"] * 4, r"b counts its classes from 1: 0\.0 % of its predictions"),
+        (["01", "02"], ["1", "2"], r"label '01' and prediction '1' are of different kinds"),
+    ],
+)
+def test_classes_written_in_two_ways_are_refused_by_name(tmp_path, labels, wrong, message):
+    with pytest.raises(RecordsError, match=message):
+        text_table(tmp_path, rows_of(labels, {"a": labels, "b": wrong} if "01" not in labels else {"b": wrong}))
+
+
+def test_small_and_capital_letters_are_classes_of_their_own_where_the_labels_know_both(tmp_path):
+    letters = ["a", "A", "b", "B"]
+    assert text_table(tmp_path, rows_of(letters, {"x": letters, "y": letters[::-1]})).classes == ("A", "B", "a", "b")
+
+
+def test_an_approach_that_is_merely_bad_is_not_taken_for_one_that_counts_otherwise(tmp_path):
+    labels = [str(i % 10) for i in range(100)]
+    nines = ["9"] * 100
+    assert accuracies(text_table(tmp_path, rows_of(labels, {"a": labels, "b": nines})))["b"] == pytest.approx(0.1)
+
+
+def test_a_column_that_is_no_class_is_refused_before_it_takes_the_memory(tmp_path):
+    many = [f"photo-{i}" for i in range(10_001)]
+    with pytest.raises(RecordsError, match=r"10,001 classes occur, and at most 10,000 can be compared"):
+        text_table(tmp_path, rows_of(many, {"a": many}))
+
+
+def test_probabilities_printed_with_two_digits_are_taken_and_that_is_said(tmp_path):
+    exact = np.random.default_rng(0).dirichlet(np.ones(3), size=len(table()))
+    rounded = table().assign(**{f"p_{c}": exact[:, c].round(2) for c in range(3)})
+    off = (rounded[["p_0", "p_1", "p_2"]].sum(axis=1) - 1).abs() > 1e-3
+    read = read_table(written(rounded, tmp_path / "runs.csv"))
+    assert off.any()
+    assert np.allclose(read.predictions[["p_0", "p_1", "p_2"]].sum(axis=1), 1)
+    (note,) = (note for note in read.notes if "rounded" in note)
+    assert f"rounded to 2 digits; those of {off.sum():,} rows sum to" in note
+
+
+def test_predictions_that_are_not_the_most_probable_class_are_counted_and_said(tmp_path):
+    one = "approach,seed,image,label,prediction,p_0,p_1\n"
+    rows = "a,0,1,0,0,0.9,0.1\na,0,2,1,0,0.2,0.8\nb,0,1,0,0,0.5,0.5\nb,0,2,1,1,0.4,0.6\n"
+    read = text_table(tmp_path, one + rows)
+    (note,) = read.notes
+    assert note.startswith("1 of 2 predictions of a are not the class that it gives the highest probability")
+    done = analysis(read.source, "--out", str(tmp_path / "out"))
+    assert note in done.stdout
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["notes"] == [note]
+    for name in ("report.html", "report.md"):
+        assert "1 of 2 predictions of a are not the class" in (tmp_path / "out" / name).read_text()
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08broken", b"no gzip at all"])
+def test_a_broken_archive_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "a.csv.gz").write_bytes(content)
+    with pytest.raises(RecordsError, match=r"a\.csv\.gz: cannot be read") as error:
+        read_table(str(tmp_path / "a.csv.gz"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    with pytest.raises(RecordsError, match="column 'label' is there more than once"):
+        text_table(tmp_path, "approach,seed,image,label,prediction,label\na,0,1,0,0,1\n")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from analysis.records.errors import RecordsError
 from analysis.records.store import Store, read_study
+from analysis.report.figures.budget import draw_expected_best, draw_incumbents
 from analysis.report.summary import summarise
 from tests.analysis.report.summaries import approach, summary
 from tests.support.synthetic_study import IMAGES, StudyWriter, predictions
@@ -104,3 +105,20 @@ def test_a_repeated_search_makes_the_replicate_the_unit(tmp_path):
     assert approach(study, "a").spending.budget_s == 200
     runs = [run.test_accuracy for run in approach(study, "a").final_runs]
     assert test.accuracy.per_seed == pytest.approx((np.mean(runs[:3]), np.mean(runs[3:])))
+
+
+def test_the_figures_of_a_repeated_search_say_what_their_curves_are_of(tmp_path):
+    writer = StudyWriter(tmp_path)
+    budget = {"search_seconds": 100, "trial_seconds": 20}
+    settings = {"name": "n", "approaches": {"a": {}, "b": {}}, "budget": budget, "replicates": 3}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    for replicate in range(3):
+        for name in ("a", "b"):
+            writer.trial(name, 0, "finished", 10.0, 0.5 + 0.1 * replicate, replicate=replicate)
+    study = summary(str(tmp_path))
+    incumbents, expected = draw_incumbents(study), draw_expected_best(study)
+    assert incumbents is not None
+    assert expected is not None
+    assert "Each of an approach's 3 searches is a curve of its own." in incumbents.caption
+    assert "how differently searches ended" in expected.caption
+    assert incumbents.data.groupby("approach").replicate.nunique().to_dict() == {"a": 3, "b": 3}

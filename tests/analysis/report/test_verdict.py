@@ -240,3 +240,24 @@ def test_impossible_numbers_are_seen(text):
 )
 def test_possible_numbers_pass(text):
     assert_possible(text)
+
+
+def test_test_images_of_few_groups_are_said_to_conclude_little():
+    groups = np.where(np.arange(IMAGES) < 280, 0, np.arange(IMAGES) % 4)
+    made = comparison({"mlp": right(240, IMAGES, flips=20), "svm": right(100, IMAGES, flips=20, seed=1)}, groups=groups)
+    assert [one.kind for one in reservations(made)] == ["search_unknown", "few_groups"]
+    assert "come from 4 groups, which say no more than 1.1 of one size: little can be concluded" in verdict_sentence(
+        made
+    )
+
+
+def test_a_table_of_predictions_names_no_key_of_a_study_file():
+    constant = np.arange(IMAGES) % 4 == 3
+    made = comparison({"svm": right(240, IMAGES, flips=3), "cnn": np.tile(constant, (3, 1))})
+    assert {one.kind for one in reservations(made)} >= {"largest_class"}
+    assert "budget." not in verdict_sentence(made)
+
+
+def test_a_difference_seen_that_is_the_margin_is_planned_for_once():
+    made = comparison({"mlp": right(240, IMAGES, flips=20), "svm": right(243, IMAGES, flips=20, seed=1)})
+    assert render(Findings("t", made), "report.md.j2").count("a true difference of 1.0 points") == 1

@@ -4,7 +4,10 @@ import pytest
 import yaml
 
 from analysis.records.schema import FeatureCost
+from analysis.records.store import read_study
+from analysis.records.trials import trial_table
 from analysis.report.wording.search import slots_used
+from analysis.search.accounts import spending
 from tests.analysis.report.summaries import approach, summary
 from tests.support.synthetic_study import StudyWriter
 
@@ -97,6 +100,20 @@ def test_features_charged_to_every_trial_are_in_its_charge_and_no_work_of_the_se
     assert (a.charged_s, a.feature_s) == (20.0, 12.0)
     assert (b.charged_s, b.feature_s) == (9.0, 0.0)
     assert study.search.utilisation == pytest.approx((4 + 4 + 9) / study.search.wall_seconds)
+
+
+def test_seconds_of_cpu_are_summed_over_the_trials_of_which_they_are_known(tmp_path):
+    writer = StudyWriter(tmp_path)
+    settings = {"name": "n", "approaches": {"a": {}, "b": {}}, "budget": {"search_seconds": 100, "trial_seconds": 10}}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    writer.trial("a", 0, "finished", 8.0, 0.5, cpu_s=2.0, waited_s=6.0)
+    writer.trial("a", 1, "cut", 10.0, 0.5, cpu_s=7.0, waited_s=1.0)
+    writer.trial("a", 2, "finished", 8.0, 0.5)
+    writer.trial("b", 0, "finished", 8.0, 0.5)
+    records = read_study(str(tmp_path))
+    spent = spending(records, trial_table(records.events))
+    assert (spent["a"].cpu_s, spent["a"].waited_s) == (9.0, 7.0)
+    assert (spent["b"].cpu_s, spent["b"].waited_s) == (None, None)
 
 
 def test_a_session_that_was_killed_ends_with_its_last_trial_event(tmp_path):

@@ -279,6 +279,36 @@ def test_a_true_null_is_rejected_about_as_often_as_stated(seeds, images, seed_sd
     assert 0.01 <= rejected / draws <= 0.09
 
 
+def draw_in_groups(rng: np.random.Generator, sizes: np.ndarray, runs: int, accuracy: float) -> np.ndarray:
+    """(runs, N) correctness of approaches of this accuracy, of which groups share nine tenths of the difficulty."""
+    own = np.repeat(np.arange(len(sizes)), sizes)
+
+    def in_groups(*shape: int) -> np.ndarray:
+        shared, alone = rng.normal(size=(*shape, len(sizes))), rng.normal(size=(*shape, len(own)))
+        return np.sqrt(0.9) * shared[..., own] + np.sqrt(0.1) * alone
+
+    return in_groups(1) + 0.7 * in_groups(runs) > -stats.norm.ppf(accuracy) * np.sqrt(1.49)
+
+
+@pytest.mark.parametrize("sizes", [(100, *[5] * 20), (980, *[1] * 20), (10, 20, 30, 40, 50, 60, 70, 80), (25,) * 12])
+def test_a_true_null_in_groups_of_any_sizes_is_rejected_no_more_often_than_stated(sizes):
+    rng, draws, groups = np.random.default_rng(7), 500, np.repeat(range(len(sizes)), sizes)
+    rejected = 0
+    for _ in range(draws):
+        a, b = draw_in_groups(rng, np.array(sizes), 2, 0.8)
+        rejected += compare(a, b, groups=groups).p < 0.05
+    assert rejected / draws <= 0.075
+
+
+@pytest.mark.parametrize("level", [0.8, 0.93])
+@pytest.mark.parametrize("count", [8, 12])
+def test_the_interval_of_an_accuracy_in_few_groups_covers_it_about_as_often_as_stated(count, level):
+    rng, draws, sizes = np.random.default_rng(8), 500, np.full(count, 25)
+    groups = np.repeat(range(count), 25)
+    found = [accuracy(draw_in_groups(rng, sizes, 1, level), groups=groups) for _ in range(draws)]
+    assert sum(e.low <= level <= e.high for e in found) / draws >= 0.93
+
+
 def test_the_interval_of_an_accuracy_covers_it_about_as_often_as_stated():
     rng, draws = np.random.default_rng(6), 600
     found = [accuracy(draw(rng, 5, 200, (0.1, 0.1))[0]) for _ in range(draws)]

@@ -73,3 +73,10 @@ def test_tiny_tails_of_f_near_two_degrees_of_freedom_have_a_number(df1, df2):
     parts = Reference(1.0, 1000.0, 1e9, df2)  # nearly all weight on df2
     for f in (1e15, 1e20, 1e25, 1e30):
         assert parts.f_tail(f, df1) == pytest.approx(stats.f.sf(f, df1, df2), rel=1e-4)
+
+
+def test_a_level_next_to_that_of_one_part_alone_is_found():
+    # nearly all images in one of four groups: one degree of freedom, and t beyond what rounding tells apart
+    for t in (0.5, 5.0, 50.0, 1000.0):
+        for share in (1e-15, 1e-12, 1 - 1e-12):
+            assert 0 < Reference(share, 1.0, 1 - share, 4.0).tail(t) < 0.5

@@ -1,12 +1,14 @@
 """Wilson's interval of a proportion."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.discrete.discrete_model import Logit
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.statistics.wilson import gap, wilson
+from analysis.statistics.wilson import gap, wilson, wilson_or_logit
 
 SHARES, SIZES, QUANTILES = st.floats(0, 1), st.floats(0.5, 1e6), st.floats(0, 1000)
 
@@ -38,6 +40,21 @@ def test_it_holds_the_proportion_and_stays_between_0_and_1(p, n, quantile):
 def test_what_is_wrong_has_the_mirrored_interval_of_what_is_right(p, n, quantile):
     low, high = wilson(p, n, quantile)
     assert wilson(1 - p, n, quantile) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+@given(SHARES, SIZES, QUANTILES)
+def test_joined_with_the_interval_of_the_logit_it_is_no_narrower(p, n, quantile):
+    low, high = wilson(p, n, quantile)
+    farther = wilson_or_logit(p, n, quantile)
+    assert 0 <= farther[0] <= low
+    assert high <= farther[1] <= 1
+
+
+def test_on_the_scale_of_the_logit_the_interval_of_a_proportion_is_that_of_logistic_regression():
+    # statsmodels: an intercept alone, 95 of 100 right
+    fit = Logit(np.repeat([1.0, 0.0], [95, 5]), np.ones(100)).fit(disp=0)
+    low, _ = fit.conf_int(0.05)[0]
+    assert wilson_or_logit(0.95, 100, stats.norm.isf(0.025))[0] == pytest.approx(1 / (1 + np.exp(-low)), rel=1e-6)
 
 
 @given(st.floats(0.01, 0.99), st.integers(1, 1000), st.floats(0.1, 100))

@@ -43,6 +43,7 @@ def test_a_strangers_section_is_read_and_written_back_with_all_its_keys(packages
         "valid_fraction": 0.25,
         "test_fraction": 0.2,
         "split_seed": 0,
+        "resplit": False,
         "allow_duplicates": False,
     }
     again = parse_config(config.to_yaml(), name="study.yaml")

@@ -60,6 +60,15 @@ def test_digits_is_a_preset_with_one_approach_of_each_kind():
     }
 
 
+@pytest.mark.parametrize(("name", "total_s"), [("digits", 100), ("boats", 7200), ("boats-cpu", 600)])
+def test_every_preset_repeats_its_search_and_divides_a_total_among_the_replicates(name, total_s):
+    """A single search says more about its luck than about its approach."""
+    config = read_config(name)
+    assert config.replicates >= 3
+    assert config.replicates * config.budget.search_seconds == total_s
+    assert config.final_runs % config.replicates == 0, "no replicate counts more than another"
+
+
 def test_a_yaml_file_of_an_installed_package_is_a_preset(installed):
     installed("lab", "leaves", seed=7)
     assert "leaves" in presets()

@@ -1,10 +1,15 @@
 """What the commands print about a study that is there, written through records.Store."""
 
+import io
+import json
+
 import pytest
 import yaml
+from rich.console import Console
 
 from analysis.records.schema import TrialEvent
 from analysis.records.store import Store
+from study.show.screens import show_outcome
 from tests.support.synthetic_study import write_study
 
 SETTINGS = {"name": "n", "approaches": {"cnn": {}}, "budget": {"search_seconds": 60, "trial_seconds": 20}}
@@ -51,3 +56,19 @@ def test_status_of_a_study_that_is_through_speaks_of_its_predictions_too(tmp_pat
     told = transfer_study("status", location).out
     assert "better_cnn: all its 3 final runs are not shown to be better than always naming the class" in told
     assert "fine_tune: only 4 configurations tried in its search" in told
+
+
+def test_the_last_screen_shows_headline_and_verdict_and_the_most_accurate_first(store):
+    def approach(accuracy: float | None) -> dict[str, object]:
+        scored = accuracy and {"estimate": accuracy, "low": accuracy - 0.1, "high": accuracy + 0.1}
+        return {"accuracy": scored, "charged_seconds": 1.0, "budget_seconds": 2.0, "trials": 3}
+
+    found = {"none": approach(None), "low": approach(0.5), "high": approach(0.8)}
+    report = {"headline": "high is more accurate than low.", "verdict": "Given 2.0 s, [high] is.", "approaches": found}
+    store.write_bytes("report/report.json", json.dumps(report).encode())
+    shown = io.StringIO()
+    show_outcome(store.location, Console(file=shown, width=80))
+    told = shown.getvalue()
+    assert "\nhigh is more accurate than low.\n" in told
+    assert "Given 2.0 s, [high] is." in told
+    assert told.index("high ") < told.index("low ") < told.index("none ")

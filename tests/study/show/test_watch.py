@@ -33,7 +33,7 @@ def test_five_trials_that_were_all_cut_are_told_with_the_key_and_how_to_stop():
     before, (line,) = (told := said(Watch(LEDGER), ["cut"] * 5))[:4], told[4]
     assert before == [[]] * 4
     assert line == (
-        "tuned: all 5 search trials were cut by the allowance after 3 steps (0.1 of 5 to 9 epochs); raise "
+        "warning: tuned: all 5 search trials were cut by the allowance after 3 steps (0.1 of 5 to 9 epochs); raise "
         "budget.trial_seconds (15 s; its median configuration takes about 17.5 min), or lower `epochs` in its space. "
         "Ctrl-C stops the study and keeps what is on record"
     )
@@ -62,7 +62,7 @@ def test_the_end_of_the_search_tells_of_few_trials_but_not_of_who_ran_out():
     said(watch, ["finished"] * 4)
     lines = watch.end({Account("scratch"): "all 0 configurations of its space were tried"})
     assert [line.split(" (")[0] for line in lines] == [
-        "tuned: only 4 configurations tried in its search; raise budget.search_seconds"
+        "warning: tuned: only 4 configurations tried in its search; raise budget.search_seconds"
     ]
 
 

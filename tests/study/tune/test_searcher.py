@@ -81,6 +81,7 @@ def test_a_trial_is_handed_out_with_all_that_its_process_needs():
         "trial": "cnn-r0-0003",
         "approach": "cnn",
         "phase": "search",
+        "replicate": 0,
         "index": 3,
         "params": {"lr": 1e-3},
         "seed": 103,

@@ -130,14 +130,11 @@ def test_groups_come_from_the_file_name_and_are_never_divided(tmp_path):
     assert opened(root, groups=r"boat\d+").splits["test"].groups[0].startswith("boat")
 
 
-def test_a_test_split_of_one_or_two_groups_is_refused(root):
-    message = refusal(root, groups=r"^(\d)", allow_shared_groups=True)
-    assert message == (
-        f"{root}: all test images belong to one group '0'; the group is the unit of the statistics, so at least three "
-        "are needed: change groups"
-    )
-    message = refusal(root, groups=r"^(00|0)", allow_shared_groups=True)
-    assert "belong to two groups '0' and '00'; the group is the unit" in message
+@pytest.mark.parametrize(("groups", "belong"), [(r"^(\d)", "one group"), (r"^00|^0", "2 groups")])
+def test_a_test_split_of_fewer_than_three_groups_is_refused(root, groups, belong):
+    message = refusal(root, groups=groups, allow_shared_groups=True)
+    assert message.startswith(f"{root}: all test images belong to {belong} ('0")
+    assert message.endswith("the group is the unit of the statistics, so at least 3 are needed: change groups")
 
 
 def test_groups_in_more_than_one_of_the_given_splits_are_refused_unless_allowed(root):
@@ -327,3 +324,13 @@ def test_whatever_a_strangers_source_raises_is_one_line_that_names_it(tmp_path):
         open_dataset(Strange.model_validate({}))
     with pytest.raises(DataError, match=r"^nothing there; fetch it$"):
         open_dataset(Careful.model_validate({}))
+
+
+def test_divisions_of_the_replicates_begin_with_the_splits_as_they_are_and_never_change(tmp_path):
+    dataset = opened(image_folder(tmp_path / "pets"), resplit=True)
+    first, second, third = dataset.divisions(3)
+    assert (first.train.tolist(), first.valid.tolist()) == (list(range(8)), list(range(8, 12)))
+    assert second.valid.tolist() != third.valid.tolist()
+    again = dataset.divisions(5)  # as when the study is extended
+    assert [one.valid.tolist() for one in again[:3]] == [one.valid.tolist() for one in (first, second, third)]
+    assert opened(tmp_path / "pets").divisions(3) == ()

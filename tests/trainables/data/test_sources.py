@@ -97,11 +97,11 @@ def test_a_source_made_in_python_goes_by_its_address(packages):
 
 
 def test_groups_of_a_stranger_are_kept_together_and_may_not_be_all_one(packages, tmp_path):
-    write_images(tmp_path / "photos.npz", groups=np.arange(40) // 4)
+    write_images(tmp_path / "photos.npz", groups=np.arange(40) // 2)
     dataset = opened(tmp_path / "photos.npz")
     dataset.check()
     members = [set(dataset.splits[split].groups or ()) for split in SPLITS]
-    assert sum(map(len, members)) == len(set.union(*members)) == 10
+    assert sum(map(len, members)) == len(set.union(*members)) == 20
 
 
 def test_what_the_source_has_no_switch_for_is_not_offered(packages, tmp_path):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.data.splits import SPLITS, Split, SplitIndex, complete, stratified
+from trainables.data.splits import SPLITS, Split, SplitIndex, complete, redivide, stratified
+from trainables.errors import DataError
 
 class_sizes = st.lists(st.integers(3, 60), min_size=1, max_size=6)
 seeds = st.integers(0, 2**32 - 1)
@@ -69,3 +70,30 @@ def test_the_counts_asked_for_are_drawn_from_each_class(seed):
     assert np.bincount(labels[first]).tolist() == [10, 10, 10]
     assert np.bincount(labels[second]).tolist() == [5, 5, 5]
     assert np.bincount(labels[rest]).tolist() == [15, 25, 35]
+
+
+@given(sizes=st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=5), seed=seeds)
+def test_divided_anew_every_image_is_in_one_split_and_every_class_keeps_its_share(sizes, seed):
+    train, valid = (index(np.repeat(np.arange(len(sizes)), counts)) for counts in zip(*sizes, strict=True))
+    found = redivide(train, valid, [str(i) for i in range(9)], seed)
+    assert sorted([*found.train, *found.valid]) == list(range(len(train) + len(valid)))
+    labels = np.concatenate([train.labels, valid.labels])
+    assert np.bincount(labels[found.train]).tolist() == [counts[0] for counts in sizes]
+    assert np.bincount(labels[found.valid]).tolist() == [counts[1] for counts in sizes]
+
+
+@given(groups=st.lists(st.integers(2, 9), min_size=1, max_size=4), seed=seeds)
+def test_divided_anew_no_group_is_in_both(groups, seed):
+    labels = [label for label, count in enumerate(groups) for _ in range(4 * count)]
+    names = tuple(f"{label}-{i % groups[label]}" for i, label in enumerate(labels))
+    train, valid = index(labels[::2], names[::2]), index(labels[1::2], names[1::2])
+    found = redivide(train, valid, [str(i) for i in range(9)], seed)
+    members = np.array(names[::2] + names[1::2])
+    assert not set(members[found.train]) & set(members[found.valid])
+    assert {*members[found.train], *members[found.valid]} == set(names)
+
+
+def test_a_class_of_one_group_cannot_be_divided_anew():
+    train, valid = index([0, 0, 1], ("a", "b", "c")), index([0, 1], ("a", "c"))
+    with pytest.raises(DataError, match="class 'tug' has one group in training and validation together"):
+        redivide(train, valid, ["ferry", "tug"], seed=0)

@@ -1,0 +1,172 @@
+"""What lies in the cache, listed and dropped: made by those who use it, by hand where it is old or damaged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+from safetensors.numpy import save_file
+
+from tests.support.pictures import save
+from tests.support.stand_ins import images
+from trainables.backbones.features import frozen_features
+from trainables.backbones.networks import GLYPHS
+from trainables.cache import CacheError, cache_dir, drop, entries
+from trainables.data.dataset import open_dataset
+from trainables.data.folders import FolderData
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def make_features(data: str = "") -> Path:
+    frozen_features(
+        GLYPHS, images(5).inputs, device=torch.device("cpu"), bfloat16=False, cache=cache_dir(), charged=True, data=data
+    )
+    (path,) = (cache_dir() / "features").glob("*.safetensors")
+    return path
+
+
+def make_images(root: Path) -> Path:
+    """Images of a folder, all at 6 x 10, and its facts."""
+    for split in ("train", "valid", "test"):
+        for label in ("cat", "dog"):
+            for number in range(2):
+                save(root / split / label / f"{number}.png", hash((split, label, number)) % 1000)
+    open_dataset(FolderData(path=str(root))).images("train", (6, 10))
+    (path,) = (cache_dir() / "images").glob("*.npy")
+    return path
+
+
+def old_features(name: str) -> Path:
+    """As a version wrote them that kept no more than their cost."""
+    path = cache_dir() / "features" / f"{name}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"features": np.ones((3, 4), np.float32)}, path, metadata={"cost_s": "43.1"})
+    return path
+
+
+def test_without_a_cache_nothing_is_listed_and_all_of_nothing_is_dropped():
+    assert entries(cache_dir()) == []
+    assert drop("all", cache_dir()) == []
+    assert not cache_dir().exists()
+
+
+def test_features_are_listed_with_what_they_are_and_cost():
+    path = make_features("digits, train")
+    (entry,) = entries(cache_dir())
+    assert (entry.kind, entry.key, entry.files) == ("features", path.stem, (path,))
+    assert entry.what == f"{GLYPHS.model} ({GLYPHS.weights}), digits, train"
+    assert (entry.image_size, entry.count, entry.size) == ("16 x 16", 5, path.stat().st_size)
+    assert entry.cost_s is not None
+    assert entry.cost_s > 0
+    assert entry.cpu_s is not None
+    assert not entry.damaged
+
+
+def test_images_are_listed_with_their_data_and_dropped_with_what_is_beside_them(tmp_path):
+    path = make_images(tmp_path / "pets")
+    pictures, facts = entries(cache_dir())
+    assert (pictures.kind, pictures.count, pictures.image_size) == ("images", 4, "6 x 10")
+    assert pictures.what.endswith(", train")
+    assert "pets" in pictures.what
+    assert (facts.kind, facts.count) == ("facts", 12)
+    assert drop(pictures.key, cache_dir()) == [pictures]
+    assert list(path.parent.iterdir()) == []
+    assert entries(cache_dir()) == [facts]
+
+
+def test_entries_of_earlier_versions_are_listed_by_their_key():
+    path = old_features("ab12")
+    (entry,) = entries(cache_dir())
+    assert (entry.key, entry.what, entry.cost_s, entry.cpu_s) == ("ab12", "", 43.1, None)
+    assert entry.made == path.stat().st_mtime
+
+
+@pytest.mark.parametrize("content", [b"", b"not features" * 9, None])
+def test_damaged_entries_are_listed_as_such_and_can_be_dropped(tmp_path, content):
+    for path in (make_features(), make_images(tmp_path / "pets")):
+        path.write_bytes(path.read_bytes()[:-9] if content is None else content)
+    damaged = [entry for entry in entries(cache_dir()) if entry.damaged]
+    assert [entry.kind for entry in damaged] == ["features", "images"]
+    for entry in damaged:
+        drop(entry.key, cache_dir())
+    assert [entry.kind for entry in entries(cache_dir())] == ["facts"]
+
+
+def test_what_a_process_that_died_left_is_listed_once_nobody_writes_to_it():
+    folder = cache_dir() / "images"
+    folder.mkdir(parents=True)
+    (folder / "new.part").write_bytes(b"1")
+    (folder / "old.part").write_bytes(b"22")
+    os.utime(folder / "old.part", (1e9, 1e9))
+    assert [(entry.kind, entry.key, entry.size) for entry in entries(cache_dir())] == [("unfinished", "old", 2)]
+    drop("all", cache_dir())
+    assert [path.name for path in folder.iterdir()] == ["new.part"]
+
+
+def test_the_beginning_of_a_key_is_enough_where_no_other_begins_so():
+    for name in ("ab12", "ab34", "ab", "cd"):
+        old_features(name)
+    assert [entry.key for entry in drop("c", cache_dir())] == ["cd"]
+    with pytest.raises(CacheError, match=r"^a: 3 keys begin so; give more of it; `transfer-study cache` lists"):
+        drop("a", cache_dir())
+    assert [entry.key for entry in drop("ab", cache_dir())] == ["ab"], "the whole of a key is never a beginning"
+    assert len(entries(cache_dir())) == 2
+
+
+@pytest.mark.parametrize("key", ["", "x", "../outside", "*", "ab12.safetensors", "/"])
+def test_what_is_no_key_drops_nothing(tmp_path, key):
+    old_features("ab12")
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes(b"mine")
+    with pytest.raises(CacheError, match="no such key"):
+        drop(key, cache_dir())
+    assert len(entries(cache_dir())) == 1
+    assert outside.exists()
+
+
+def test_files_that_are_not_the_caches_stay():
+    old_features("ab12")
+    strangers = [cache_dir() / "notes.txt", cache_dir() / "features" / "notes.txt", cache_dir() / "more" / "a.npy"]
+    for path in strangers:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"mine")
+    drop("all", cache_dir())
+    assert all(path.exists() for path in strangers)
+    assert entries(cache_dir()) == []
+
+
+def test_a_folder_that_is_a_link_out_of_the_cache_is_listed_and_nothing_is_dropped_in_it(tmp_path):
+    elsewhere = tmp_path / "large disk"
+    elsewhere.mkdir()
+    cache_dir().mkdir()
+    (cache_dir() / "features").symlink_to(elsewhere)
+    old_features("ab12")
+    assert len(entries(cache_dir())) == 1
+    for key in ("ab12", "all"):
+        with pytest.raises(CacheError, match=r"ab12.safetensors: lies outside the cache \(.*large disk\)"):
+            drop(key, cache_dir())
+    assert (elsewhere / "ab12.safetensors").exists()
+
+
+def test_a_file_that_is_a_link_is_removed_and_what_it_points_to_stays(tmp_path):
+    path = old_features("ab12")
+    outside = tmp_path / "outside.safetensors"
+    path.rename(outside)
+    path.symlink_to(outside)
+    drop("ab12", cache_dir())
+    assert outside.exists()
+    assert not path.is_symlink()
+
+
+def test_what_a_study_is_making_just_now_is_not_dropped():
+    path = old_features("ab12")
+    with FileLock(f"{path}.lock"), pytest.raises(CacheError, match="ab12: a study is using it just now"):
+        drop("ab12", cache_dir())
+    assert path.exists()
+    drop("ab12", cache_dir())
+    assert not path.exists()
