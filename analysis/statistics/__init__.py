@@ -5,7 +5,6 @@ crossed.py         the variance of a mean when seeds and images are both random
 reference.py       what a difference over its standard error is compared with
 paired.py          accuracies, other means; the p-value and interval of a paired difference
 sources.py         where the uncertainty of a difference comes from: search, seed, images
-joint.py           are some of the approaches equally accurate? any such hypothesis, in one test
 omnibus.py         are the approaches different at all?
 closed_testing.py  which pairs differ, with one chance of error for all of them
 simultaneous.py    the intervals of all differences, that agree with it
@@ -16,5 +15,6 @@ power.py           the smallest difference a design can find, and what it takes 
 losses.py          log-loss, Brier score, hard decisions scored by convention
 calibration.py     is an approach as often right as it is sure?
 per_class.py       class by class; balanced accuracy
+several/           the joint tests of several approaches, and their power
 secondary/         what the field also computes: beside the verdict, never its basis
 """

@@ -1,9 +1,9 @@
 """Which pairs differ? Closed testing over all pairs, so that the chance of any false difference stays at alpha.
 
 That two of K approaches are equally accurate is compatible with every partition of the approaches into blocks of equal
-ones that has the two in one block, and with no other. If the pair is equal, one of these partitions is the true one; a
-test of level alpha for each partition (joint.py) therefore errs, for all pairs together, in at most alpha of studies
-when a pair counts as different only where every such partition is rejected:
+ones that has the two in one block, and with no other. If the pair is equal, one of these partitions is the true one. A
+test of level alpha for each partition (several/joint.py) therefore errs, for all pairs together, in at most alpha of
+studies when a pair counts as different only where every such partition is rejected:
 
     p_adjusted of a pair = the largest p of all partitions with both in one block
 
@@ -27,8 +27,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics.joint import homogeneity
 from analysis.statistics.omnibus import checked_means
+from analysis.statistics.several.joint import homogeneity
 
 MOST_APPROACHES = 7
 

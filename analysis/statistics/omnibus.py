@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from analysis.statistics.crossed import Matrix
-from analysis.statistics.joint import Means, homogeneity, means
+from analysis.statistics.several.joint import Means, homogeneity, means
 
 
 @dataclass(frozen=True, kw_only=True)

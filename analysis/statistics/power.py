@@ -15,10 +15,10 @@ from math import nan
 
 import numpy as np
 
-from analysis.statistics.closed_power import PairVariance, effective_level
 from analysis.statistics.crossed import SeedVariance
 from analysis.statistics.paired import Difference
 from analysis.statistics.reference import Reference
+from analysis.statistics.several.closed_power import PairVariance, effective_level
 
 POWER = 0.8
 MOST_SEEDS = 1000

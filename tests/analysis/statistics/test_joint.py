@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis.statistics.joint import Means, SeedTerm, homogeneity, means
 from analysis.statistics.paired import difference
+from analysis.statistics.several.joint import Means, SeedTerm, homogeneity, means
 
 
 def runs(seed: int, mean: float, *, seeds: int = 4, images: int = 150) -> np.ndarray:

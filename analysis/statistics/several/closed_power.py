@@ -191,10 +191,10 @@ class _Draws:
             v = self._v @ d
             weights = (q, self._largest(T))
             f = v**2 / np.maximum((np.square(self._v) / self._df) @ d**2, 1e-300)
-        df1 = np.clip(trace**2 / squares, 1.0, None)
+        df1 = np.clip(trace**2 / np.maximum(squares, 1e-300), 1.0, None)
         seeds = critical(df1, np.maximum(f, 0.5))
         images = critical(df1, np.full(POINTS, self._image_df))
-        return trace, (weights[0] * images + weights[1] * seeds) / (weights[0] + weights[1])
+        return trace, (weights[0] * images + weights[1] * seeds) / np.maximum(weights[0] + weights[1], 1e-300)
 
     def _largest(self, T: Matrix) -> Matrix:
         """The largest eigenvalue of T v T, by the power method; starting near, it needs few steps."""
