@@ -15,17 +15,24 @@ from analysis.records.store import Store, read_study
 from tests.support.commands import machine
 from tests.support.session import Session
 from tests.support.session import session as open_session
-from tests.support.study_files import SMALL, small_study
+from tests.support.study_files import small_study
 
 pytestmark = pytest.mark.slow
 NAMES = ("one", "other")
-SVM = SMALL["approaches"]["feature_svm"] | {"max_trials": 2}
+CNN = {
+    "approach": "better_cnn",
+    "image_size": [16, 16],
+    "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 2},
+    "max_trials": 2,
+}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("extended")
-    study = small_study(approaches=dict.fromkeys(NAMES, SVM), replicates=2, final={}) | {
+    # Nothing is cut short, however busy the machine is.
+    budget = {"search_seconds": 240, "trial_seconds": 80}
+    study = small_study(approaches=dict.fromkeys(NAMES, CNN), backbones={}, budget=budget, replicates=2, final={}) | {
         "significance": {"alpha": 1e-9, "margin": 1e-4},  # so that nothing is ever settled
     }
     (made / "study.yaml").write_text(yaml.safe_dump(study))
