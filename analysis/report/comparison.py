@@ -21,7 +21,6 @@ from analysis.report.views import View
 from analysis.search.health import Finding, prediction_findings
 from analysis.statistics import per_class
 from analysis.statistics.calibration import Calibration, calibration
-from analysis.statistics.closed_testing import closed
 from analysis.statistics.crossed import Matrix
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.losses import (
@@ -34,7 +33,6 @@ from analysis.statistics.losses import (
     losses,
     unit_losses,
 )
-from analysis.statistics.omnibus import Omnibus, omnibus
 from analysis.statistics.paired import Difference, Estimate, accuracy, difference, mean_difference
 from analysis.statistics.per_class import ClassDifference
 from analysis.statistics.power import (
@@ -47,6 +45,8 @@ from analysis.statistics.power import (
     power_curves,
 )
 from analysis.statistics.secondary.agreement import Agreement, agreement
+from analysis.statistics.several.closed_testing import closed
+from analysis.statistics.several.omnibus import Omnibus, omnibus
 from analysis.statistics.several.simultaneous import Simultaneous, simultaneous
 from analysis.statistics.sources import Runs, Source, sources
 from analysis.statistics.verdicts import Verdict, holm, verdict

@@ -15,11 +15,11 @@ from itertools import combinations, cycle, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.closed_testing import closed
 from analysis.statistics.equivalence import equivalence_p
-from analysis.statistics.omnibus import omnibus
 from analysis.statistics.paired import Difference, difference
-from analysis.statistics.simultaneous import simultaneous
+from analysis.statistics.several.closed_testing import closed
+from analysis.statistics.several.omnibus import omnibus
+from analysis.statistics.several.simultaneous import simultaneous
 from analysis.statistics.verdicts import holm
 from benchmarks.error_rates.cell import ACCURACY, ALPHA, Tally, batches
 from benchmarks.error_rates.pairs import KINDS

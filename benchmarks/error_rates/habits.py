@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.statistics.omnibus import cochran_q, majority
 from analysis.statistics.secondary.mcnemar import from_counts
 from analysis.statistics.secondary.outperformance import outperformance
+from analysis.statistics.several.omnibus import cochran_q, majority
 from benchmarks.error_rates.cell import ALPHA
 
 Correct = NDArray[np.bool_]

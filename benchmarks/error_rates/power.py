@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from analysis.statistics.closed_testing import closed
 from analysis.statistics.paired import difference
 from analysis.statistics.power import detectable, of_pair, planned_detectable
+from analysis.statistics.several.closed_testing import closed
 from benchmarks.error_rates.cell import ALPHA, Tally, batches
 from benchmarks.probit import Design, Variation, correct, latent
 

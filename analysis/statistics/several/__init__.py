@@ -1,6 +1,8 @@
 """What several approaches at once need, beside their pairs.
 
-joint.py         are some of the approaches equally accurate? any such hypothesis, in one test
-simultaneous.py  the intervals of all differences, that agree with the closed test
-closed_power.py  how often the closed test finds one pair, as the level of a single test
+joint.py           are some of the approaches equally accurate? any such hypothesis, in one test
+omnibus.py         are the approaches different at all?
+closed_testing.py  which pairs differ, with one chance of error for all of them
+simultaneous.py    the intervals of all differences, that agree with the closed test
+closed_power.py    how often the closed test finds one pair, as the level of a single test
 """

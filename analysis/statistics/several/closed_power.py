@@ -23,9 +23,9 @@ import numpy as np
 from scipy import ndimage, optimize, special
 from scipy.stats import qmc
 
-from analysis.statistics.closed_testing import MOST_APPROACHES, partitions
 from analysis.statistics.crossed import Matrix, SeedVariance, standard_error
 from analysis.statistics.reference import Reference
+from analysis.statistics.several.closed_testing import MOST_APPROACHES, partitions
 
 POINTS = 512
 STEPS = 6

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.statistics.closed_testing import MOST_APPROACHES, closed, partitions, shaffer
-from analysis.statistics.omnibus import omnibus
 from analysis.statistics.paired import difference
+from analysis.statistics.several.closed_testing import MOST_APPROACHES, closed, partitions, shaffer
+from analysis.statistics.several.omnibus import omnibus
 from analysis.statistics.verdicts import holm
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import cochrans_q
 
-from analysis.statistics.omnibus import cochran_q, majority, omnibus
 from analysis.statistics.paired import difference
+from analysis.statistics.several.omnibus import cochran_q, majority, omnibus
 
 
 def runs(seed: int, mean: float, *, seeds: int = 4, images: int = 150, seed_sd: float = 0.2) -> np.ndarray:

@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from analysis.statistics.closed_testing import closed
 from analysis.statistics.paired import Difference, difference
 from analysis.statistics.power import (
     at_design,
@@ -18,6 +17,7 @@ from analysis.statistics.power import (
     power_curves,
 )
 from analysis.statistics.reference import Reference
+from analysis.statistics.several.closed_testing import closed
 
 
 def test_a_detectable_difference_is_found_with_the_stated_power():

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.statistics.closed_testing import closed
 from analysis.statistics.paired import Difference, difference
+from analysis.statistics.several.closed_testing import closed
 from analysis.statistics.several.simultaneous import Simultaneous, simultaneous
 
 Study = tuple[list[Difference], dict[str, np.ndarray]]

@@ -27,8 +27,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics.omnibus import checked_means
 from analysis.statistics.several.joint import homogeneity
+from analysis.statistics.several.omnibus import checked_means
 
 MOST_APPROACHES = 7
 
