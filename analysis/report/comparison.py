@@ -47,7 +47,7 @@ from analysis.statistics.power import (
     power_curves,
 )
 from analysis.statistics.secondary.agreement import Agreement, agreement
-from analysis.statistics.simultaneous import Simultaneous, simultaneous
+from analysis.statistics.several.simultaneous import Simultaneous, simultaneous
 from analysis.statistics.sources import Runs, Source, sources
 from analysis.statistics.verdicts import Verdict, holm, verdict
 

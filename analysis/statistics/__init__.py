@@ -7,7 +7,6 @@ paired.py          accuracies, other means; the p-value and interval of a paired
 sources.py         where the uncertainty of a difference comes from: search, seed, images
 omnibus.py         are the approaches different at all?
 closed_testing.py  which pairs differ, with one chance of error for all of them
-simultaneous.py    the intervals of all differences, that agree with it
 equivalence.py     are two approaches equally good within a margin?
 verdicts.py        Holm's correction of equivalence, and which of better, equivalent, undecided a pair is
 looks.py           what one look may use of alpha, where a study goes on after it was looked at

@@ -21,7 +21,7 @@ from analysis.report.wording import headline, verdict_sentence
 from analysis.report.write import Findings, ReportPaths, render, write_report
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
-from analysis.statistics.simultaneous import simultaneous
+from analysis.statistics.several.simultaneous import simultaneous
 from analysis.statistics.verdicts import verdict
 from tests.support.synthetic_study import write_study
 

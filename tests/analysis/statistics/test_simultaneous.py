@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from analysis.statistics.closed_testing import closed
 from analysis.statistics.paired import Difference, difference
-from analysis.statistics.simultaneous import Simultaneous, simultaneous
+from analysis.statistics.several.simultaneous import Simultaneous, simultaneous
 
 Study = tuple[list[Difference], dict[str, np.ndarray]]
 
