@@ -214,11 +214,11 @@ def compare(
     >>> c = analysis.compare(pd.read_csv("predictions.csv"), margin=0.02)  # or the path alone
     >>> c.approaches[["approach", "accuracy", "low", "high"]].round(3)
           approach  accuracy    low   high
-    0  feature_svm     0.831  0.767  0.879
-    1    fine_tune     0.772  0.700  0.831
+    0  feature_svm     0.831  0.758  0.885
+    1    fine_tune     0.772  0.692  0.836
     >>> c.pairs[["difference", "p_equivalence", "verdict"]].round(3)
        difference  p_equivalence   verdict
-    0       0.058          0.987  a_better
+    0       0.058          0.973  a_better
 
     Args:
         frame: one row a run and test image, with the columns approach, seed, image, label and prediction; `group` where
