@@ -89,7 +89,8 @@ def _better(found: Standing, reserved: Sequence[Reservation]) -> Iterator[str]:
     else:
         cores = [f"{found.best} is more accurate than {others}" for others in (names, all_others)]
     yield from (f"{core}{tail}" for core in cores[: len(found.others)] for tail in tails)
-    yield f"{found.best} leads{tails[-1]}"
+    whose = f"{found.best}'s configuration" if searched else found.best
+    yield f"{whose} leads{tails[-1]}"
 
 
 def _tails(found: Standing, reserved: Sequence[Reservation]) -> list[str]:

@@ -27,17 +27,17 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
         return None
     effects = {round(need.effect, DIGITS): need for need in pair.needed}
     ways = [f"{_true_difference(need, pair)} {_takes(compared, pair, need)}" for need in effects.values()]
-    sentence = f"To have an {100 * POWER:.0f} % chance to find it, {'; '.join(ways)}."
+    sentence = f"An {100 * POWER:.0f} % chance to find a true difference {'; '.join(ways)}."
     if pair.needed_for_equivalence is None:
         return sentence
     margin = in_points(compared.design.margin)
     takes = _takes(compared, pair, pair.needed_for_equivalence)
-    return f"{sentence} To have the same chance to show equivalence within {margin}, if they are equal, {takes}."
+    return f"{sentence} The same chance to show equivalence within {margin}, if they are equal, {takes}."
 
 
 def _true_difference(need: Needed, pair: PairSummary) -> str:
     same = abs(need.effect - abs(pair.difference.difference)) < ROUNDING
-    return f"a true difference of {unsigned_points(need.effect)} points{', as seen here,' if same else ', the margin,'}"
+    return f"of {unsigned_points(need.effect)} points{', as seen here,' if same else ', the margin,'}"
 
 
 def _takes(compared: Comparison, pair: PairSummary, need: Needed) -> str:

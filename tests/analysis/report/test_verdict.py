@@ -175,7 +175,7 @@ def test_pairs_stand_winner_first_in_the_order_of_rank():
 def test_what_would_settle_a_pair_includes_what_equivalence_would_take():
     made = comparison({"mlp": right(240, IMAGES, flips=20), "svm": right(243, IMAGES, flips=20, seed=1)})
     text = render(Findings("t", made), "report.md.j2")
-    assert "To have the same chance to show equivalence within 1 point, if they are equal, takes" in text
+    assert "The same chance to show equivalence within 1 point, if they are equal, takes" in text
 
 
 def test_a_bare_table_is_said_not_to_tell_how_its_configurations_were_found():
@@ -324,9 +324,9 @@ def test_what_no_number_of_images_or_runs_can_settle_is_said_once():
     beyond = Needed(0.01, None, None)
     sentence = needed_sentence(made, replace(pair, needed=(beyond,), needed_for_equivalence=beyond))
     assert sentence == (
-        "To have an 80 % chance to find it, a true difference of 1.0 points, as seen here, cannot be had with any"
-        " number of test images or of seeds alone. To have the same chance to show equivalence within 1 point, if they"
-        " are equal, cannot be had with any number of test images or of seeds alone."
+        "An 80 % chance to find a true difference of 1.0 points, as seen here, cannot be had with any number of test"
+        " images or of seeds alone. The same chance to show equivalence within 1 point, if they are equal, cannot be"
+        " had with any number of test images or of seeds alone."
     )
 
 
