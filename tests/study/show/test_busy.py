@@ -35,7 +35,7 @@ def test_a_busy_one_is_told_of_once_and_again_when_it_is_far_busier():
 
 
 def test_nothing_is_concluded_from_the_first_seconds():
-    assert told(event(5.0, 4.5), event(9.9, 8.0), event(10.0, 8.0)) == [2]
+    assert told(event(5.0, 4.5), event(9.9, 8.0), event(10.1, 8.0)) == [2]
 
 
 def test_an_event_of_a_trial_replaces_those_before_it():
