@@ -24,7 +24,7 @@ IN_REPLICATES = {
     "one seed:": "one search:",
     "another seed": "another search",
     "these two trained networks": "the configurations of these two searches",
-    "this trained network": "the configuration of this search",
+    "it is this one trained network that the test compares": "the test compares the configuration of this one search",
 }
 
 

@@ -21,7 +21,7 @@ from analysis.report.design import Design
 from analysis.report.json import report_json
 from analysis.report.reservations import reservations
 from analysis.report.tables.differences import differences
-from analysis.report.wording import headline, verdict_sentence
+from analysis.report.wording import class_sentences, headline, note_sentences, verdict_sentence
 from analysis.report.wording.settling import needed_sentence
 from analysis.report.write import Findings, render
 from analysis.search.health import prediction_findings
@@ -328,6 +328,23 @@ def test_what_no_number_of_images_or_runs_can_settle_is_said_once():
         " images or of seeds alone. The same chance to show equivalence within 1 point, if they are equal, cannot be"
         " had with any number of test images or of seeds alone."
     )
+
+
+@pytest.mark.parametrize(("groups", "what"), [(None, "two or more test images"), (10, "three or more groups of test")])
+def test_which_classes_are_compared_is_said_in_the_unit_of_the_test(groups, what):
+    made = comparison(
+        {"mlp": right(240, IMAGES, flips=20), "svm": right(200, IMAGES, flips=20)},
+        groups=None if groups is None else np.arange(IMAGES) // groups,
+    )
+    assert what in class_sentences(made)[0]
+
+
+def test_a_note_on_replicates_does_not_call_them_seeds(tmp_path):
+    correct = {"cnn": right(150, IMAGES, runs=1), "svm": right(240, IMAGES, runs=3, flips=2)}
+    study = summary(study_of(tmp_path, correct, replicates=3))
+    (note,) = note_sentences(study.comparison)
+    assert "one search of cnn: how much another search would change" in note
+    assert not re.search(r"\bseeds?\b|trained network", note)
 
 
 ILLEGAL = (
