@@ -131,12 +131,14 @@ def _reference(means: Means, T: Matrix) -> Reference:
     v = sum((s.v for s in means.seeds), np.zeros_like(T))
     squares = sum(_square(T @ s.v) / s.df for s in means.seeds)
     images, seeds = (np.linalg.eigvalsh(T @ part @ T).clip(0) for part in (means.images, v))
-    f = float(np.trace(T @ v)) ** 2 / squares if squares else means.image_df
+    largest = float(seeds[-1])
+    if not squares or largest <= ROUNDING**2:  # runs that do not vary, but for rounding
+        return Reference(float(images.sum() if means.matched else images[-1]), means.image_df, 0.0, means.image_df)
+    f = float(np.trace(T @ v)) ** 2 / squares
     if means.matched:
-        return Reference(float(images.sum()), means.image_df, float(seeds.sum()) if squares else 0.0, f)
-    if squares:
-        f *= float(_alike(seeds**2) / _alike(seeds))
-    return Reference(float(images[-1]), means.image_df, float(seeds[-1]) if squares else 0.0, f)
+        return Reference(float(images.sum()), means.image_df, float(seeds.sum()), f)
+    alike = seeds / largest
+    return Reference(float(images[-1]), means.image_df, largest, f * _alike(alike**2) / _alike(alike))
 
 
 def _alike(parts: Matrix) -> float:

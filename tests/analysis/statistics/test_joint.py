@@ -85,3 +85,12 @@ def test_where_one_approach_alone_varies_a_true_null_is_rejected_about_as_often_
     rejected = sum(homogeneity(one, [range(4)]).p < 0.05 for one in tested)
     # 6 % is what the benchmark asks for; 800 draws add a standard error of 0.8 points
     assert rejected / draws <= 0.075
+
+
+def test_runs_that_are_right_equally_often_on_other_images_have_no_seed_variance_but_a_level():
+    rng = np.random.default_rng(0)
+    rows = [(rng.random(200) < 0.8).astype(float) for _ in range(4)]
+    moved = [np.stack([row, np.roll(row, 1), np.roll(row, 2)]) for row in rows]
+    found = homogeneity(means(moved, groups=None, matched=False), [(0, 1, 2, 3)])
+    assert found.df2 == 199
+    assert 0 < found.p < 1
