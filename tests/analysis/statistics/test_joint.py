@@ -87,10 +87,12 @@ def test_where_one_approach_alone_varies_a_true_null_is_rejected_about_as_often_
     assert rejected / draws <= 0.075
 
 
-def test_runs_that_are_right_equally_often_on_other_images_have_no_seed_variance_but_a_level():
-    rng = np.random.default_rng(0)
-    rows = [(rng.random(200) < 0.8).astype(float) for _ in range(4)]
-    moved = [np.stack([row, np.roll(row, 1), np.roll(row, 2)]) for row in rows]
-    found = homogeneity(means(moved, groups=None, matched=False), [(0, 1, 2, 3)])
+@pytest.mark.parametrize("v", [0.0, 1e-200, 1e-100, 1e-33])
+def test_runs_that_vary_by_rounding_alone_leave_the_images_degrees_of_freedom(v):
+    term = SeedTerm(v * np.diag([1.0, 0.0, 0.0]), np.zeros((3, 3)), 2)
+    seen = Means(
+        m=np.array([0.8, 0.9, 0.7]), images=0.01 * np.eye(3), image_df=199, units=200, seeds=(term,), matched=False
+    )
+    found = homogeneity(seen, [(0, 1, 2)])
     assert found.df2 == 199
     assert 0 < found.p < 1
