@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -258,9 +258,10 @@ def report(
         float | None, typer.Option(help="Of a file: accuracies closer than this count as equivalent (0.01).")
     ] = None,
     alpha: Annotated[float | None, typer.Option(help="Of a file: the level of the tests (0.05).")] = None,
-    matched: Annotated[
-        bool, typer.Option("--matched", help="Of a file: seed s shares what it decides between approaches.")
-    ] = False,
+    seeds: Annotated[
+        Literal["matched", "unmatched"] | None,
+        typer.Option(help="Of a file: whether seed s shares what it decides between approaches (unmatched)."),
+    ] = None,
 ) -> None:
     """Write the report again, from the records of a study, or that of predictions made elsewhere.
 
@@ -270,13 +271,13 @@ def report(
     from analysis.predictions.files import is_predictions_file
     from analysis.report.design import Design
     from analysis.report.write import write_report, write_table_report
-    from study.show.screens import show_report_paths
+    from study.show.screens import show_report
 
-    options = {"out": out, "margin": margin, "alpha": alpha, "matched": matched or None}
+    options = {"out": out, "margin": margin, "alpha": alpha, "seeds": seeds}
     if not is_predictions_file(directory):
         if asked := [name for name, value in options.items() if value is not None]:
             raise InputError(f"--{asked[0]}: of a file of predictions; a study's stands in its study file")
-        show_report_paths(write_report(directory), console)
+        show_report(write_report(directory), console)
         return
     if out is None:
         raise InputError(f"{directory}: say where its report goes, with --out DIR")
@@ -284,14 +285,11 @@ def report(
         design = Design(
             alpha=Design.alpha if alpha is None else alpha,
             margin=Design.margin if margin is None else margin,
-            matched=matched,
+            matched=seeds == "matched",
         )
     except RecordsError as error:
         raise InputError(f"--{error}") from None
-    paths = write_table_report(directory, out, design)
-    for sentence in (paths.verdict, *paths.notes):
-        console.print(sentence, markup=False, soft_wrap=not console.is_terminal, end="\n\n")
-    show_report_paths(paths, console)
+    show_report(write_table_report(directory, out, design), console)
 
 
 @app.command()

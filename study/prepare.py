@@ -78,7 +78,7 @@ def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sha
     info = data_info(config, dataset)
     _refuse_other_data(store, info)
     frozen = freeze(config, dataset, slot, sharing)
-    recorded = store.feature_costs()
+    recorded = store.feature_costs() if store.exists("study.yaml") else []  # else left by one that died beginning
     costs = recorded or feature_costs(frozen)
     prepared = Prepared(
         info=info,
@@ -233,7 +233,7 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
 def _extraction(
     settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing
 ) -> dict[Split, ray.ObjectRef]:
-    extract = ray.remote(_extract).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
+    extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
     return {
         split: extract.remote(
             settings,

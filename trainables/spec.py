@@ -50,7 +50,7 @@ class Inputs:
     def task_of(self, replicate: int) -> Task:
         """What the trials of one replicate learn from."""
         train, valid = self.task.train, self.task.valid
-        if not self.divisions or valid is None:
+        if not self.divisions or valid is None or replicate == 0:  # the first has the splits as they are
             return self.task
         division = self.divisions[replicate]
         return replace(self.task, train=train.take(division.train, valid), valid=train.take(division.valid, valid))

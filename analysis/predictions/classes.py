@@ -115,14 +115,17 @@ def _refuse_twins(names: Sequence[str], approaches: pd.Series, labels: pd.Series
 
 
 def _refuse_counting_from_one(found: Classes, approaches: pd.Series) -> None:
-    """An approach whose predictions are one above the labels: hardly ever right, and right when one is taken off."""
+    """An approach whose predictions are one above the labels: hardly ever right, and right when one is taken off.
+
+    Its highest class is then one that no label has; an approach that always names one class may look like it otherwise.
+    """
     values = np.array([int(name) for name in found.names])
     label, predicted = values[found.labels], values[found.predicted]
     for name in approaches.unique():
         own = (approaches == name).to_numpy()
         given, shifted = (float((predicted[own] - by == label[own]).mean()) for by in (0, 1))
-        never_lowest = predicted[own].min() > label[own].min()
-        if never_lowest and shifted > max(0.25, 2 * given):
+        moved = predicted[own].min() > label[own].min() and predicted[own].max() == label[own].max() + 1
+        if moved and shifted > max(0.25, 2 * given):
             raise RecordsError(
                 f"{name} counts its classes from 1: {100 * given:.1f} % of its predictions are the label, and "
                 f"{100 * shifted:.1f} % are one above it; count as the labels do, whose lowest is {label.min()}"

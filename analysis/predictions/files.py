@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import warnings
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ import pyarrow as pa
 from analysis.records.errors import RecordsError
 
 SEPARATORS = {".csv": (",", ";", "\t"), ".tsv": ("\t",)}
+UNREADABLE = (OSError, ValueError, EOFError, csv.Error, zlib.error, pa.ArrowException, pd.errors.ParserWarning)
 FORMS = ".csv, .tsv (also .gz) or .parquet"
 
 
@@ -39,13 +41,7 @@ def read_file(path: str) -> pd.DataFrame:
         return pd.read_parquet(path) if _suffix(path) == ".parquet" else _read_text(path)
     except FileNotFoundError:
         raise RecordsError(f"{path}: no such file; give a {FORMS} file of predictions") from None
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zlib.error,
-        pa.ArrowException,
-    ) as error:  # pandas' parser errors are ValueErrors
+    except UNREADABLE as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise RecordsError(f"{path}: cannot be read ({reason})") from error
 
@@ -57,22 +53,25 @@ def _suffix(path: str) -> str:
 def _read_text(path: str) -> pd.DataFrame:
     content = Path(path).read_bytes()
     text = (gzip.decompress(content) if path.lower().endswith(".gz") else content).decode("utf-8-sig")
-    separator = _separator(text.partition("\n")[0], SEPARATORS[_suffix(path)])
-    header = [name.strip() for name in next(csv.reader([text.partition("\n")[0]], delimiter=separator), [])]
+    first = next(iter(text.splitlines()), "")
+    separator = _separator(first, SEPARATORS[_suffix(path)])
+    header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:  # pandas would call the second one by another name
         raise RecordsError(f"{path}: column {repeated[0]!r} is there more than once; leave one")
-    table: pd.DataFrame = pd.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        decimal="," if separator == ";" else ".",  # a comma that does not separate columns is that of a fraction
-        header=0,
-        names=header,
-        dtype={name: str for name in header if not name.startswith("p_")},
-        keep_default_na=False,
-        na_values=[""],
-        index_col=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would lose their ends
+        table: pd.DataFrame = pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            decimal="," if separator == ";" else ".",  # a comma that does not separate columns is that of a fraction
+            header=0,
+            names=header,
+            dtype={name: str for name in header if not name.startswith("p_")},
+            keep_default_na=False,
+            na_values=[""],
+            index_col=False,
+        )
     return table
 
 

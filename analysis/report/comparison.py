@@ -130,7 +130,7 @@ class Comparison:
         effective_groups: how many groups of one size would say as much; below crossed.FEW_GROUPS, little can be
             concluded. None where no groups are given.
         approaches: in the order given. pairs: of each two of them, the more accurate one first, in the order of rank.
-        omnibus: None with a single approach.
+        omnibus: None with one approach, or with two, whose pair says it all.
         yardstick: what answering with the class frequencies alone would cost.
         findings: what the predictions show of approaches that collapsed, or a run of which lies far from the others.
         notes: what was done to the predictions before they were compared, or is odd in them; a sentence each.
@@ -212,7 +212,7 @@ def compare(
         effective_groups=seen.effective_groups,
         approaches=tuple(_scores(seen, name, X[name], classes, design, probabilities or {}) for name in names),
         pairs=found,
-        omnibus=omnibus(X, groups=seen.groups, matched=design.matched) if len(names) > 1 else None,
+        omnibus=omnibus(X, groups=seen.groups, matched=design.matched) if len(names) > 2 else None,
         agreement=agreement({name: seen.runs[name].predicted for name in names}, seen.labels),
         yardstick=class_frequency_yardstick(seen.labels),
         class_differences=per_class.class_differences(

@@ -19,7 +19,7 @@ from analysis.report.wording import headline, verdict_sentence
 from analysis.report.wording.pairs import held_fixed
 from analysis.statistics.paired import Difference, Estimate
 
-SCHEMA_VERSION = 1  # of the names in report.json; raised where a program that reads them would misread the new ones
+SCHEMA_VERSION = 2  # of the names in report.json; raised where a program that reads them would misread the new ones
 
 
 def report_json(title: str, compared: Comparison | None, study: StudySummary | None) -> str:
@@ -48,7 +48,7 @@ _NO_TEST = {"accuracy": None, "balanced_accuracy": None, "losses": None, "calibr
 def _comparison(compared: Comparison) -> dict[str, Any]:
     agreed = compared.agreement
     return {
-        "significance": compared.design,
+        "significance": {**asdict(compared.design), "look_alpha": compared.design.look_alpha},
         "majority_rate": compared.majority_rate,
         "images": compared.images,
         "units": compared.units,
@@ -138,6 +138,7 @@ def _study(study: StudySummary) -> dict[str, Any]:
     return {
         "feature_cost": settings.feature_cost,
         "replicates": settings.replicates,
+        "test_reads": study.test_reads,
         "search": study.search,
         "overtakings": study.best_of_budget.overtakings,
         "choices": study.choices,

@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.records.schema import FeatureCost
 
 CONTENDED = 1.3  # a factor above it changes what a study's seconds mean
+LEAST_WORKED = 0.01  # of the charged seconds are taken to have had a CPU
 ENOUGH_S = 2.0  # charged, before anything is concluded: a worker that just started waits for others that did
 
 
@@ -51,8 +52,10 @@ def contended(factors: dict[str, float | None]) -> dict[str, float]:
 
 def factor_of(charged_s: float, waited_s: float) -> float:
     """Charged seconds over those that did not pass in waiting for a CPU."""
-    worked_s = charged_s - waited_s
-    return max(1.0, charged_s / worked_s) if worked_s > 0 else 1.0
+    if charged_s <= 0:
+        return 1.0
+    worked_s = max(charged_s - waited_s, LEAST_WORKED * charged_s)  # all of it waiting is no calm machine
+    return max(1.0, charged_s / worked_s)
 
 
 def _factor(parts: list[tuple[float, float]]) -> float | None:

@@ -47,7 +47,7 @@ class Looks:
     def levels(self) -> list[float]:
         """What each look may use of alpha."""
         units = UNITS[self.units]
-        looks = [Look(n, planned=units[-1] if self.planned else None) for n in units]
+        looks = [Look(n, planned=n / units[-1] if self.planned else None) for n in units]
         return [look_alpha(ALPHA, looks[: number + 1]) for number in range(len(looks))]
 
 

@@ -28,7 +28,8 @@ def time_in_slots(
         inputs: as trials get them, by approach.
         features_s: what the frozen features of an approach cost.
     """
-    task = ray.remote(_time).options(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)
+    # Said here and not with options(), so that Ray ends a process that has held a GPU, and with it the memory it keeps.
+    task = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)(_time)
     within_s = seconds_each(len(config.approaches))
     shared = ray.put(dict(inputs))  # once: approaches share images
     pending = {

@@ -14,16 +14,19 @@ class Busy:
     """Follows a study's trials, and says when its seconds buy less than they should."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, dict[str, tuple[float, float]]] = {}  # charged, waited: by approach and trial
+        self._trials: dict[str, tuple[float, float]] = {}  # charged, waited
+        self._sums: dict[str, tuple[float, float]] = {}  # the same of an approach, so that an event costs no more later
         self._told = CONTENDED / WORSE
 
     def see(self, event: TrialEvent) -> str | None:
         """A line where an event shows that the machine is busy, or far busier than when it was last told."""
         if event.waited_s is None:
             return None
-        own = self._seconds.setdefault(event.approach, {})
-        own[event.trial] = (event.charged_s + event.overshoot_s, event.waited_s)
-        busy = contended({name: _factor(trials) for name, trials in self._seconds.items()})
+        charged, waited = self._sums.get(event.approach, (0.0, 0.0))
+        before = self._trials.get(event.trial, (0.0, 0.0))
+        now = self._trials[event.trial] = (event.charged_s + event.overshoot_s, event.waited_s)
+        self._sums[event.approach] = (charged + now[0] - before[0], waited + now[1] - before[1])
+        busy = contended({name: _factor(*seconds) for name, seconds in self._sums.items()})
         worst = max(busy.values(), default=0.0)
         if worst <= WORSE * self._told:
             return None
@@ -42,6 +45,5 @@ def busy_line(busy: Mapping[str, float]) -> str | None:
     )
 
 
-def _factor(trials: Mapping[str, tuple[float, float]]) -> float | None:
-    charged_s, waited_s = (sum(column) for column in zip(*trials.values(), strict=True))
+def _factor(charged_s: float, waited_s: float) -> float | None:
     return factor_of(charged_s, waited_s) if charged_s >= ENOUGH_S else None

@@ -175,8 +175,11 @@ def show_fetched(fetched: Fetched, console: Console) -> None:
         console.print("[yellow]These are not the published 3,474 / 395 / 1,324 images.[/]")
 
 
-def show_report_paths(paths: ReportPaths, console: Console) -> None:
-    """Where a report lies."""
+def show_report(paths: ReportPaths, console: Console) -> None:
+    """What a report says in short, and where it lies."""
+    console.print(Text(f"{paths.headline}\n", style="bold"))
+    for paragraph in (paths.verdict, *paths.notes):
+        console.print(f"{paragraph}\n", markup=False)
     for path in (paths.html, paths.markdown, paths.json):
         console.print(path, markup=False, soft_wrap=True)
 

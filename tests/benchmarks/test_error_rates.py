@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from benchmarks.error_rates.bank import Bank
 from benchmarks.error_rates.cell import ALPHA, Cell, Rate, Tally, chunks, rates
 from benchmarks.error_rates.habits import paired_t_rejections
 from benchmarks.error_rates.limits import EXEMPT, REQUIRED, limits
+from benchmarks.error_rates.power import Power
 from benchmarks.error_rates.table import BEGIN, END, markdown, put, read, summary, write
 from benchmarks.probit import Design, Variation, correct, four_to_ten, latent
 
@@ -220,7 +222,15 @@ def test_every_requirement_is_of_a_quantity_that_some_cell_measures_and_every_ex
     assert all(one.name.startswith(f"{one.group}-") for one in CELLS)
     assert limits("luck-mlp-1x5", "false positives") == (0, 1)
     assert limits("luck-mlp-3x5", "false positives") == REQUIRED["false positives"] == (0, 0.075)
-    assert all(one.why for one in EXEMPT)
+    assert limits("power-planned-K2-S2-N1000", "found at `planned_detectable`") == (0.75, 0.85)
+    assert all(one.why and any(fnmatch(name, one.cells) for name in names) for one in EXEMPT)
+
+
+def test_a_promise_is_kept_at_the_mean_accuracy_that_it_takes_for_granted():
+    for cell in (Power(2, 3, True), Power(6, 3, True)):
+        first, second, *_ = accuracies = cell.accuracies(0.06)
+        assert (first - second, np.mean(accuracies)) == pytest.approx((0.06, 0.85))
+    assert max(Power(6, 2, True).accuracies(0.22)) < 1
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class FolderData(DividedSource):
         path: the folder.
         groups: regular expression searched in each file's name; what it finds (its first group, if it has one) names
             the group of the image, for example the boat or the patient. The group is the unit of the statistics, so the
-            test split needs two at least. What is divided here is divided by whole groups.
+            test split needs three at least. What is divided here is divided by whole groups.
         allow_shared_groups: accept groups that have images in more than one split, where the splits come with the
             data. What was learnt of a group in training then helps in the test.
         skip_corrupt: leave out files that are no readable image, instead of refusing them.

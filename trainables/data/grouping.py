@@ -20,6 +20,7 @@ from trainables.data.splits import SplitIndex
 
 TIME = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[-.:_]?(\d\d)(?=[-.:_]?(\d\d)(?!\d{3}))")
 NUMBERED = r"^(.+?)\D*\d+\.\w+$"  # what comes before the last number of a name
+PHOTOGRAPHED = range(1970, 2100)  # years; other digits are a counter's
 NEAR_S = 10.0
 FEWEST_IMAGES, FEWEST_GROUPS_A_CLASS = 10, 2
 
@@ -59,9 +60,10 @@ def taken_at(name: str) -> datetime | None:
     if found is None:
         return None
     try:
-        return datetime(*map(int, found.groups()))  # type: ignore[arg-type]
+        moment = datetime(*map(int, found.groups()))  # type: ignore[arg-type]
     except ValueError:  # digits, but of no time
         return None
+    return moment if moment.year in PHOTOGRAPHED else None
 
 
 def _by_time(part: SplitIndex) -> ProposedGroups | None:

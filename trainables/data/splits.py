@@ -95,7 +95,7 @@ def redivide(train: SplitIndex, valid: SplitIndex, classes: Sequence[str], seed:
     """Divide training and validation images anew, by class and by whole groups, in the proportions that they have.
 
     Raises:
-        DataError: a class has only one image, or group, in both together.
+        DataError: a class has only one image, or group, in both together, or would be missing from one of them.
     """
     both = _joined(train, valid)
     unit_of, unit_labels = _units(both)
@@ -113,6 +113,13 @@ def redivide(train: SplitIndex, valid: SplitIndex, classes: Sequence[str], seed:
         wanted = min(len(units) - 1, max(1, round(validating[label] / all_of_class[label] * len(units))))
         drawn.append(generator.permutation(units)[:wanted])
     chosen = np.isin(unit_of, np.concatenate(drawn))
+    for part, into in ((both.labels[~chosen], "training"), (both.labels[chosen], "validation")):
+        lacking = np.setdiff1d(np.intersect1d(train.labels, valid.labels), part)
+        if len(lacking):  # a class that is a minority in all its groups goes with the others
+            raise DataError(
+                f"class '{classes[lacking[0]]}' has no image in {into} where training and validation are divided anew; "
+                "its groups are of other classes mostly: change groups, or set resplit: false"
+            )
     return Division(np.flatnonzero(~chosen), np.flatnonzero(chosen))
 
 

@@ -190,11 +190,20 @@ class _Draws:
             trace, squares = own @ d, np.einsum("pk,kl,pl->p", own, T**2, own)
             v = self._v @ d
             weights = (q, self._largest(T))
-            f = v**2 / np.maximum((np.square(self._v) / self._df) @ d**2, 1e-300)
+            f = self._alike(T) * v**2 / np.maximum((np.square(self._v) / self._df) @ d**2, 1e-300)
         df1 = np.clip(trace**2 / np.maximum(squares, 1e-300), 1.0, None)
         seeds = critical(df1, np.maximum(f, 0.5))
         images = critical(df1, np.full(POINTS, self._image_df))
         return trace, (weights[0] * images + weights[1] * seeds) / np.maximum(weights[0] + weights[1], 1e-300)
+
+    def _alike(self, T: Matrix) -> Matrix:
+        """By what Satterthwaite's f is multiplied in joint.py; sums of powers of eigenvalues are traces."""
+        Tv = T * (self._v / np.maximum(self._v.max(axis=1, keepdims=True), 1e-300))[:, None, :]
+        twice = Tv @ Tv
+        first, second = np.einsum("pkk->p", Tv), np.einsum("pkk->p", twice)
+        fourth = np.einsum("pkl,plk->p", twice, twice)
+        found: Matrix = second**3 / np.maximum(fourth * first**2, 1e-300)
+        return found
 
     def _largest(self, T: Matrix) -> Matrix:
         """The largest eigenvalue of T v T, by the power method; starting near, it needs few steps."""

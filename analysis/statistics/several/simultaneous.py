@@ -6,15 +6,18 @@ single critical value. Here
 
     h = t'(share alpha / 2M) se                       Bonferroni's half-width for M pairs, t' of the pair's reference;
                                                       ends that are farther off by paired.py are so here, in proportion
-    not found different:  D - h to D + h, and as far as zero where that does not reach it
-    found different:      D - h to D + h, but for what lies at zero and beyond
+    not found different:  D - h to D + h, and as far as zero where that does not reach it; share = 0.8
+    found different:      D - h to D + h, but for what lies at zero and beyond; share = 0.4
 
 An interval that goes as far as zero only gains coverage. One that ends at zero says "of this sign, and no more can be
 said for all pairs together"; it is wrong where the closed test errs, in at most alpha of studies. That test may use all
-of alpha on the pairs that are equal, so the others have a share of it beside: all intervals hold with a chance of at
-least 1 - (1 + share) alpha, by Bonferroni's inequality, and of 94 % or more in simulation (at the worst, two equal
-approaches and a third far off: 94.1 %, else 95 to 99 %), with share = 0.4. Where all pairs are found different none is
-held for equal, nothing was spent, and share = 1; so it is for a single pair, whose interval is that of its own test.
+of alpha on the pairs that are equal, so the others have a share of it beside. An interval that reaches zero misses a
+true difference on one side alone, so it has twice the share for the same chance of error. In simulation all intervals
+hold together in 93.8 % of studies or more (normal means, three and four approaches, three seeds and more; at the worst
+two equal approaches and a third far off), by Bonferroni's inequality in 1 - (1 + 1.5 * 0.4) alpha. With two seeds, of
+which those of one approach spread far, it is down to 92 %, as the tests of its pairs err in up to 7.5 %. Where all
+pairs are found different none is held for equal, nothing was spent, and share = 1; so it is for a single pair, whose
+interval is that of its own test.
 
 References:
     Strassburger & Bretz 2008, Statistics in Medicine 27:4914, and Guilbaud 2008, Biometrical Journal 50:678 (intervals
@@ -29,7 +32,7 @@ from dataclasses import dataclass
 from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.paired import Difference
 
-SHARE = 0.4
+SHARE = 0.4  # of a pair that is found different; one that is not has twice as much
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,10 @@ def simultaneous(pairs: Sequence[Difference], adjusted: Sequence[float], *, alph
         adjusted: their p-values by the closed test.
         alpha: the level of that test.
     """
-    share = 1.0 if len(pairs) == 1 or all(p < alpha for p in adjusted) else SHARE
+    unspent = len(pairs) == 1 or all(p < alpha for p in adjusted)
     intervals = []
     for pair, p in zip(pairs, adjusted, strict=True):
+        share = 1.0 if unspent else SHARE if p < alpha else 2 * SHARE
         tail = share * alpha / (2 * len(pairs))
         wider = pair.reference.quantile(tail) / pair.reference.quantile(alpha / 2)
         low, high = (pair.difference + wider * (end - pair.difference) for end in (pair.low, pair.high))

@@ -202,6 +202,19 @@ def test_an_approach_that_is_merely_bad_is_not_taken_for_one_that_counts_otherwi
     assert accuracies(text_table(tmp_path, rows_of(labels, {"a": labels, "b": nines})))["b"] == pytest.approx(0.1)
 
 
+def test_an_approach_that_names_one_class_throughout_may_be_compared(tmp_path):
+    labels = ["0", "0", "0", "1"] * 5
+    table = text_table(tmp_path, rows_of(labels, {"a": labels, "b": ["1"] * 20}))
+    assert accuracies(table)["b"] == 0.25
+
+
+def test_rows_longer_than_the_header_are_refused_and_old_line_ends_read(tmp_path):
+    text = rows_of(["0", "1"], {"a": ["0", "1"]})
+    with pytest.raises(RecordsError, match="cannot be read"):
+        text_table(tmp_path, text.replace("\na", "\nx,a"))
+    assert accuracies(text_table(tmp_path, text.replace("\n", "\r"))) == {"a": 1.0}
+
+
 def test_a_column_that_is_no_class_is_refused_before_it_takes_the_memory(tmp_path):
     many = [f"photo-{i}" for i in range(10_001)]
     with pytest.raises(RecordsError, match=r"10,001 classes occur, and at most 10,000 can be compared"):

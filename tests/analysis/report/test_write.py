@@ -94,7 +94,7 @@ def test_the_smallest_probability_is_written_in_one_way(study_dir):
 
 def test_the_json_has_the_names_that_others_rely_on(study_dir):
     report = json.loads(Path(written(study_dir).json).read_text())
-    assert next(iter(report.items())) == ("schema_version", 1)
+    assert next(iter(report.items())) == ("schema_version", 2)
     svm = report["approaches"]["feature_svm"]
     assert set(svm["accuracy"]) >= {"estimate", "low", "high"}
     assert set(svm) >= {"charged_seconds", "budget_seconds", "trials", "cut", "failed", "incumbent", "final_runs"}

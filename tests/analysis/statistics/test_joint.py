@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.paired import difference
+from analysis.statistics.reference import Reference
 from analysis.statistics.several.joint import Means, SeedTerm, homogeneity, means
 
 
@@ -43,10 +44,23 @@ def test_one_approach_that_varies_weighs_as_much_as_its_largest_direction():
         seeds=(SeedTerm(v, 0 * v, 2),), matched=False,
     )  # fmt: skip
     weighed = homogeneity(seen, [(0, 1, 2)])
-    from analysis.statistics.reference import Reference
-
     assert weighed.p == pytest.approx(Reference(0.01, 1e6, 0.08 / 3, 2).f_tail(weighed.f, weighed.df1), rel=1e-9)
     assert weighed.p > Reference(0.02, 1e6, 0.08 / 3, 2).f_tail(weighed.f, weighed.df1)
+
+
+def test_the_seeds_degrees_of_freedom_are_nearer_to_those_of_the_approach_that_varies_most():
+    # v = 4 and 1 on two of three: the eigenvalues of TvT have the sum 10/3 and the product 4/3, so their squares the
+    # sum 76/9 and their fourth powers 5488/81. Satterthwaite's f is (10/3)^2 / ((16 + 1) (2/3)^2 / 2) = 50/17, as if
+    # of 100/76 alike eigenvalues, where 76^2 / 5488 are to be counted.
+    v = [np.diag([0.04, 0, 0]), np.diag([0, 0.01, 0])]
+    seen = Means(
+        m=np.array([0.9, 0.5, 0.6]), images=0.01 * np.eye(3), image_df=1e6, units=10**6,
+        seeds=tuple(SeedTerm(one, 0 * one, 2) for one in v), matched=False,
+    )  # fmt: skip
+    found, largest = homogeneity(seen, [(0, 1, 2)]), 0.01 * (10 + 52**0.5) / 6
+    f = 50 / 17 * (76**2 / 5488) / (100 / 76)
+    assert found.p == pytest.approx(Reference(0.01, 1e6, largest, f).f_tail(found.f, found.df1), rel=1e-9)
+    assert found.p > Reference(0.01, 1e6, largest, 50 / 17).f_tail(found.f, found.df1)
 
 
 def test_identical_answers_within_a_block_are_no_evidence():

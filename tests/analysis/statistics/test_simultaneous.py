@@ -50,6 +50,15 @@ def test_what_the_test_finds_and_the_half_width_does_not_ends_at_zero():
     assert -1e-9 < wide.high < 0
 
 
+def test_an_undecided_pair_which_can_err_on_one_side_alone_spends_twice_as_much_as_one_that_is_found():
+    (pair, *_), _ = study(np.random.default_rng(1), [0.8, 1.0])
+    undecided, found, _ = simultaneous([pair] * 3, [1.0, 0.0, 1.0], alpha=0.05)
+    for share, one in ((0.8, undecided), (0.4, found)):
+        # Bonferroni's half-width for three pairs, on the side away from zero
+        half = pair.reference.quantile(share * 0.05 / 6) * pair.se
+        assert one.low == pytest.approx(pair.difference - half, rel=1e-9)
+
+
 def test_identical_answers_have_the_interval_zero():
     X = {name: np.ones((2, 10)) for name in "abc"}
     pairs = [difference(a, b, X[a], X[b]) for a, b in combinations(X, 2)]

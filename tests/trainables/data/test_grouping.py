@@ -35,6 +35,7 @@ def bursts(count: int, form: str) -> list[str]:
         ("IMG_20130412T064059.jpg", "2013-04-12 06:40:59"),
         ("20131512_064059.jpg", None),
         ("0001.jpg", None),
+        ("00010101000000.png", None),
         ("98765432109876543210.jpg", None),
     ],
 )
