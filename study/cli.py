@@ -242,7 +242,8 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     trials = without_superseded(trial_table(records.events))
     found = [sentence(finding) for finding in findings(records, trials)]
     show_status(records, trials, spending(records, trials), found, console)
-    if line := busy_line(contended(contention(trials, records.features))):
+    budget_s = records.settings.replicates * records.settings.budget.search_seconds
+    if line := busy_line(contended(contention(trials, records.features, budget_s=budget_s))):
         console.print(line, markup=False, soft_wrap=True)
 
 

@@ -26,6 +26,7 @@ class Design:
         margin: accuracies closer than this count as equivalent.
         matched: whether run s of every approach shares what its seed decides.
         unit: what a row of the correctness matrix is: a seed, or a replicate where searches were repeated.
+        one_search: whether the results of every approach are of one search, whose luck is then in no interval.
         looks: all looks at the test results, this one the last; nothing where it is the only one.
 
     Raises:
@@ -36,6 +37,7 @@ class Design:
     margin: float = 0.01
     matched: bool = False
     unit: str = "seed"
+    one_search: bool = False
     looks: tuple[Look, ...] = ()
 
     def __post_init__(self) -> None:

@@ -6,26 +6,26 @@ stands in the sentence that compares it; what is true of the whole comparison, i
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from dataclasses import dataclass
 
 from analysis.numbers import counted, in_words
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
 from analysis.search.contention import contended, contention
-from analysis.search.health import study_findings
+from analysis.search.health import Finding, study_findings
 from analysis.statistics.crossed import FEW_GROUPS
 
 GENERAL = (
     "one_search",
+    "few_searches",
     "search_unknown",
     "one_run",
     "few_runs",
     "one_day",
     "looks",
 )  # of the design, known before the study
-DETAILS = re.compile(r" \(.*$")
-FEW_RUNS = 2  # searches, or runs, of each approach: their spread is then hardly known
+ENOUGH = 3  # searches, or runs, of each approach: of fewer it is hardly known how much they differ
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,22 @@ class Reservation:
     Attributes:
         approach: whom it concerns; None: the whole comparison.
         kind: a word for programs: those of search/health.py, and those of this file, such as `one_search`.
-        text: what was seen, as a clause; of an approach, to be read after its name and a colon.
+        text: what was seen, as a clause; of an approach, as the rest of one that begins with its name.
         mend: what to do about it, with the key to turn; None where nothing is to be done.
+        details, mend_details: what more is known of either; empty where nothing is.
     """
 
     approach: str | None
     kind: str
     text: str
     mend: str | None
+    details: str = ""
+    mend_details: str = ""
 
     @property
     def clause(self) -> str:
         """What was seen and what to do, each without its details: to stand within a sentence."""
-        seen, mend = DETAILS.sub("", self.text), DETAILS.sub("", (self.mend or "").split(", ")[0])
-        return f"{seen} ({mend})" if mend else seen
+        return f"{self.text} ({self.mend})" if self.mend else self.text
 
 
 def reservations(compared: Comparison | None, study: StudySummary | None = None) -> tuple[Reservation, ...]:
@@ -60,36 +62,69 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     """
     if compared is None:
         return ()
-    whole = [_search(study), _runs(compared, study), _groups(compared), _one_day(study), _looks(compared)]
+    searches, runs = _searches(compared, study), _runs(compared, study)
+    whole = [searches, runs, _groups(compared), _one_day(study), _looks(compared)]
     found = [*_approaches(compared, study), *whole]
     return tuple(one for one in found if one)
 
 
-def _search(study: StudySummary | None) -> Reservation | None:
-    """The luck of the search, which one search cannot show, and a bare table does not tell."""
+def _searches(compared: Comparison, study: StudySummary | None) -> Reservation | None:
+    """The luck of the search, which one search cannot show, two hardly, and a bare table does not tell."""
     if study is None:
         text = "where all runs of an approach share one configuration, the luck of the search that found it is left out"
         return Reservation(None, "search_unknown", text, None)
-    if study.records.settings.replicates > 1:
-        return None
-    text = "another search was not tried: it may find other configurations, and with them another order"
-    return Reservation(None, "one_search", text, "set replicates to 3 or more")
+    mend = _more_searches(study)
+    if compared.design.one_search:
+        tried = "tried" if study.records.settings.replicates == 1 else "evaluated"
+        text = f"another search was not {tried}: it may find other configurations, and with them another order"
+        return Reservation(None, "one_search", text, mend)
+    if _counts(compared) == {2}:
+        text = f"with two searches{_of_each(compared)}, how much searches differ is hardly known"
+        return Reservation(None, "few_searches", text, mend)
+    return None
 
 
 def _runs(compared: Comparison, study: StudySummary | None) -> Reservation | None:
-    """One or two independent runs (or searches) of every approach."""
-    counts = {len(test.accuracy.per_seed) for test in compared.approaches}
-    searched = compared.design.unit == "replicate"
-    key = "set replicates to 3 or more" if searched else "raise final.runs" if study else "bring several runs of each"
-    if counts == {1} and not searched:
+    """One or two runs of every approach, where these are not of several searches."""
+    counts = _tested_runs(study) if study and compared.design.one_search else _counts(compared)
+    if study and not compared.design.one_search:
+        return None
+    if counts == {1}:
         count = len(compared.approaches)
         these = f"these {in_words(count)} trained networks" if count > 1 else "this one trained network"
-        return Reservation(None, "one_run", f"the verdict is about {these}: no other run was tried", key)
-    if max(counts) <= FEW_RUNS:
-        what = "searches" if searched else "runs"
-        text = f"with {in_words(max(counts))} {what} of each, how much {what} differ is hardly known"
-        return Reservation(None, "few_runs", text, key)
+        text = f"the verdict is about {these}: no other run was tried"
+        return Reservation(None, "one_run", text, _more_runs(study, "bring three or more of each"))
+    if counts == {2}:
+        text = f"with two runs{_of_each(compared)}, how much runs differ is hardly known"
+        return Reservation(None, "few_runs", text, _more_runs(study, "bring three or more"))
     return None
+
+
+def _counts(compared: Comparison) -> set[int]:
+    """How many seeds, or replicates, the approaches have."""
+    return {len(test.accuracy.per_seed) for test in compared.approaches}
+
+
+def _tested_runs(study: StudySummary) -> set[int]:
+    """How many final runs that were evaluated the approaches have; those that have none are left out."""
+    evaluated = Counter(one.name for one in study.approaches for run in one.final_runs if run.test_accuracy is not None)
+    return set(evaluated.values())
+
+
+def _of_each(compared: Comparison) -> str:
+    return " of each" if len(compared.approaches) > 1 else ""
+
+
+def _more_searches(study: StudySummary) -> str:
+    """What brings three searches: to wait for them, or to ask for them."""
+    return "let the study finish" if study.records.settings.replicates >= ENOUGH else "set replicates to 3 or more"
+
+
+def _more_runs(study: StudySummary | None, bring: str) -> str:
+    """What brings more runs of one search: those of others, or more of each."""
+    if study is None:
+        return bring
+    return "let the study finish" if study.records.settings.replicates > 1 else "raise final.runs"
 
 
 def _groups(compared: Comparison) -> Reservation | None:
@@ -117,7 +152,10 @@ def _looks(compared: Comparison) -> Reservation | None:
     design, looks = compared.design, len(compared.design.looks)
     if looks < 2:
         return None
-    used = f"its tests and intervals use the level {design.look_alpha:.3g} of {design.alpha:g}"
+    used = (
+        f"the tests of the pairs and the intervals of their differences use the level {design.look_alpha:.3g} of"
+        f" {design.alpha:g}"
+    )
     return Reservation(None, "looks", f"this is look number {looks} at the test results, so {used}", None)
 
 
@@ -125,33 +163,51 @@ def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reserv
     """What is to be said of single approaches, in the order of rank."""
     names = [test.name for test in compared.ranked]
     seen = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
-    found = [Reservation(one.approach, one.kind, one.seen, one.mend if study else None) for one in seen]
+    found = [_of_finding(one, study) for one in seen]
     found += [*_single_runs(compared, study), *_free_features(study), *_busy_machine(names, study)]
     ranked = [one for name in names for one in found if one.approach == name]
     return [*ranked, *(one for one in found if one.approach is None)]
+
+
+def _of_finding(one: Finding, study: StudySummary | None) -> Reservation:
+    """A finding; beside a bare table without its mend, which names a key of a study file."""
+    mend, more = (one.mend, one.mend_details) if study else (None, "")
+    return Reservation(one.approach, one.kind, one.seen, mend, one.details, more)
 
 
 def _busy_machine(names: list[str], study: StudySummary | None) -> list[Reservation]:
     """Seconds that bought less than they should, for some of the approaches or for all of them."""
     if study is None:
         return []
-    found = contended(contention(study.trials, study.records.features))
-    factors = {name: f"{found[name]:.1f}" for name in names if name in found}
-    text = "the machine was busy with other work, so that everything took {} times as long as on a quiet one"
+    settings = study.records.settings
+    budget_s = settings.replicates * settings.budget.search_seconds
+    found = contended(contention(study.trials, study.records.features, budget_s=budget_s))
+    percent = {name: 100 / found[name] for name in names if name in found}
     mend = "run it on a quiet machine"
-    if len(factors) < len(names):
-        return [Reservation(name, "busy_machine", text.format(factor), mend) for name, factor in factors.items()]
-    times = " to ".join(sorted({min(factors.values()), max(factors.values())}))
-    return [Reservation(None, "busy_machine", text.format(times), mend)]
+    if len(percent) < len(names):
+        text = "had a CPU for only {:.0f} % of its charged time"
+        return [Reservation(name, "busy_machine", text.format(share), mend) for name, share in percent.items()]
+    low, high = (f"{extreme(percent.values()):.0f}" for extreme in (min, max))
+    shares = low if low == high else f"{low} to {high}"
+    text = f"the machine was busy with other work, and approaches had a CPU for only {shares} % of their charged time"
+    return [Reservation(None, "busy_machine", text, mend)]
 
 
 def _single_runs(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
-    """Approaches with one run beside others with several: one against five does not pass as five."""
+    """Approaches with one run, or one search, beside others with several: one against five does not pass as five."""
     counts = {test.name: len(test.accuracy.per_seed) for test in compared.approaches}
-    several = max(counts.values())
-    key = "raise final.runs" if study else "bring several runs of it"
-    text = f"it has a single run beside {in_words(several)}, and how much another would differ is not known"
-    return [Reservation(name, "single_run", text, key) for name, count in counts.items() if count == 1 < several]
+    several = in_words(max(counts.values()))
+    if compared.design.unit == "replicate":
+        kind, text = "single_search", f"has test results of a single search beside {several}"
+        key = "let the study finish, or see why the others have none"
+    else:
+        kind, text = (
+            "single_run",
+            f"has a single run beside {several}, and how much another would differ is not known",
+        )
+        key = "raise final.runs" if study else "bring several runs of it"
+    single = [name for name, count in counts.items() if count == 1 < max(counts.values())]
+    return [Reservation(name, kind, text, key) for name in single]
 
 
 def _free_features(study: StudySummary | None) -> list[Reservation]:
@@ -159,5 +215,5 @@ def _free_features(study: StudySummary | None) -> list[Reservation]:
     if study is None or study.records.settings.feature_cost != "free":
         return []
     users = dict.fromkeys(name for cost in study.records.features for name in cost.approaches)
-    text = "its frozen features were charged to nobody, so it had a head start"
+    text = "had a head start, as its frozen features were charged to nobody"
     return [Reservation(name, "free_features", text, "set feature_cost to first_use") for name in users]

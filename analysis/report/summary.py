@@ -169,6 +169,7 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
     settings, units = records.settings, _Units(records, trials)
     sources = records.events.dropna(subset=["probabilities"]).groupby("approach").probabilities.last()
     names = [name for name in settings.approaches if name in seen.runs]
+    correct = {name: units.correct(name, seen.runs[name]) for name in names}
     return compare(
         units.scored(seen),
         names=names,
@@ -177,9 +178,10 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
             alpha=settings.significance.alpha,
             margin=settings.significance.margin,
             unit="replicate" if units.repeated else "seed",
+            one_search=not units.repeated or all(len(X) == 1 for X in correct.values()),
             looks=looks_at(records, trials),
         ),
-        correct={name: units.correct(name, seen.runs[name]) for name in names},
+        correct=correct,
         probabilities={str(name): str(source) for name, source in sources.items()},
     )
 

@@ -68,8 +68,8 @@ MCNEMAR = View(
         Column("McNemar's mid-p, run by run", _range_of_p, "interval"),
         Column(f"below {design.alpha}", lambda runs: _below(runs, design.alpha), "unbroken"),
     ),
-    "McNemar's test speaks of two trained networks and leaves the seeds out; runs are paired in the order of their"
-    " seeds.",
+    "McNemar's test speaks of two single runs, and leaves out how much others would differ; runs are paired in their"
+    " order.",
     lambda runs: [
         {"seed_a": one.seed_a, "seed_b": one.seed_b, **asdict(one.test), **asdict(one.interval)} for one in runs
     ],
@@ -118,12 +118,17 @@ def _balanced(pair: PairData) -> Difference:
     )
 
 
+def _interval(found: Difference) -> str:
+    """A dash where no variance could be estimated."""
+    return signed_interval(found.low, found.high) if found.se else "–"
+
+
 BALANCED = View(
     "balanced",
     _balanced,
     lambda design: (
         Column("difference of balanced accuracies", lambda found: signed(found.difference)),
-        Column(f"{level(design.alpha)} interval", lambda found: signed_interval(found.low, found.high), "interval"),
+        Column(f"{level(design.alpha)} interval", _interval, "interval"),
         Column("p", lambda found: p_value(found.p), "unbroken"),
     ),
     "Balanced accuracies: first minus second. Small classes lean on the others for their variance.",

@@ -15,21 +15,25 @@ import pandas as pd
 from analysis.records.schema import FeatureCost
 
 CONTENDED = 1.3  # a factor above it changes what a study's seconds mean
+ENOUGH_S = 10.0  # charged, before anything is concluded: a hundred tiny trials wait for whoever starts and notes them
+ENOUGH_SHARE = 0.1  # of what an approach may charge in all, where that is less than ENOUGH_S
 LEAST_WORKED = 0.01  # of the charged seconds are taken to have had a CPU
-ENOUGH_S = 2.0  # charged, before anything is concluded: a worker that just started waits for others that did
 
 
-def contention(trials: pd.DataFrame, features: Iterable[FeatureCost] = ()) -> dict[str, float | None]:
+def contention(
+    trials: pd.DataFrame, features: Iterable[FeatureCost] = (), *, budget_s: float | None = None
+) -> dict[str, float | None]:
     """How many times as long each approach's work took as it would have on a machine of its own.
 
     Args:
         trials: a trial table (records.trials.trial_table), all of it or some.
         features: what the approaches were charged for frozen features, where that shall count too.
+        budget_s: what all searches of an approach may charge together, where that is known.
 
     Returns:
         By approach, in the order in which they occur: charged seconds over those of them that did not pass in waiting
-        for a CPU, at least 1; None where nothing is known, or less than ENOUGH_S were charged. Trials of which nothing
-        is known are left out.
+        for a CPU, at least 1; None where nothing is known, or too little was charged. Trials of which nothing is known
+        are left out.
     """
     charged = trials.charged_s.astype(float) + trials.overshoot_s.astype(float)  # the meter runs until a step is over
     waited = pd.to_numeric(trials.waited_s)
@@ -41,7 +45,8 @@ def contention(trials: pd.DataFrame, features: Iterable[FeatureCost] = ()) -> di
         for name in cost.approaches:
             if cost.waited_s is not None:
                 seconds.setdefault(name, []).append((cost.cost_s, cost.waited_s))
-    return {name: _factor(parts) for name, parts in seconds.items()}
+    enough_s = ENOUGH_S if budget_s is None else min(ENOUGH_S, ENOUGH_SHARE * budget_s)
+    return {name: _factor(parts, enough_s) for name, parts in seconds.items()}
 
 
 def contended(factors: dict[str, float | None]) -> dict[str, float]:
@@ -58,6 +63,6 @@ def factor_of(charged_s: float, waited_s: float) -> float:
     return max(1.0, charged_s / worked_s)
 
 
-def _factor(parts: list[tuple[float, float]]) -> float | None:
+def _factor(parts: list[tuple[float, float]], enough_s: float) -> float | None:
     charged_s, waited_s = (sum(column) for column in zip(*parts, strict=True)) if parts else (0.0, 0.0)
-    return factor_of(charged_s, waited_s) if charged_s >= ENOUGH_S else None
+    return factor_of(charged_s, waited_s) if charged_s >= enough_s else None

@@ -46,14 +46,22 @@ class Finding:
     Attributes:
         approach: as the study file names it.
         kind: which of the kinds above.
-        seen: what was seen, with its numbers, to be read after the approach's name and a colon.
-        mend: which key of the study file to turn, as an imperative; None where there is none.
+        seen: what was seen, with its numbers, as the rest of a sentence that begins with the approach's name.
+        mend: which key of the study file to turn, as an imperative.
+        details, mend_details: what more is known of either; empty where nothing is.
     """
 
     approach: str
     kind: Kind
     seen: str
-    mend: str | None
+    mend: str
+    details: str = ""
+    mend_details: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it, without a full stop: who, what was seen, what to do."""
+        return f"{self.approach} {_bracketed(self.seen, self.details)}; {_bracketed(self.mend, self.mend_details)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +94,9 @@ def study_findings(records: StudyRecords, trials: pd.DataFrame) -> tuple[Finding
     ]
     over = bool(searching) and searching[-1].event == "finished"
     exhausted = {
-        event.approach: event.reason or "" for event in records.phases if event.event == "exhausted" and event.approach
+        (event.approach, event.replicate or 0): event.reason or ""
+        for event in records.phases
+        if event.event == "exhausted" and event.approach
     }
     searched = search_findings(trials, settings.approaches, budgets, exhausted=exhausted, over=over)
     return (*searched, *final_findings(trials, settings.approaches))
@@ -97,14 +107,14 @@ def search_findings(
     approaches: Iterable[str],
     budgets: Budgets,
     *,
-    exhausted: Mapping[str, str] | None = None,
+    exhausted: Mapping[tuple[str, int], str] | None = None,
     over: bool,
 ) -> tuple[Finding, ...]:
     """What the search trials show, approach by approach.
 
     Args:
         trials: a table with the columns of records.trials.trial_table.
-        exhausted: why an approach ran out of configurations before its budget.
+        exhausted: by approach and replicate, why a search ran out of configurations before its budget.
         over: whether the search has ended. Before, only what five configurations of an approach show already is said.
     """
     searched = trials[(trials.phase == "search") & trials.status.isin(ENDINGS)]
@@ -113,7 +123,8 @@ def search_findings(
         own = searched[searched.approach == name]
         found += [_starved(own, name, budgets, over), _failing(own, name, over)]
         if over:
-            found.append(_few_trials(own, name, budgets, (exhausted or {}).get(name, "")))
+            reasons = [(exhausted or {}).get((name, replicate), "") for replicate in range(budgets.replicates)]
+            found.append(_few_trials(own, name, budgets, reasons))
     return tuple(one for one in found if one is not None)
 
 
@@ -153,18 +164,16 @@ def _starved(own: pd.DataFrame, name: str, budgets: Budgets, over: bool) -> Find
     finished, cut = (trained[trained.status == status] for status in ("finished", "cut"))
     if _few(trained, over) or len(finished) >= FINISHED_SHARE * len(trained):
         return None
+    steps, epochs = _how_far(cut)
     if finished.empty:
-        seen = f"{_all_of(cut, own, 'search trial')} cut by the allowance {_how_far(cut)}"
+        seen = f"had {_all_of(cut, own, 'search trial')} cut by the allowance {steps}"
     else:
-        seen = (
-            f"only {len(finished)} of its {len(trained)} search trials finished the schedule; the others were cut "
-            f"by the allowance {_how_far(cut)}"
-        )
+        seen = f"finished only {len(finished)} of its {len(trained)} search trials, the others cut {steps}"
     needed = _needed_s(cut)
-    if needed is None:
-        return Finding(name, "starved", seen, f"raise budget.trial_seconds ({budgets.trial_s:g} s)")
-    given = f"{budgets.trial_s:g} s; its median configuration takes about {seconds(needed)}"
-    return Finding(name, "starved", seen, f"raise budget.trial_seconds ({given}), or lower `epochs` in its space")
+    given = f"{budgets.trial_s:g} s"
+    if needed is not None:
+        given = f"{given}; its median configuration takes about {seconds(needed)}; or lower `epochs` in its space"
+    return Finding(name, "starved", seen, "raise budget.trial_seconds", epochs, given)
 
 
 def _few(ended: pd.DataFrame, over: bool) -> bool:
@@ -176,22 +185,37 @@ def _failing(own: pd.DataFrame, name: str, over: bool) -> Finding | None:
     broken = own[own.status.isin(["failed", "diverged"])]
     if _few(own, over) or len(broken) < FAILING_SHARE * len(own):
         return None
-    seen = f"{len(broken)} of its {_count(len(own), 'search trial')} failed or diverged{_reason(broken)}"
-    return Finding(name, "failing", seen, f"mend what fails, or narrow approaches.{name}.space to what trains")
+    return _broken(own, broken, name, "search trial")
 
 
-def _few_trials(own: pd.DataFrame, name: str, budgets: Budgets, exhausted: str) -> Finding | None:
-    """Not of an approach whose space has no more configurations than were tried."""
-    counts = own.groupby("replicate").size().reindex(range(budgets.replicates), fill_value=0)
-    fewest = int(counts.min())
-    if fewest >= FEW_TRIALS or exhausted.startswith("all "):
+def _few_trials(own: pd.DataFrame, name: str, budgets: Budgets, reasons: Sequence[str]) -> Finding | None:
+    """Of the searches with the fewest configurations; not of those whose space has no more than were tried.
+
+    Args:
+        reasons: by replicate, why its search ran out of configurations; empty where it did not.
+    """
+    tried = own.groupby("replicate").size().reindex(range(budgets.replicates), fill_value=0)
+    counts = {replicate: int(tried[replicate]) for replicate, why in enumerate(reasons) if not why.startswith("all ")}
+    few = {replicate: count for replicate, count in counts.items() if count < FEW_TRIALS}
+    if not few:
         return None
-    where = "in its search" if budgets.replicates == 1 else f"in one of its {budgets.replicates} searches"
-    seen = f"only {_count(fewest, 'configuration')} tried {where}"
-    if exhausted.startswith("max_trials"):
+    fewest, most = min(few.values()), max(few.values())
+    configurations = f"{fewest}{f' to {most}' if most > fewest else ''} configuration{'' if most == 1 else 's'}"
+    seen = f"tried only {configurations} in {_which_searches(len(few), budgets.replicates)}"
+    if any(reasons[replicate].startswith("max_trials") for replicate in few):
         return Finding(name, "few_trials", seen, f"raise approaches.{name}.max_trials")
     each = f"; {FEW_TRIALS} trials take about {seconds(FEW_TRIALS * float(own.charged_s.mean()))}" if len(own) else ""
-    return Finding(name, "few_trials", seen, f"raise budget.search_seconds ({budgets.search_s:g} s{each})")
+    return Finding(
+        name, "few_trials", seen, "raise budget.search_seconds", mend_details=f"{budgets.search_s:g} s{each}"
+    )
+
+
+def _which_searches(count: int, total: int) -> str:
+    if total == 1:
+        return "its search"
+    if count == total:
+        return "both its searches" if total == 2 else f"each of its {total} searches"
+    return f"{'one' if count == 1 else count} of its {total} searches"
 
 
 def _final_cut(own: pd.DataFrame, name: str) -> Finding | None:
@@ -200,17 +224,24 @@ def _final_cut(own: pd.DataFrame, name: str) -> Finding | None:
         return None
     needed = _needed_s(cut)
     more = f"; a whole one takes about {seconds(needed)}" if needed is not None else ""
-    given = f"{float(own.allowance_s.max()):g} s"
-    seen = f"{_all_of(cut, own, 'final run')} cut by the allowance {_how_far(cut)}"
-    return Finding(name, "final_cut", seen, f"raise final.trial_seconds ({given}{more})")
+    steps, epochs = _how_far(cut)
+    seen = f"had {_all_of(cut, own, 'final run')} cut by the allowance {steps}"
+    given = f"{float(own.allowance_s.max()):g} s{more}"
+    return Finding(name, "final_cut", seen, "raise final.trial_seconds", epochs, given)
 
 
 def _final_failed(own: pd.DataFrame, name: str) -> Finding | None:
     broken = own[own.status.isin(["failed", "diverged"])]
-    if broken.empty:
-        return None
-    seen = f"{len(broken)} of its {_count(len(own), 'final run')} failed or diverged{_reason(broken)}"
-    return Finding(name, "failing", seen, f"mend what fails, or narrow approaches.{name}.space to what trains")
+    return None if broken.empty else _broken(own, broken, name, "final run")
+
+
+def _broken(own: pd.DataFrame, broken: pd.DataFrame, name: str, noun: str) -> Finding:
+    """That so many of an approach's trials, or of its final runs, failed or diverged, and why the last one did."""
+    reasons = broken.reason.dropna()
+    last = f"the last: {reasons.iloc[-1]}" if len(reasons) else ""
+    seen = f"had {_of_how_many(len(broken), len(own), noun)} fail or diverge"
+    narrow = f"or narrow approaches.{name}.space to what trains"
+    return Finding(name, "failing", seen, "mend what fails", last, narrow)
 
 
 def _collapsed(
@@ -222,9 +253,9 @@ def _collapsed(
         return None
     named = np.unique(runs[collapsed, 0])
     which = _class(int(named[0]), classes) if len(named) == 1 else "one class (not always the same)"
-    who = "its final run" if len(runs) == 1 else f"{_how_many(count, len(runs))} final runs"
-    seen = f"{who} {'names' if count == 1 else 'name'} {which} for every image"
-    return Finding(name, "collapsed", seen, "lower `lr` in its space, or raise budget.trial_seconds and `epochs`")
+    seen = f"named {which} for every image in {_of_how_many(count, len(runs), 'run')}"
+    longer = "or raise budget.trial_seconds and `epochs`"
+    return Finding(name, "collapsed", seen, "lower `lr` in its space", mend_details=longer)
 
 
 def _largest_class(
@@ -246,12 +277,11 @@ def _largest_class(
     if 2 * count < len(runs):
         return None
     reached = _range(correct[no_better].mean(axis=1))
-    who = "its final run is" if len(runs) == 1 else f"{_how_many(count, len(runs))} final runs are"
-    seen = (
-        f"{who} not shown to be better than always naming {_class(largest, classes)} "
-        f"(accuracy {reached}, against {counts[largest] / len(labels):.3f}; sign test of each run at 0.05)"
-    )
-    return Finding(name, "largest_class", seen, "raise budget.trial_seconds, or widen its space")
+    share = counts[largest] / len(labels)
+    where = _of_how_many(count, len(runs), "run").replace("both", "either of").replace("all", "any of")
+    seen = f"is not shown to be better than always naming {_class(largest, classes)} in {where}"
+    tested = f"accuracy {reached}, against {share:.3f}; sign test of each run at 0.05"
+    return Finding(name, "largest_class", seen, "raise budget.trial_seconds", tested, "or widen its space")
 
 
 def _far_run(accuracy: NDArray[np.float64], name: str) -> Finding | None:
@@ -268,15 +298,15 @@ def _far_run(accuracy: NDArray[np.float64], name: str) -> Finding | None:
     distance = float(np.abs(others - accuracy[farthest]).min())
     if distance <= max(FAR, FAR_SPREADS * float(np.ptp(others))):
         return None
-    seen = f"one of its {len(accuracy)} final runs reached {accuracy[farthest]:.3f}, the others {_range(others)}"
+    seen = f"reached {accuracy[farthest]:.3f} in one of its {len(accuracy)} runs, but {_range(others)} in the others"
     return Finding(name, "far_run", seen, "raise final.runs to see how often that happens")
 
 
-def _how_far(cut: pd.DataFrame) -> str:
-    """`after 1 to 4 steps (0.1 to 0.3 of 5 to 20 epochs)`, as far as the trials say how many epochs it should be."""
+def _how_far(cut: pd.DataFrame) -> tuple[str, str]:
+    """`after 1 to 4 steps`, and `0.1 to 0.3 of 5 to 20 epochs`, as far as the trials say how many it should be."""
     wanted = _epochs(cut).dropna()
     of_how_many = f" of {_range(wanted, 'g')}" if len(wanted) else ""
-    return f"after {_range(cut.steps, 'g')} steps ({_range(cut.epoch, '.2g')}{of_how_many} epochs)"
+    return f"after {_range(cut.steps, 'g')} steps", f"{_range(cut.epoch, '.2g')}{of_how_many} epochs"
 
 
 def _needed_s(cut: pd.DataFrame) -> float | None:
@@ -293,23 +323,25 @@ def _epochs(trials: pd.DataFrame) -> pd.Series:
     return pd.Series([(params or {}).get("epochs") for params in trials.params], trials.index, dtype=float)
 
 
-def _reason(broken: pd.DataFrame) -> str:
-    reasons = broken.reason.dropna()
-    return f" (the last: {reasons.iloc[-1]})" if len(reasons) else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _all_of(these: pd.DataFrame, own: pd.DataFrame, noun: str) -> str:
-    """`all 14 search trials were`, or those that did not fail, where some did."""
+    """`all 14 search trials`, or those that did not fail, where some did."""
     others = "" if len(these) == len(own) else " that did not fail or diverge"
-    return f"its only {noun}{others} was" if len(these) == 1 else f"all {len(these)} {noun}s{others} were"
+    if len(these) < 3:
+        return f"{('its only', 'both its')[len(these) - 1]} {noun}{'s' * (len(these) - 1)}{others}"
+    return f"all {len(these)} {noun}s{others}"
 
 
-def _how_many(count: int, total: int) -> str:
-    return f"all its {total}" if count == total else f"{count} of its {total}"
+def _of_how_many(count: int, total: int, noun: str) -> str:
+    """`its run`, `both its runs`, `all its 3 runs`, `1 of its 3 runs`."""
+    if total == 1:
+        return f"its {noun}"
+    if count < total:
+        return f"{count} of its {total} {noun}s"
+    return f"both its {noun}s" if total == 2 else f"all its {total} {noun}s"
+
+
+def _bracketed(text: str, details: str) -> str:
+    return f"{text} ({details})" if details else text
 
 
 def _class(index: int, classes: Sequence[str] | None) -> str:

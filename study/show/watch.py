@@ -58,9 +58,10 @@ class Watch:
 
     def end(self, exhausted: Mapping[Account, str]) -> list[str]:
         """The lines to say when the search is over."""
-        return self._lines(self._approaches, {account.approach: why for account, why in exhausted.items()}, over=True)
+        reasons = {(account.approach, account.replicate): why for account, why in exhausted.items()}
+        return self._lines(self._approaches, reasons, over=True)
 
-    def _lines(self, approaches: list[str], exhausted: Mapping[str, str], *, over: bool) -> list[str]:
+    def _lines(self, approaches: list[str], exhausted: Mapping[tuple[str, int], str], *, over: bool) -> list[str]:
         events = [event.model_dump() for name in approaches for event in self._events[name]]
         trials = trial_table(pd.DataFrame(events, columns=list(TrialEvent.model_fields)))
         found = search_findings(trials, approaches, self._budgets, exhausted=exhausted, over=over)
@@ -71,7 +72,7 @@ class Watch:
 
 def sentence(finding: Finding) -> str:
     """One line on one finding: who, what was seen, what to do."""
-    return f"warning: {finding.approach}: {finding.seen}" + (f"; {finding.mend}" if finding.mend else "")
+    return f"warning: {finding.sentence}"
 
 
 def findings(records: StudyRecords, trials: pd.DataFrame) -> tuple[Finding, ...]:

@@ -19,6 +19,7 @@ from analysis.report.figures.style import (
     plain,
 )
 from analysis.report.wording import pair_verdict
+from analysis.report.wording.pairs import interval_name
 
 
 def draw_accuracy(compared: Comparison) -> Drawing:
@@ -59,7 +60,7 @@ def draw_differences(compared: Comparison) -> Drawing | None:
         low, high = pair.interval.low, pair.interval.high
         ax.plot([low, high], [y, y], color="black", linewidth=2.2, solid_capstyle="butt")
         ax.plot([d.difference], [y], "o", color="black", markerfacecolor="black" if decided else "white", markersize=7)
-        words = plain(pair_verdict(pair))
+        words = plain(pair_verdict(pair, compared.design))
         ax.annotate(words, (d.difference, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
         row = {"first": d.a, "second": d.b, "difference": d.difference, "low": low, "high": high}
         rows.append({**row, "p": d.p, "p_adjusted": pair.p_adjusted, "verdict": pair.verdict})
@@ -67,7 +68,8 @@ def draw_differences(compared: Comparison) -> Drawing | None:
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel("difference of test accuracies, first minus second")
     caption = (
-        "Marker and bar: the paired difference with its interval over seeds and images, for all pairs together; filled"
+        f"Marker and bar: the paired difference with its {interval_name(compared)} over {compared.design.unit}s and"
+        " images; filled"
         " where the corrected test finds a difference. Grey band: the margin within which"
         " two accuracies count as equivalent. A bar that crosses zero and leaves the band settles nothing."
     )
@@ -131,8 +133,8 @@ def draw_agreement(compared: Comparison) -> Drawing | None:
     ]
     caption = (
         "Share of the test images to which two runs give the same answer, and in brackets the share that exactly one of"
-        " them classifies correctly; means over all pairs of runs, on the diagonal over two seeds of one approach. Two"
-        " approaches that disagree no more than two seeds of one are hard to tell apart."
+        " them classifies correctly; means over all pairs of runs, on the diagonal over two runs of one approach. Two"
+        " approaches that disagree no more than two runs of one are hard to tell apart."
     )
     return drawing("agreement", "Agreement", caption, figure, pd.DataFrame(rows))
 

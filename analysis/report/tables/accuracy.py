@@ -9,6 +9,7 @@ from analysis.numbers import interval, level, number, signed
 from analysis.report.comparison import Comparison, TestScores
 from analysis.report.summary import StudySummary
 from analysis.report.table import Column, Table, table
+from analysis.report.wording.pairs import in_its_unit
 from analysis.report.wording.search import reads_sentence
 from analysis.statistics.paired import Estimate
 
@@ -62,7 +63,8 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _notes(compared: Comparison) -> list[str]:
-    own = [f"{test.name}: {test.accuracy.note}." for test in compared.ranked if test.accuracy.note]
+    noted = ((test.name, test.accuracy.note) for test in compared.ranked)
+    own = [f"{name}: {in_its_unit(note, compared.design)}." for name, note in noted if note]
     majority = f"Always naming the largest class of the test split would score {number(compared.majority_rate)}."
     balanced = f"Balanced accuracy is the mean over the classes{_small_classes(compared)}."
     return [*own, f"{majority} {balanced}"]

@@ -11,7 +11,7 @@ from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.design import Design
 from analysis.report.table import Column, Table, table
 from analysis.report.views import MCNEMAR, View
-from analysis.report.wording.pairs import interval_words, pair_name, pair_verdict
+from analysis.report.wording.pairs import interval_name, interval_words, pair_name, pair_verdict
 from analysis.statistics.secondary.mcnemar import RunPair
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ def differences(compared: Comparison) -> Table:
         NAME,
         Column("difference", lambda pair: signed(pair.difference.difference)),
         Column(
-            f"{level(design.look_alpha)} interval",
+            interval_name(compared),
             lambda pair: interval_words(pair, signed),
             "interval",
         ),
@@ -35,7 +35,7 @@ def differences(compared: Comparison) -> Table:
         Column("p (adjusted)", lambda pair: p_value(pair.p_adjusted), "unbroken"),
         Column("df", lambda pair: number(pair.difference.df, 1)),
         Column("p (equivalence)", lambda pair: p_value(pair.p_equivalence_adjusted), "unbroken"),
-        Column("verdict", pair_verdict, "text"),
+        Column("verdict", lambda pair: pair_verdict(pair, design), "text"),
         Column("detectable", lambda pair: number(pair.detectable)),
     ]
     return table(

@@ -8,7 +8,7 @@ from analysis.report.table import Column, Table, table
 from analysis.report.wording import hard_decision_sentence, no_probabilities_sentence, pair_name
 from analysis.statistics.calibration import CalibrationError
 from analysis.statistics.losses import CLIP, LossDifferences, ProbabilityLosses
-from analysis.statistics.paired import Estimate
+from analysis.statistics.paired import Difference, Estimate
 
 NAME: Column[TestScores] = Column("approach", lambda test: test.name, "text")
 DECISIONS = "none, decisions alone: scored by convention below"
@@ -51,10 +51,10 @@ def loss_differences(compared: Comparison) -> Table:
     columns: list[Column[LossDifferences]] = [
         Column("first − second", lambda found: pair_name(found.log_loss), "text"),
         Column("log-loss", lambda found: signed(found.log_loss.difference)),
-        Column(interval_heading, lambda found: signed_interval(found.log_loss.low, found.log_loss.high), "interval"),
+        Column(interval_heading, lambda found: _of_difference(found.log_loss), "interval"),
         Column("p", lambda found: p_value(found.log_loss.p), "unbroken"),
         Column("Brier score", lambda found: signed(found.brier.difference)),
-        Column(interval_heading, lambda found: signed_interval(found.brier.low, found.brier.high), "interval"),
+        Column(interval_heading, lambda found: _of_difference(found.brier), "interval"),
         Column("p", lambda found: p_value(found.brier.p), "unbroken"),
     ]
     return table(
@@ -93,6 +93,11 @@ def _ece(test: TestScores) -> CalibrationError:
 
 def _interval(estimate: Estimate | CalibrationError) -> str:
     return interval(estimate.low, estimate.high)
+
+
+def _of_difference(found: Difference) -> str:
+    """A dash where no variance could be estimated."""
+    return signed_interval(found.low, found.high) if found.se else "–"
 
 
 def _as_logits(test: TestScores) -> Estimate:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.numbers import counted, in_points, listed, p_clause, possible
+from analysis.numbers import counted, in_points, level, listed, p_clause, possible
 from analysis.report.comparison import Comparison, PairSummary
+from analysis.report.design import Design
 from analysis.report.summary import StudySummary
 from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.paired import Difference
@@ -18,18 +19,32 @@ VERDICTS = {
     "undecided": "not enough evidence",
 }
 
+IN_REPLICATES = {
+    "one seed of": "one search of",
+    "one seed:": "one search:",
+    "another seed": "another search",
+    "these two trained networks": "the configurations of these two searches",
+    "it is this one trained network that the test compares": "the test compares the configuration of this one search",
+}
+
 
 def pair_name(difference: Difference) -> str:
     """What a difference is of, as in `fine_tune − better_cnn`."""
     return f"{difference.a} − {difference.b}"
 
 
-def pair_verdict(pair: PairSummary) -> str:
-    """The verdict of one pair in a few words."""
-    words = VERDICTS[pair.verdict].format(a=pair.difference.a, b=pair.difference.b)
+def pair_verdict(pair: PairSummary, design: Design) -> str:
+    """The verdict of one pair in a few words; after one search it is about configurations."""
+    a, b = (whose(name, design) for name in (pair.difference.a, pair.difference.b))
+    words = VERDICTS[pair.verdict].format(a=a, b=b)
     if is_inside_margin(pair):
         return f"{words}, by less than the margin"
     return f"a tie: {words}" if is_tie(pair) else words
+
+
+def whose(name: str, design: Design) -> str:
+    """What a comparison is about: an approach, or the configuration that its one search found."""
+    return f"{name}'s configuration" if design.one_search else name
 
 
 def is_better(pair: PairSummary) -> bool:
@@ -48,7 +63,12 @@ def is_inside_margin(pair: PairSummary) -> bool:
 
 
 def interval_words(pair: PairSummary, write: Callable[[float], str]) -> str:
-    """The interval of a difference that agrees with its verdict, its ends written by `write`, as `−0.4 to +3.1`."""
+    """The interval of a difference that agrees with its verdict, its ends written by `write`, as `−0.4 to +3.1`.
+
+    A dash where no variance could be estimated, so that there is none.
+    """
+    if pair.difference.se == 0:
+        return "–"
     low, high = pair.interval.low, pair.interval.high
     if not pair.interval.ends_at_zero:
         return f"{write(low)} to {write(high)}"
@@ -74,12 +94,19 @@ def omnibus_sentence(compared: Comparison) -> str | None:
     return f"Are the approaches different at all? {answer} ({p}, {compared.design.unit}s and images crossed)."
 
 
+def interval_name(compared: Comparison) -> str:
+    """What the intervals of the differences are called, which hold for all pairs together where there are several."""
+    joint = "joint " if len(compared.pairs) > 1 else ""
+    return f"{joint}{level(compared.design.look_alpha)} interval"
+
+
 def held_fixed(study: StudySummary | None) -> str:
     """What all runs had in common, so that its luck is in no interval."""
     if study is None:
         return "what all runs have in common, such as the data they were trained on"
     settings = study.records.settings
-    search = ["the search, of which there was one"] if settings.replicates == 1 else []
+    one = study.comparison.design.one_search if study.comparison else settings.replicates == 1
+    search = ["the search, of which there was one"] if one else []
     split = "the test images' part of the data" if settings.data.resplit else "the data split"
     return listed([*search, split, "the machine"])
 
@@ -87,7 +114,16 @@ def held_fixed(study: StudySummary | None) -> str:
 def note_sentences(compared: Comparison) -> list[str]:
     """For each pair, what its test leaves out."""
     noted = ((pair_name(pair.difference), pair.difference.note) for pair in compared.pairs)
-    return [f"{name}: {note}." for name, note in noted if note]
+    return [f"{name}: {in_its_unit(note, compared.design)}." for name, note in noted if note]
+
+
+def in_its_unit(note: str, design: Design) -> str:
+    """A note on tests, which call a row of their matrix a seed, in the words of a study that repeats its search."""
+    if design.unit != "replicate":
+        return note
+    for theirs, ours in IN_REPLICATES.items():
+        note = note.replace(theirs, ours)
+    return note
 
 
 def detectable_sentence(compared: Comparison) -> str:

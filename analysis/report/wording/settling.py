@@ -26,26 +26,31 @@ def needed_sentence(compared: Comparison, pair: PairSummary) -> str | None:
     if pair.verdict != "undecided" or not pair.needed:
         return None
     effects = {round(need.effect, DIGITS): need for need in pair.needed}
-    ways = [f"{_true_difference(need, pair)} takes {_takes(compared, pair, need)}" for need in effects.values()]
-    sentence = f"To have an {100 * POWER:.0f} % chance to find it, {'; '.join(ways)}."
+    ways = [f"{_true_difference(need, pair)} {_takes(compared, pair, need)}" for need in effects.values()]
+    sentence = f"An {100 * POWER:.0f} % chance to find a true difference {'; '.join(ways)}."
     if pair.needed_for_equivalence is None:
         return sentence
     margin = in_points(compared.design.margin)
     takes = _takes(compared, pair, pair.needed_for_equivalence)
-    return f"{sentence} To have the same chance to show equivalence within {margin}, if they are equal, takes {takes}."
+    return f"{sentence} The same chance to show equivalence within {margin}, if they are equal, {takes}."
 
 
 def _true_difference(need: Needed, pair: PairSummary) -> str:
     same = abs(need.effect - abs(pair.difference.difference)) < ROUNDING
-    return f"a true difference of {unsigned_points(need.effect)} points{', as seen here,' if same else ', the margin,'}"
+    return f"of {unsigned_points(need.effect)} points{', as seen here,' if same else ', the margin,'}"
 
 
 def _takes(compared: Comparison, pair: PairSummary, need: Needed) -> str:
-    """So many images at these seeds, or so many seeds at these images."""
+    """So many images at these seeds, or so many seeds at these images, as the rest of a sentence."""
     unit = compared.design.unit
-    units = ("groups of images" if compared.grouped else "images") if need.units != 1 else "image"
-    images = f"{need.units:,} test {units} at these {unit}s" if need.units else f"no number of {units} at these {unit}s"
+    images = "groups of images" if compared.grouped else "images"
+    ways = []
+    if need.units:
+        these = ("group of images" if compared.grouped else "image") if need.units == 1 else images
+        ways.append(f"{need.units:,} test {these} at these {unit}s")
     if need.seeds:
-        return f"{images}, or {counted(need.seeds, unit)} at these {units}"
-    seen = any(s.df for s in pair.difference.seeds)
-    return f"{images}, and no number of {unit}s at these {units}" if seen else images
+        ways.append(f"{counted(need.seeds, unit)} at these {images}")
+    if ways:
+        return f"takes {', or '.join(ways)}"
+    varied = any(s.df for s in pair.difference.seeds)
+    return f"cannot be had with any number of test {images}{f' or of {unit}s' if varied else ''} alone"

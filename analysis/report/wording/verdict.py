@@ -23,7 +23,14 @@ from analysis.numbers import (
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.reservations import Reservation, reservations
 from analysis.report.summary import StudySummary
-from analysis.report.wording.pairs import interval_words, is_better, is_inside_margin, is_tie, missed_words
+from analysis.report.wording.pairs import (
+    interval_name,
+    interval_words,
+    is_better,
+    is_inside_margin,
+    is_tie,
+    missed_words,
+)
 from analysis.report.wording.search import ended_early
 from analysis.report.wording.standing import Standing, standing
 
@@ -45,7 +52,7 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
     whole = [one for one in reserved if one.approach is None]
     sentences = [
         _leader(compared, study, found, reserved),
-        *(_against(compared, found.best, other, reserved) for other in found.others),
+        *(_against(compared, found, other, reserved) for other in found.others),
         *(f"{one.clause[0].upper()}{one.clause[1:]}." for one in whole),
     ]
     if study is not None:
@@ -55,22 +62,23 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
 
 
 def _leader(compared: Comparison, study: StudySummary | None, found: Standing, reserved: Sequence[Reservation]) -> str:
-    searched = bool(found.others) and any(one.kind == "one_search" for one in reserved)
-    plural = "s" if found.tied else ""
+    """Who is first, with how much, and what is to be said of it."""
+    searched = bool(found.others) and compared.design.one_search
     first = listed(found.first)
-    subject = f"the configuration{plural} that this one search found for {first}" if searched else first
-    opening = f"{_given(study)}, {subject}" if study else subject
-    sentence = f"{opening} {_rank(found, reserved)}: {_accuracy(compared, compared.ranked[0])}"
-    clauses = _clauses(reserved, found.first)
-    sentence = f"{sentence}, but {clauses}." if clauses else f"{sentence}."
-    return sentence if study or sentence.startswith(found.best) else f"{sentence[0].upper()}{sentence[1:]}"
+    subject = f"the configuration{'s' if found.tied else ''} that this one search found for {first}"
+    opening = f"{_given(study)}, " if study else ""
+    ranked = f"{opening}{subject if searched else first} {_rank(found, reserved)}"
+    sentence = f"{ranked}: {_accuracy(compared, compared.ranked[0])}"
+    about = _about(reserved, found.best)
+    return f"{sentence}, though {about}." if about else f"{sentence}."
 
 
 def _given(study: StudySummary) -> str:
-    """The budget of one search, and of all of them."""
+    """The budget of one search; of several that have test results, also that of all."""
     settings = study.records.settings
     one, R = settings.budget.search_seconds, settings.replicates
-    each = f" in each of {in_words(R)} searches ({seconds(one * R)} in all)" if R > 1 else ""
+    several = study.comparison is not None and not study.comparison.design.one_search
+    each = f" in each of {in_words(R)} searches ({seconds(one * R)} in all)" if several else ""
     return f"Given {seconds(one)} of charged search time for each approach{each}"
 
 
@@ -105,45 +113,46 @@ def _runs(compared: Comparison, count: int) -> str:
     return counted(count, "search", "searches") if compared.design.unit == "replicate" else counted(count, "run")
 
 
-def _against(compared: Comparison, best: str, other: str, reserved: Sequence[Reservation]) -> str:
+def _against(compared: Comparison, found: Standing, other: str, reserved: Sequence[Reservation]) -> str:
     """One pair in a sentence, with what is to be said of the other one in it."""
-    pair, _ = compared.pair(best, other)  # whose first is the best
-    figures = _figures(compared, pair)
-    searched = any(one.kind == "one_search" for one in reserved)
-    sentence = _compared(compared, pair, f"the one found for {other}" if searched else other, figures)
-    clauses = _clauses(reserved, (other,))
-    joint = ", but" if is_better(pair) else ";"
-    return f"{sentence}{joint} {clauses}." if clauses else f"{sentence}."
+    pair, _ = compared.pair(found.best, other)  # whose first is the best
+    one_search = compared.design.one_search
+    best = "it"
+    if found.tied:  # the sentence before is about several, so that "it" would be any of them
+        best = f"the configuration found for {found.best}" if one_search else found.best
+    sentence = _compared(compared, pair, best, f"the one found for {other}" if one_search else other)
+    about = _about(reserved, other)
+    joint = ", though" if is_better(pair) else ";"
+    return f"{sentence}{joint} {about}." if about else f"{sentence}."
 
 
-def _compared(compared: Comparison, pair: PairSummary, other: str, figures: str) -> str:
-    margin = in_points(compared.design.margin)
+def _compared(compared: Comparison, pair: PairSummary, best: str, other: str) -> str:
+    margin, figures = in_points(compared.design.margin), _figures(compared, pair)
+    opening = best if best == pair.difference.a else f"{best[0].upper()}{best[1:]}"  # a name is left as it is
     if is_better(pair):
-        sentence = (
-            f"It is more accurate than {other} by {unsigned_points(pair.difference.difference)} points ({figures})"
-        )
+        size = unsigned_points(pair.difference.difference)
+        sentence = f"{opening} is more accurate than {other} by {size} points ({figures})"
         smaller = f": the difference is real, and smaller than the margin of {margin}"
         return f"{sentence}{smaller}" if is_inside_margin(pair) else sentence
     if pair.verdict == "equivalent":
         also = "exactly as accurate on these images as" if is_tie(pair) else "equivalent to"
-        return f"It is {also} {other}{' and equivalent' if is_tie(pair) else ''} within {margin} ({figures})"
+        return f"{opening} is {also} {other}{' and equivalent' if is_tie(pair) else ''} within {margin} ({figures})"
     missed = missed_words(compared, pair)
     if is_tie(pair):
-        return f"It ties with {other} ({figures}), which does not show that they are equally good: {missed}"
-    return f"There is not enough evidence that it differs from {other} ({figures}): {missed}"
+        return f"{opening} ties with {other} ({figures}), which does not show that they are equally good: {missed}"
+    return f"There is not enough evidence that {best} differs from {other} ({figures}): {missed}"
 
 
 def _figures(compared: Comparison, pair: PairSummary) -> str:
     """Size, interval and p of a difference; the size stands before where the pair is decided."""
     size = [] if is_better(pair) else [f"{points(pair.difference.difference)} points"]
-    at = level(compared.design.look_alpha)
-    interval = [f"{at} interval {interval_words(pair, points)}"] if pair.difference.se else []
+    interval = [f"{interval_name(compared)} {interval_words(pair, points)}"] if pair.difference.se else []
     corrected = "corrected " if len(compared.pairs) > 1 else ""
     return ", ".join([*size, *interval, f"{corrected}{p_clause(pair.p_adjusted)}"])
 
 
-def _clauses(reserved: Sequence[Reservation], names: Sequence[str]) -> str:
-    """What is to be said of these approaches, to end a sentence that compares them; empty where there is nothing."""
-    about = {name: "; ".join(one.clause for one in reserved if one.approach == name) for name in names}
-    whole = "; and of ".join(f"{name}: {clauses}" for name, clauses in about.items() if clauses)
-    return f"note of {whole}" if whole else ""
+def _about(reserved: Sequence[Reservation], name: str) -> str:
+    """What is to be said of an approach, as a clause that begins with its name; empty where there is nothing."""
+    *first, last = [one.clause for one in reserved if one.approach == name] or [""]
+    clauses = f"{', '.join(first)}, and {last}" if first else last
+    return f"{name} {clauses}" if clauses else ""

@@ -11,7 +11,9 @@ from analysis.report.wording.headline import BRIEFLY, MOST_WORDS, headline, in_o
 from analysis.report.wording.standing import Standing, standing
 from tests.analysis.report.comparisons import comparison, right
 
-KINDS = ("one_search", "search_unknown", "one_run", "few_runs", "looks", "few_groups", "busy_machine")
+SEARCHES = (None, "one_search", "few_searches", "search_unknown")
+RUNS = (None, "one_run", "few_runs")
+KINDS = ("looks", "few_groups", "busy_machine")
 
 
 def stands(best: str, **others: tuple[str, ...]) -> Standing:
@@ -39,18 +41,25 @@ def standings(draw) -> Standing:
 @given(standings(), st.data())
 def test_a_headline_has_at_most_15_words_whatever_is_compared(found, data):
     kinds = data.draw(st.sets(st.sampled_from(KINDS)))
+    kinds |= {data.draw(st.sampled_from(SEARCHES)), data.draw(st.sampled_from(RUNS))} - {None}
     about = data.draw(st.lists(st.tuples(st.sampled_from((found.best, *found.others)), st.sampled_from(list(BRIEFLY)))))
     reserved = [Reservation(None, kind, "t", None) for kind in kinds] + [Reservation(a, k, "t", None) for a, k in about]
     line = in_one_line(found, reserved, data.draw(st.sampled_from([0.005, 0.01, 0.025])))
     assert words(line, (found.best, *found.others)) <= MOST_WORDS
     assert line.endswith(".")
     assert "won" not in line
-    if about and len(found.beaten) == len(found.others):
-        assert "reservations" in line or any(brief in line for brief in BRIEFLY.values())
+    if "more accurate" in line or "leads" in line or "equivalent" in line:
+        said = "reservations" in line or any(brief.split("}")[-1] in line for brief in BRIEFLY.values())
+        assert said or not ({name for name, _ in about} | kinds & {"few_groups", "busy_machine"})
+    else:
+        assert found.open, "only where something is open nothing is claimed"
     if found.inside_margin and len(found.beaten) == len(found.others) and not reserved:
         assert "by less than the margin" in line
     if "one_search" in kinds:
         assert line.startswith("One search")
+    if "few_searches" in kinds:
+        assert line.startswith("Two searches")
+    assert ("repeated look:" in line.lower()) == ("looks" in kinds)
 
 
 def test_a_name_counts_as_one_word_also_where_another_begins_with_it():
@@ -91,6 +100,55 @@ def test_a_name_counts_as_one_word_also_where_another_begins_with_it():
 )
 def test_the_headline_of(found, kinds, line):
     assert in_one_line(found, [Reservation(None, kind, "t", None) for kind in kinds], 0.01) == line
+
+
+@pytest.mark.parametrize(
+    ("found", "about", "line"),
+    [
+        (
+            stands("a", equivalent=("b",), beaten=("c",)),
+            {"c": "starved"},
+            "a is equivalent to b within 1 point, and more accurate than c, with reservations.",
+        ),
+        (
+            stands("a", equivalent=("b",), beaten=("c",)),
+            {"c": "collapsed"},
+            "a is equivalent to b within 1 point, and more accurate than c, which collapsed.",
+        ),
+        (
+            stands("a", beaten=("b",)),
+            {"b": "largest_class"},
+            "a is more accurate than b, not shown to beat the largest class.",
+        ),
+        (
+            stands("a", beaten=("b", "c")),
+            {"b": "far_run", "c": "far_run"},
+            "a is more accurate than b and c, which have an outlying run.",
+        ),
+        (stands("a", beaten=("b",)), {"b": "final_cut"}, "a is more accurate than b, which was cut short."),
+        (
+            stands("a", equivalent=("b",), open=("c",), tied=("b",)),
+            {},
+            "a and b are equally accurate; whether they are better than c is open.",
+        ),
+        (
+            stands("a", equivalent=("b",), open=("c",), tied=("b", "c")),
+            {},
+            "a and c tie, and there is not enough evidence which is better.",
+        ),
+        (stands("a", open=("b", "c")), {}, "Not enough evidence that a is better than b or c."),
+        (
+            stands("a", open=tuple("bcdefgh")),
+            {None: "one_search"},
+            "One search each: not enough evidence that a is better than any of seven others.",
+        ),
+        (stands("a", beaten=("b",)), {None: "few_searches"}, "Two searches each: a is more accurate than b."),
+        (stands("a", beaten=("b",)), {None: "few_runs"}, "Two runs each: a is more accurate than b."),
+        (stands("a", beaten=("b",)), {None: "looks"}, "Repeated look: a is more accurate than b."),
+    ],
+)
+def test_the_headline_with_reservations_of(found, about, line):
+    assert in_one_line(found, [Reservation(name, kind, "t", None) for name, kind in about.items()], 0.01) == line
 
 
 def test_whoever_hardly_got_to_train_is_said_so_in_the_headline():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -19,8 +20,13 @@ from analysis.report.comparison import Comparison
 from analysis.report.design import Design
 from analysis.report.json import report_json
 from analysis.report.reservations import reservations
-from analysis.report.wording import headline, verdict_sentence
+from analysis.report.tables.differences import differences
+from analysis.report.wording import class_sentences, headline, note_sentences, verdict_sentence
+from analysis.report.wording.settling import needed_sentence
 from analysis.report.write import Findings, render
+from analysis.search.health import prediction_findings
+from analysis.statistics.looks import Look
+from analysis.statistics.power import Needed
 from tests.analysis.report.comparisons import comparison, right
 from tests.analysis.report.summaries import summary
 from tests.support.synthetic_study import StudyWriter
@@ -80,7 +86,7 @@ def test_an_approach_that_was_cut_after_a_few_steps_is_not_beaten_without_that_c
     compared = sentence_about("tuned", paragraph)
     assert "more accurate than the one found for tuned by 44.7 points" in compared
     assert (
-        "tuned: all 14 search trials were cut by the allowance after 1 to 4 steps (raise budget.trial_seconds"
+        ", though tuned had all 14 search trials cut by the allowance after 1 to 4 steps (raise budget.trial_seconds)."
         in compared
     )
     assert headline(study.comparison, study) == (
@@ -126,14 +132,14 @@ def test_with_one_run_each_the_verdict_is_about_these_two_trained_networks():
 
 def test_one_run_beside_five_does_not_pass_as_five():
     made = comparison({"svm": right(240, IMAGES, runs=5, flips=3), "cnn": right(150, IMAGES, runs=1)})
-    assert "but note of cnn: it has a single run beside five" in sentence_about("cnn", verdict_sentence(made))
+    assert ", though cnn has a single run beside five" in sentence_about("cnn", verdict_sentence(made))
     assert headline(made) == "svm is more accurate than cnn, which has a single run."
 
 
 def test_two_searches_are_said_to_be_few(tmp_path):
     correct = {"cnn": right(150, IMAGES, runs=2, flips=2), "svm": right(240, IMAGES, runs=2, flips=2)}
     study = summary(study_of(tmp_path, correct, replicates=2))
-    assert [one.kind for one in reservations(study.comparison, study)] == ["few_runs"]
+    assert [one.kind for one in reservations(study.comparison, study)] == ["few_searches"]
     assert "With two searches of each, how much searches differ is hardly known" in verdict_sentence(
         study.comparison, study
     )
@@ -143,7 +149,7 @@ def test_exactly_equal_accuracies_are_a_tie_and_no_first_place():
     made = comparison({"mlp": right(240, IMAGES, flips=20), "svm": right(240, IMAGES, flips=20, seed=1)})
     paragraph = verdict_sentence(made)
     assert paragraph.startswith("mlp and svm tie for the highest test accuracy: 0.800 (")
-    assert "It ties with svm (0.0 points, " in paragraph
+    assert "mlp ties with svm (0.0 points, " in paragraph
     assert "which does not show that they are equally good" in paragraph
     assert headline(made) == "mlp and svm tie, and there is not enough evidence which is better."
 
@@ -169,7 +175,7 @@ def test_pairs_stand_winner_first_in_the_order_of_rank():
 def test_what_would_settle_a_pair_includes_what_equivalence_would_take():
     made = comparison({"mlp": right(240, IMAGES, flips=20), "svm": right(243, IMAGES, flips=20, seed=1)})
     text = render(Findings("t", made), "report.md.j2")
-    assert "To have the same chance to show equivalence within 1 point, if they are equal, takes" in text
+    assert "The same chance to show equivalence within 1 point, if they are equal, takes" in text
 
 
 def test_a_bare_table_is_said_not_to_tell_how_its_configurations_were_found():
@@ -189,6 +195,156 @@ def test_every_reservation_is_in_the_paragraph_in_the_page_and_in_the_numbers(tm
     assert all(paragraph in unescape(re.sub(r"\\", "", text)) for text in documents)
     listed = report_json("t", study.comparison, study)
     assert all(f'"kind": "{one.kind}"' in listed for one in found)
+
+
+def partly_evaluated(root: Path, *, tested: int, replicates: int):
+    """A study of so many replicates, with a final run of each, of which so many have been evaluated."""
+    correct = {"cnn": right(150, IMAGES, runs=tested), "svm": right(240, IMAGES, runs=tested, flips=2)}
+    return summary(study_of(root, correct, replicates=replicates))
+
+
+@pytest.mark.parametrize(("replicates", "mend"), [(5, "let the study finish"), (2, "set replicates to 3 or more")])
+def test_one_evaluated_replicate_is_one_search_whatever_is_planned(tmp_path, replicates, mend):
+    study = partly_evaluated(tmp_path, tested=1, replicates=replicates)
+    found = {one.kind: one for one in reservations(study.comparison, study)}
+    assert set(found) == {"one_search", "one_run"}
+    assert found["one_search"].mend == mend
+    paragraph = verdict_sentence(study.comparison, study)
+    assert "the configuration that this one search found for svm is the most accurate" in paragraph
+    assert "Another search was not evaluated" in paragraph
+    assert "searches of each" not in paragraph
+    assert " in each of " not in paragraph
+    assert headline(study.comparison, study) == (
+        "One search and one run each: svm's configuration is more accurate than cnn's."
+    )
+
+
+def test_two_evaluated_replicates_of_five_are_few_searches_so_far(tmp_path):
+    study = partly_evaluated(tmp_path, tested=2, replicates=5)
+    (few,) = reservations(study.comparison, study)
+    assert (few.kind, few.mend) == ("few_searches", "let the study finish")
+    assert headline(study.comparison, study) == "Two searches each: svm is more accurate than cnn."
+
+
+def test_a_single_search_beside_three_is_a_search_and_not_a_run(tmp_path):
+    correct = {"cnn": right(150, IMAGES, runs=1), "svm": right(240, IMAGES, runs=3, flips=2)}
+    study = summary(study_of(tmp_path, correct, replicates=3))
+    (single,) = reservations(study.comparison, study)
+    assert (single.approach, single.kind) == ("cnn", "single_search")
+    assert ", though cnn has test results of a single search beside three (let the study finish" in verdict_sentence(
+        study.comparison, study
+    )
+
+
+@pytest.mark.parametrize(("runs", "kinds"), [((1, 2), {"single_run"}), ((2, 2), {"few_runs"}), ((2, 5), set())])
+def test_two_runs_of_each_are_said_only_where_each_has_two(runs, kinds):
+    made = comparison({name: right(200, IMAGES, runs=S, flips=3) for name, S in zip("ab", runs, strict=True)})
+    assert {one.kind for one in reservations(made)} - {"search_unknown"} == kinds
+
+
+def test_two_runs_of_the_only_approach_are_not_two_of_each():
+    made = comparison({"svm": right(200, IMAGES, runs=2, flips=3)})
+    assert "With two runs, how much runs differ is hardly known (bring three or more)" in verdict_sentence(made)
+
+
+def test_a_class_with_a_bracket_in_its_name_stands_in_the_sentence_as_it_is():
+    labels, one_class = np.arange(IMAGES) % 4, np.ones((3, IMAGES), dtype=np.int32)
+    seen = prediction_findings(labels, {"cnn": one_class}, classes=("a", "big (ship)", "c", "d"))
+    made = comparison({"svm": right(240, IMAGES, flips=3), "cnn": np.tile(labels == 1, (3, 1))})
+    told = sentence_about("cnn", verdict_sentence(replace(made, findings=seen)))
+    assert told.endswith(", though cnn named the class 'big (ship)' for every image in all its 3 runs.")
+
+
+def test_after_one_search_table_and_figure_speak_of_configurations_too(tmp_path):
+    correct = {"cnn": right(150, IMAGES, runs=5), "svm": right(240, IMAGES, runs=5, flips=2)}
+    study = summary(study_of(tmp_path, correct))
+    text = render(Findings("t", study.comparison, study), "report.md.j2")
+    assert "svm's configuration is better" in text
+    assert "svm is better" not in text
+    assert not re.search(r": svm is [\d.]+ points better", text)
+
+
+def test_a_later_look_says_which_tests_use_its_level():
+    looks = Design(looks=(Look(3), Look(6)))
+    made = comparison({"cnn": right(150, IMAGES), "svm": right(240, IMAGES)}, looks)
+    level = f"{looks.look_alpha:.3g}"
+    assert (
+        "This is look number 2 at the test results, so the tests of the pairs and the intervals of their differences"
+        f" use the level {level} of 0.05." in verdict_sentence(made)
+    )
+
+
+def waits(study, **shares: float):
+    """The same study, whose trials waited for a CPU for these shares of what they were charged."""
+    trials = study.trials.copy()
+    trials["waited_s"] = [
+        shares[name] * (charged + over)
+        for name, charged, over in zip(trials.approach, trials.charged_s, trials.overshoot_s, strict=True)
+    ]
+    return replace(study, trials=trials)
+
+
+def test_a_machine_that_was_busy_for_all_is_told_from_the_least_share_to_the_largest(tmp_path):
+    correct = {"cnn": right(150, IMAGES, runs=3, flips=2), "svm": right(240, IMAGES, runs=3, flips=2)}
+    study = summary(study_of(tmp_path, correct, replicates=3))
+    assert (
+        "approaches had a CPU for only 9 to 12 % of their charged time (run it on a quiet machine)"
+        in verdict_sentence(study.comparison, waits(study, cnn=0.91, svm=0.88))
+    )
+    told = sentence_about("cnn", verdict_sentence(study.comparison, waits(study, cnn=0.6, svm=0.0)))
+    assert ", though cnn had a CPU for only 40 % of its charged time (run it on a quiet machine)." in told
+
+
+def test_of_several_ties_each_sentence_names_both():
+    X, worse = right(240, IMAGES, flips=20), right(100, IMAGES)
+    made = comparison({"mlp": X, "svm": X, "cnn": worse})
+    paragraph = verdict_sentence(made)
+    assert "mlp ties with svm" in paragraph
+    assert "they are the same on every test image, and there are too few of them to settle the question." in paragraph
+    assert "mlp is more accurate than cnn by" in paragraph
+    assert "It " not in paragraph
+
+
+def test_where_no_variance_is_to_be_had_the_table_shows_no_interval():
+    made = comparison({"svm": np.ones((1, 8)), "cnn": np.zeros((1, 8))})
+    row = differences(made).rows[0]
+    assert row[2] == "–"
+
+
+@pytest.mark.parametrize(("names", "joint"), [("ab", ""), ("abc", "joint ")])
+def test_the_interval_of_a_difference_is_joint_where_there_are_several_pairs(names, joint):
+    made = comparison({name: right(240 - 20 * k, IMAGES, flips=9) for k, name in enumerate(names)})
+    assert f"points ({joint}95 % interval" in verdict_sentence(made)
+    assert differences(made).headings[2] == f"{joint}95 % interval"
+
+
+def test_what_no_number_of_images_or_runs_can_settle_is_said_once():
+    made = comparison({"mlp": right(240, IMAGES, flips=20), "svm": right(243, IMAGES, flips=20, seed=1)})
+    (pair,) = made.pairs
+    beyond = Needed(0.01, None, None)
+    sentence = needed_sentence(made, replace(pair, needed=(beyond,), needed_for_equivalence=beyond))
+    assert sentence == (
+        "An 80 % chance to find a true difference of 1.0 points, as seen here, cannot be had with any number of test"
+        " images or of seeds alone. The same chance to show equivalence within 1 point, if they are equal, cannot be"
+        " had with any number of test images or of seeds alone."
+    )
+
+
+@pytest.mark.parametrize(("groups", "what"), [(None, "two or more test images"), (10, "three or more groups of test")])
+def test_which_classes_are_compared_is_said_in_the_unit_of_the_test(groups, what):
+    made = comparison(
+        {"mlp": right(240, IMAGES, flips=20), "svm": right(200, IMAGES, flips=20)},
+        groups=None if groups is None else np.arange(IMAGES) // groups,
+    )
+    assert what in class_sentences(made)[0]
+
+
+def test_a_note_on_replicates_does_not_call_them_seeds(tmp_path):
+    correct = {"cnn": right(150, IMAGES, runs=1), "svm": right(240, IMAGES, runs=3, flips=2)}
+    study = summary(study_of(tmp_path, correct, replicates=3))
+    (note,) = note_sentences(study.comparison)
+    assert "one search of cnn: how much another search would change" in note
+    assert not re.search(r"\bseeds?\b|trained network", note)
 
 
 ILLEGAL = (

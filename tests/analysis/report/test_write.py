@@ -266,7 +266,10 @@ def test_approaches_that_answer_few_images_alike_are_not_said_to_differ_little(m
     assert "the same on every test image, and there are too few of them" in sentence
     assert "0.0 points could" not in sentence
     assert "interval +0.0" not in sentence
-    assert "It is exactly as accurate on these images as the one found" in quoted(alike(two, 300))
+    same = (
+        "The configuration found for feature_svm is exactly as accurate on these images as the one found for fine_tune"
+    )
+    assert same in quoted(alike(two, 300)), "who it is stands there, as the sentence before is about both"
     assert "and equivalent within 1 point (" in quoted(alike(two, 300))
 
 

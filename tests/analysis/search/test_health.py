@@ -70,26 +70,23 @@ def test_the_starved_approaches_of_the_busy_machine_are_found():
         ("tuned", "few_trials"),
     ]
     assert [(one.approach, one.kind) for one in finished] == [("scratch", "final_cut"), ("tuned", "final_cut")]
-    assert searched[0].seen == (
-        "all 7 search trials were cut by the allowance after 1 to 4 steps (0.01 to 0.04 of 10 epochs)"
-    )
-    assert finished[0].seen == (
-        "all 5 final runs were cut by the allowance after 1 to 4 steps (0.01 to 0.04 of 10 epochs)"
-    )
-    assert "budget.trial_seconds (15 s" in searched[0].mend
-    assert "final.trial_seconds (15 s" in finished[0].mend
+    assert searched[0].seen == "had all 7 search trials cut by the allowance after 1 to 4 steps"
+    assert finished[0].seen == "had all 5 final runs cut by the allowance after 1 to 4 steps"
+    assert searched[0].details == finished[0].details == "0.01 to 0.04 of 10 epochs"
+    assert "budget.trial_seconds (15 s" in searched[0].sentence
+    assert "final.trial_seconds (15 s" in finished[0].sentence
 
 
 def test_what_would_have_sufficed_is_reckoned_from_the_pace_of_the_trials():
     """15 s for 0.02 epochs are 7500 s for 10."""
     starved = found(trials(["cut"] * 5, steps=2, epoch=0.02))["starved"]
-    assert "takes about 2.1 h" in starved.mend
+    assert "takes about 2.1 h" in starved.mend_details
 
 
 def test_an_approach_without_epochs_is_told_of_the_allowance_alone():
     starved = found(trials(["cut"] * 5, params=[{"C": 1.0}] * 5, epoch=1.0, steps=1))["starved"]
-    assert starved.mend == "raise budget.trial_seconds (15 s)"
-    assert "(1 epochs)" in starved.seen
+    assert (starved.mend, starved.mend_details) == ("raise budget.trial_seconds", "15 s")
+    assert starved.details == "1 epochs"
 
 
 @pytest.mark.parametrize(("finished", "starved"), [(0, True), (1, True), (2, False), (10, False)])
@@ -112,14 +109,15 @@ def test_the_published_configuration_of_every_replicate_is_one_configuration():
 
 def test_a_trial_that_failed_was_not_cut_and_is_not_counted_among_those():
     seen = found(trials(["cut"] * 3 + ["failed", "diverged"]))["starved"].seen
-    assert seen.startswith("all 3 search trials that did not fail or diverge were cut")
+    assert seen.startswith("had all 3 search trials that did not fail or diverge cut")
 
 
 def test_an_approach_half_of_whose_trials_fail_is_named_with_the_last_reason():
     reasons = [None] * 5 + ["out of memory"] * 5
     failing = found(trials(["finished"] * 5 + ["failed"] * 5, reason=reasons))["failing"]
-    assert failing.seen == "5 of its 10 search trials failed or diverged (the last: out of memory)"
-    assert "approaches.tuned.space" in failing.mend
+    assert failing.seen == "had 5 of its 10 search trials fail or diverge"
+    assert failing.details == "the last: out of memory"
+    assert "approaches.tuned.space" in failing.mend_details
     assert "failing" not in found(trials(["finished"] * 6 + ["failed"] * 4))
 
 
@@ -129,19 +127,50 @@ def test_fewer_than_ten_configurations_are_few_in_the_smallest_search(tried):
     few = found(table, budgets=Budgets(search_s=75.0, trial_s=15.0, replicates=2)).get("few_trials")
     assert (few is not None) is (tried < 10)
     if few is not None:
-        assert few.seen == "only 9 configurations tried in one of its 2 searches"
-        assert "budget.search_seconds (75 s; 10 trials take about 2.5 min)" in few.mend
+        assert few.seen == "tried only 9 configurations in one of its 2 searches"
+        assert "budget.search_seconds (75 s; 10 trials take about 2.5 min)" in few.sentence
+
+
+@pytest.mark.parametrize(
+    ("tried", "seen"),
+    [
+        ([7, 7, 7], "tried only 7 configurations in each of its 3 searches"),
+        ([7, 9, 8], "tried only 7 to 9 configurations in each of its 3 searches"),
+        ([7, 9, 12], "tried only 7 to 9 configurations in 2 of its 3 searches"),
+        ([1, 12, 12], "tried only 1 configuration in one of its 3 searches"),
+        ([7, 9], "tried only 7 to 9 configurations in both its searches"),
+    ],
+)
+def test_it_is_said_in_how_many_of_its_searches_they_were_few(tried, seen):
+    table = pd.concat([trials(["finished"] * count, replicate=index) for index, count in enumerate(tried)])
+    budgets = Budgets(search_s=75.0, trial_s=15.0, replicates=len(tried))
+    assert found(table, budgets=budgets)["few_trials"].seen == seen
+
+
+def test_who_limits_its_own_trials_is_told_of_that_limit_and_nobody_else():
+    """Of two searches one reached max_trials, or had tried all there was; the other one ran out of time."""
+    budgets = Budgets(search_s=75.0, trial_s=15.0, replicates=2)
+    table = pd.concat([trials(["finished"] * count, replicate=index) for index, count in enumerate([12, 7])])
+    reached, spent = ({("tuned", 0): reason} for reason in ("max_trials: 12", "all 12 configurations were tried"))
+    assert found(table, budgets=budgets, exhausted=reached)["few_trials"].mend == "raise budget.search_seconds"
+    assert found(table, budgets=budgets, exhausted=spent)["few_trials"].mend == "raise budget.search_seconds"
+    few = pd.concat([trials(["finished"] * count, replicate=index) for index, count in enumerate([8, 8])])
+    both = {("tuned", index): "max_trials: 8" for index in range(2)}
+    assert found(few, budgets=budgets, exhausted=both)["few_trials"].mend == "raise approaches.tuned.max_trials"
 
 
 def test_a_search_without_any_trial_counts_as_none_tried():
-    assert found(trials([]))["few_trials"].seen == "only 0 configurations tried in its search"
+    assert found(trials([]))["few_trials"].seen == "tried only 0 configurations in its search"
 
 
 def test_few_are_not_lamented_while_the_search_goes_on_nor_where_the_space_has_no_more():
     table = trials(["finished"] * 4)
     assert found(table, over=False) == {}
-    assert found(table, exhausted={"tuned": "all 4 configurations of its space were tried"}) == {}
-    assert found(table, exhausted={"tuned": "max_trials: 4"})["few_trials"].mend == "raise approaches.tuned.max_trials"
+    assert found(table, exhausted={("tuned", 0): "all 4 configurations of its space were tried"}) == {}
+    assert (
+        found(table, exhausted={("tuned", 0): "max_trials: 4"})["few_trials"].mend
+        == "raise approaches.tuned.max_trials"
+    )
 
 
 def test_one_final_run_that_finished_is_enough_not_to_call_all_cut():
@@ -150,7 +179,7 @@ def test_one_final_run_that_finished_is_enough_not_to_call_all_cut():
 
 def test_a_final_run_that_failed_is_named():
     (failing,) = final_findings(trials(["finished", "diverged"], phase="final"), ["tuned"])
-    assert failing.seen == "1 of its 2 final runs failed or diverged"
+    assert failing.seen == "had 1 of its 2 final runs fail or diverge"
 
 
 def test_a_sound_study_gives_nothing_to_find():
@@ -183,20 +212,22 @@ def on_predictions(runs: np.ndarray) -> dict[str, str]:
 def test_three_runs_that_name_one_class_for_every_image_have_collapsed():
     """Measured: all three runs of an approach named one class for every image."""
     assert on_predictions(np.full((3, 100), 1, dtype=np.int32)) == {
-        "collapsed": "all its 3 final runs name the class 'gondola' for every image"
+        "collapsed": "named the class 'gondola' for every image in all its 3 runs"
     }
 
 
 def test_runs_that_name_different_classes_for_every_image_have_collapsed_too():
     runs = np.stack([np.full(100, c, dtype=np.int32) for c in (0, 1)])
-    assert on_predictions(runs)["collapsed"].startswith("all its 2 final runs name one class (not always the same)")
+    assert on_predictions(runs)["collapsed"] == (
+        "named one class (not always the same) for every image in both its runs"
+    )
 
 
 def test_one_run_of_three_that_collapsed_is_counted():
     runs = np.concatenate([predicted(0.9, 0.9), np.zeros((1, 100), dtype=np.int32)])
     found = on_predictions(runs)
-    assert found["collapsed"] == "1 of its 3 final runs names the class 'ferry' for every image"
-    assert found["far_run"] == "one of its 3 final runs reached 0.500, the others 0.900"
+    assert found["collapsed"] == "named the class 'ferry' for every image in 1 of its 3 runs"
+    assert found["far_run"] == "reached 0.500 in one of its 3 runs, but 0.900 in the others"
 
 
 def test_where_the_test_images_are_of_one_class_naming_it_is_right():
@@ -211,9 +242,10 @@ def test_no_better_than_the_largest_class_by_the_sign_test():
     run = np.where(np.arange(100) < 25, 1, LABELS).astype(np.int32)  # wrong on 25 of the largest, then right
     run[80:] = 0  # and wrong on 20 of the rest: 30 gained, 25 lost
     assert on_predictions(run[None]) == {
-        "largest_class": "its final run is not shown to be better than always naming the class 'ferry' "
-        "(accuracy 0.550, against 0.500; sign test of each run at 0.05)"
+        "largest_class": "is not shown to be better than always naming the class 'ferry' in its run"
     }
+    (found,) = prediction_findings(LABELS, {"svm": run[None]}, classes=CLASSES)
+    assert found.details == "accuracy 0.550, against 0.500; sign test of each run at 0.05"
     run[80:90] = 2  # 40 gained, 25 lost
     assert on_predictions(run[None]) == {}
 
@@ -232,7 +264,7 @@ def test_a_run_far_from_the_others_is_told_with_what_the_others_reached(accuraci
     found = on_predictions(predicted(*accuracies))
     assert ("far_run" in found) is far
     if len(accuracies) == 5 and far:
-        assert found["far_run"] == "one of its 5 final runs reached 0.310, the others 0.890 to 0.910"
+        assert found["far_run"] == "reached 0.310 in one of its 5 runs, but 0.890 to 0.910 in the others"
 
 
 @given(st.permutations(range(5)), st.lists(st.floats(0.55, 1.0), min_size=5, max_size=5))

@@ -35,16 +35,16 @@ def test_a_busy_one_is_told_of_once_and_again_when_it_is_far_busier():
 
 
 def test_nothing_is_concluded_from_the_first_seconds():
-    assert told(event(1.0, 0.9), event(1.9, 1.6), event(2.0, 1.6)) == [2]
+    assert told(event(5.0, 4.5), event(9.9, 8.0), event(10.1, 8.0)) == [2]
 
 
 def test_an_event_of_a_trial_replaces_those_before_it():
-    assert told(event(1.5, 1.0), event(1.5, 1.0), event(1.5, 1.0)) == []
+    assert told(event(7.5, 5.0), event(7.5, 5.0), event(7.5, 5.0)) == []
 
 
 def test_all_trials_of_an_approach_count_together():
-    assert told(event(1.5, 1.0), event(1.5, 1.0, index=1)) == [1]
-    assert told(event(1.5, 1.0), event(1.5, 1.0, approach="cnn")) == []
+    assert told(event(7.5, 5.0), event(7.5, 5.0, index=1)) == [1]
+    assert told(event(7.5, 5.0), event(7.5, 5.0, approach="cnn")) == []
 
 
 def test_where_the_wait_is_not_known_nothing_is_told():

@@ -33,8 +33,8 @@ def test_five_trials_that_were_all_cut_are_told_with_the_key_and_how_to_stop():
     before, (line,) = (told := said(Watch(LEDGER), ["cut"] * 5))[:4], told[4]
     assert before == [[]] * 4
     assert line == (
-        "warning: tuned: all 5 search trials were cut by the allowance after 3 steps (0.1 of 5 to 9 epochs); raise "
-        "budget.trial_seconds (15 s; its median configuration takes about 17.5 min), or lower `epochs` in its space. "
+        "warning: tuned had all 5 search trials cut by the allowance after 3 steps (0.1 of 5 to 9 epochs); raise "
+        "budget.trial_seconds (15 s; its median configuration takes about 17.5 min; or lower `epochs` in its space). "
         "Ctrl-C stops the study and keeps what is on record"
     )
 
@@ -62,7 +62,7 @@ def test_the_end_of_the_search_tells_of_few_trials_but_not_of_who_ran_out():
     said(watch, ["finished"] * 4)
     lines = watch.end({Account("scratch"): "all 0 configurations of its space were tried"})
     assert [line.split(" (")[0] for line in lines] == [
-        "warning: tuned: only 4 configurations tried in its search; raise budget.search_seconds"
+        "warning: tuned tried only 4 configurations in its search; raise budget.search_seconds"
     ]
 
 
@@ -78,11 +78,11 @@ def shown(*phases: PhaseEvent) -> str:
 
 def test_a_resumed_search_that_is_starved_says_it_at_once_and_the_rest_in_the_end():
     started = PhaseEvent(phase="search", event="started", slots=2)
-    assert shown(started).count("tuned: all 5 search trials were cut") == 1
+    assert shown(started).count("tuned had all 5 search trials cut") == 1
     text = shown(started, PhaseEvent(phase="search", event="finished"))
-    assert text.count("tuned: all 5 search trials were cut") == 1
-    assert "tuned: only 5 configurations tried in its search" in text
-    assert "scratch: only 0 configurations tried in its search" in text
+    assert text.count("tuned had all 5 search trials cut") == 1
+    assert "tuned tried only 5 configurations in its search" in text
+    assert "scratch tried only 0 configurations in its search" in text
 
 
 def test_a_study_resumed_behind_its_search_says_nothing_of_it_any_more():
