@@ -5,10 +5,10 @@ config/         the study file; presets/ are those that come with the program
 new_approach.py writes an approach to begin with
 template/       that approach
 planning/       what a study would do
-runner.py       the phases of a study, resuming one, extending one
+runner.py       running a study, resuming one, extending one
+session/        one sitting of a study: search, final runs, report
 extend.py       what more a finished study is asked for, by somebody or by itself
 prepare.py      data, frozen features and a rehearsal, before the search
-inputs.py       what trials are given; the one place that opens the test split
 search/         who gets the next trial, and with which hyperparameters; knows no Ray
 tune/           between those turns and Ray Tune: all that bends it
 cluster/        where a study runs: Ray's nodes, what they share, a job server

@@ -18,6 +18,8 @@ from study.config.models import StudyConfig
 from study.config.study_file import parse_config
 from study.place import StudyError
 
+FINISHED = "finished.yaml"  # the study file that was done last
+
 
 @dataclass(frozen=True)
 class More:
@@ -37,11 +39,12 @@ class More:
 def extended(config: StudyConfig, more: More) -> StudyConfig:
     """The study file of an extended study.
 
-    Where the file names a number of final runs and more replicates are asked for, the runs grow in proportion.
+    All final runs on record still count, so there are as many and one for each new replicate at least; where the file
+    names a number of them, they grow in proportion.
 
     Raises:
-        StudyError: nothing would be added, or something taken away.
-        ConfigError: the extended study cannot be, such as one with fewer final runs than replicates.
+        StudyError: nothing would be added, something taken away, or a new replicate left without a final run.
+        ConfigError: the extended study cannot be.
     """
     asked = {
         "--replicates": (more.replicates, config.replicates),
@@ -55,6 +58,7 @@ def extended(config: StudyConfig, more: More) -> StudyConfig:
         if new < old or all(new == old for new, old in wanted.values()):
             raise StudyError(f"{option} {new:g}: the study has {old:g} already, and an extension only adds; give more")
     replicates = more.replicates or config.replicates
+    _refuse_few_runs(config, more.runs, replicates)
     overrides: dict[str, object] = {
         "replicates": replicates,
         "final.runs": more.runs or _runs(config, replicates),
@@ -65,17 +69,21 @@ def extended(config: StudyConfig, more: More) -> StudyConfig:
     return parse_config(config.to_yaml(), name="the extended study", overrides=overrides)
 
 
+def mark_finished(store: Store) -> None:
+    """Keep the study file as it is now that all it asks for is done; a report may follow without anything new in it."""
+    store.write_bytes(FINISHED, store.read_bytes("study.yaml"))
+
+
 def refuse_unfinished(store: Store, config: StudyConfig) -> None:
     """Only a finished study can be extended: the look at what it has comes first.
 
     Raises:
         StudyError: it is not finished.
     """
-    looks = store.looks()
-    if looks:
-        before = parse_config(looks[-1].study, name=store.path(f"looks/{len(looks):04d}.json"))
+    if store.exists(FINISHED):
+        before = parse_config(store.read_bytes(FINISHED).decode(), name=store.path(FINISHED))
         finished = _size(before) == _size(config)
-    else:  # a study of before looks were recorded
+    else:  # a study of before that was kept, so never extended
         finished = [(event.phase, event.event) for event in store.phase_events()][-1:] == [("report", "finished")]
     if not finished:
         raise StudyError(
@@ -119,10 +127,26 @@ def _equal_to(p: float) -> str:
     return p_value(p) if p < 0.001 else f"= {p_value(p)}"
 
 
+def _fewest_runs(config: StudyConfig, replicates: int) -> int:
+    """Those on record, and one for each new replicate."""
+    return config.final_runs + replicates - config.replicates
+
+
+def _refuse_few_runs(config: StudyConfig, runs: int | None, replicates: int) -> None:
+    fewest = _fewest_runs(config, replicates)
+    if runs is not None and runs < fewest:
+        raise StudyError(
+            f"--runs {runs}: the {config.final_runs} final runs of each approach on record count too, and each of the "
+            f"{replicates - config.replicates} new replicates needs one; give {fewest} or more"
+        )
+
+
 def _runs(config: StudyConfig, replicates: int) -> int | None:
+    """None, as in the file, where every replicate has one."""
+    fewest = _fewest_runs(config, replicates)
     if config.final.runs is None:
-        return None
-    return ceil(config.final.runs * replicates / config.replicates)
+        return None if fewest == replicates or replicates == config.replicates else fewest
+    return max(fewest, ceil(config.final.runs * replicates / config.replicates))
 
 
 def _size(config: StudyConfig) -> tuple[int, int, float]:

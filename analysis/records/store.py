@@ -8,15 +8,18 @@ are derived from these files alone; this module knows neither torch nor Ray.
     data.json                DataInfo
     code.zip                 code of approaches from outside the program, where there are any
     environment.json         free-form: commit, versions, hardware, seeds
+    environments/<n>.json    the same of a later session, where it was another
     features/<key>.json      FeatureCost, one for each frozen backbone used
     phases/<n>-....json      PhaseEvent
-    looks/<n>.json           LookEvent, one for each look at the results of finished final runs
+    finished.yaml            study.yaml as it was when all it asks for had last been done
+    looks/<n>-....json       LookEvent, one for each look at the results of finished final runs
     records/<trial>/<n>-<event>.json   TrialEvent
     predictions/<run>.parquet          one final run: approach, seed, image, group, label, prediction, p_0 ... p_<C-1>
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -96,8 +99,15 @@ class Store(Storage):
         self.write_record(f"phases/{number:04d}-{event.phase}-{event.event}.json", event)
 
     def write_look(self, look: LookEvent) -> None:
-        number = len(self.names("looks", ".json")) + 1
-        self.write_record(f"looks/{number:04d}.json", look)
+        """Write a look, unless the one before counted the same runs: another report may have written it just now.
+
+        Two that write at the same moment write the same file.
+        """
+        known, counted = self.looks(), sorted(look.counted)
+        if known and sorted(known[-1].counted) == counted:
+            return
+        digest = hashlib.sha256("\n".join(counted).encode()).hexdigest()
+        self.write_record(f"looks/{len(known) + 1:04d}-{digest[:8]}.json", look)
 
     def trial_events(self) -> list[TrialEvent]:
         """All trial events, in the order they were written.

@@ -54,6 +54,7 @@ def plan(
     repetitions = config.replicates if config.replicates > 1 else config.final_runs
     groups = dataset.splits["test"].groups
     units = len(dataset.splits["test"]) if groups is None else len(set(groups))
+    settled = _settled(config)
     first_alpha = look_alpha(config.significance.alpha, [_first_look(config)])
     return Plan(
         config=config,
@@ -66,7 +67,7 @@ def plan(
         detectable=planned_detectable(units, repetitions, alpha=first_alpha, approaches=len(config.approaches)),
         timings=timings,
         first_alpha=first_alpha,
-        settled=plan(_settled(config), dataset, slots=slots, gpus=gpus, timings=timings) if config.settle else None,
+        settled=plan(settled, dataset, slots=slots, gpus=gpus, timings=timings) if settled else None,
         repeated=plan(_repeated(config), dataset, slots=slots, gpus=gpus, timings=timings)
         if config.replicates == 1
         else None,
@@ -78,14 +79,16 @@ def _first_look(config: StudyConfig) -> Look:
     return Look(config.final_runs, planned=planned)
 
 
-def _settled(config: StudyConfig) -> StudyConfig:
-    """The same study as it is when it has gone on to the end."""
-    assert config.settle is not None
+def _settled(config: StudyConfig) -> StudyConfig | None:
+    """The same study as it is when it has gone on to the end; None where it does not go on."""
+    if config.settle is None or config.settle.at_most == config.replicates:
+        return None
     at_most = extended(config, More(replicates=config.settle.at_most))
     return at_most.model_copy(update={"settle": None})
 
 
 def _repeated(config: StudyConfig) -> StudyConfig:
-    """The same study with as many replicates as a file has that names no number, and one final run for each."""
+    """The same study with as many replicates as a file has that names no number, a final run for each, and no more."""
+    replicates = StudyConfig.model_fields["replicates"].default
     final = config.final.model_copy(update={"runs": None})
-    return config.model_copy(update={"replicates": StudyConfig.model_fields["replicates"].default, "final": final})
+    return config.model_copy(update={"replicates": replicates, "final": final, "settle": None})

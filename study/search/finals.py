@@ -2,11 +2,13 @@
 
 The first round gives one run to every replicate, and so on, the last round perhaps not to all. What a run is called and
 what it draws derive from its replicate and round alone, so that a study which is given more replicates or runs later
-keeps all it has and only adds to them.
+keeps all it has and only adds to them: what is on record counts towards the number of runs, and the replicate with the
+fewest has the next.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import count
 
@@ -80,13 +82,29 @@ def _numbers(config: StudyConfig, started: Mapping[str, TrialEvent], again: int)
 
     What is on record keeps its own number, others take the free ones.
     """
-    once = [(k % config.replicates, k // config.replicates) for k in range(config.final_runs)]
+    once = _places(config, started)
     runs = [(*run, before) for before in range(again + 1) for run in once]
     trials = {_name(name, *run): run for run in runs for name in config.approaches}
     known = {trials[trial]: event.index for trial, event in started.items() if trial in trials}
     taken = {event.index for event in started.values() if event.phase == "final"}
     free = (number for number in count() if number not in taken)
     return {run: known[run] if run in known else next(free) for run in runs}
+
+
+def _places(config: StudyConfig, started: Mapping[str, TrialEvent]) -> list[tuple[int, int]]:
+    """The replicate and round of every run, round by round: those on record, and others as evenly as can be."""
+    places = {(event.replicate, _round(event)) for event in started.values() if event.phase == "final"}
+    runs = Counter(replicate for replicate, _ in places)
+    while len(places) < config.final_runs:
+        fewest = min(range(config.replicates), key=lambda replicate: runs[replicate])
+        places.add((fewest, next(number for number in count() if (fewest, number) not in places)))
+        runs[fewest] += 1
+    return sorted(places, key=lambda place: place[::-1])
+
+
+def _round(event: TrialEvent) -> int:
+    """The round that stands in the name of a final run (see `_name`)."""
+    return int(event.trial.removeprefix(f"{event.approach}-r{event.replicate}-seed").partition("-")[0])
 
 
 def _name(approach: str, replicate: int, round_: int, again: int) -> str:

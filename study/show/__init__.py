@@ -6,6 +6,7 @@ progress.py      a study that runs
 watch.py         what is wrong with it, as soon as it is evident
 timings.py       what timing the approaches showed
 busy.py          a line where its machine is busy with other work
+moved.py         a line where it goes on elsewhere than it began
 remote.py        the same, while a job does the work on a cluster
 curves.py        curves as TensorBoard's event files
 event_files.py   keeps them in a folder or an object store

@@ -45,6 +45,7 @@ class Progress:
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
         self._watch: Watch | None = None
+        self._said: set[tuple[str, str]] = set()  # by the watch, of every search so far
         self._unsaid: list[str] = []  # what an earlier session's trials show, until the search goes on
         self._busy = Busy()
         self._trials: Counter[Account] = Counter()
@@ -80,11 +81,12 @@ class Progress:
         """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""
         from study.show.watch import Watch
 
-        self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger)
-        self._unsaid = []
-        self._trials, self._best, self._charging = Counter(), {}, {}  # a study that goes on by itself searches again
+        goes_on = self._ledger is not None  # by itself, with more replicates: its events so far have been shown
+        self._ledger, self._exhausted, self._watch = ledger, exhausted, Watch(ledger, self._said)
+        self._trials, self._best, self._charging = Counter(), {}, {}
         for event in earlier:
-            self._busy.see(event)
+            if not goes_on:
+                self._busy.see(event)
             self._count(event)
             self._unsaid += self._look(event)
 
@@ -122,6 +124,7 @@ class Progress:
     def _note(self, event: PhaseEvent) -> None:
         if event.phase == "search" and event.event == "started":
             self._say_all(self._unsaid)
+            self._unsaid = []
         if event.phase == "search" and event.event == "finished" and self._watch:
             self._say_all(self._watch.end(self._exhausted))
         if event.slots is None:

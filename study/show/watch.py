@@ -33,15 +33,16 @@ class Watch:
 
     Args:
         ledger: knows the approaches and the budgets.
+        said: approaches and kinds of what was said in earlier searches; what is said in this one is added.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, said: set[tuple[str, str]] | None = None) -> None:
         self._approaches = list(dict.fromkeys(account.approach for account in ledger.accounts))
         replicates = len({account.replicate for account in ledger.accounts})
         self._budgets = Budgets(search_s=ledger.budget_s, trial_s=ledger.trial_s, replicates=replicates)
         self._events: dict[str, list[TrialEvent]] = defaultdict(list)  # by approach, how trials began and ended
         self._ended: dict[str, int] = defaultdict(int)
-        self._said: set[tuple[str, str]] = set()
+        self._said = set() if said is None else said
 
     def see(self, event: TrialEvent) -> list[str]:
         """Take note of an event of the search; the lines to say now that it has come."""

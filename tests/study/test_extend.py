@@ -6,9 +6,8 @@ import pytest
 
 from analysis.records.schema import LookEvent, PairVerdict, PhaseEvent
 from analysis.records.store import Store
-from study.config.messages import ConfigError
 from study.config.models import StudyConfig
-from study.extend import More, extended, next_step, refuse_unfinished, settling_sentence
+from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence
 from study.place import StudyError
 from tests.support.study_files import small_config
 
@@ -64,9 +63,23 @@ def test_what_would_add_nothing_or_take_away_is_refused_in_one_line(more, compla
     assert "\n" not in str(error.value)
 
 
-def test_fewer_final_runs_than_replicates_are_refused_as_in_any_study_file():
-    with pytest.raises(ConfigError, match=r"final\.runs"):
-        extended(small_config(replicates=3, final__runs=3), More(replicates=5, runs=4))
+@pytest.mark.parametrize(
+    ("study", "more", "fewest"),
+    [
+        ({"replicates": 2, "final__runs": 4}, More(replicates=4, runs=4), 6),
+        ({"replicates": 3, "final__runs": 3}, More(replicates=5, runs=4), 5),
+        ({"final": {}}, More(replicates=3, runs=5), 7),
+    ],
+    ids=["two of each", "one of each", "a single search, which has five"],
+)
+def test_the_runs_on_record_count_and_each_new_replicate_needs_one(study, more, fewest):
+    with pytest.raises(StudyError, match=rf"--runs {more.runs}: .* give {fewest} or more"):
+        extended(small_config(**study), more)
+
+
+def test_a_single_search_that_is_repeated_has_its_runs_and_one_for_each_new_replicate():
+    assert extended(small_config(final={}), More(replicates=3)).final_runs == 5 + 2
+    assert extended(small_config(final={}), More(search_seconds=9.0)).final.runs is None
 
 
 def test_more_replicates_than_were_planned_end_the_plan():
@@ -75,18 +88,39 @@ def test_more_replicates_than_were_planned_end_the_plan():
     assert extended(config, More(replicates=9)).settle is None
 
 
-def test_a_study_is_finished_when_it_was_looked_at_as_it_is_now(store):
-    config = small_config()
-    store.write_look(look(config, "undecided"))
+def write_study_file(store: Store, config: StudyConfig) -> None:
+    store.write_bytes("study.yaml", config.to_yaml().encode())
+
+
+def test_a_study_is_finished_when_all_that_its_file_asks_for_was_done(store):
+    config, more = small_config(), small_config(replicates=2)
+    write_study_file(store, config)
+    mark_finished(store)
     refuse_unfinished(store, config)
-    more = extended(config, More(replicates=2))
+    write_study_file(store, more)
     with pytest.raises(StudyError, match=r"not finished.*`transfer-study resume .*study` first"):
         refuse_unfinished(store, more)
-    store.write_look(look(more, "undecided"))
+    mark_finished(store)
     refuse_unfinished(store, more)
 
 
-def test_a_study_older_than_the_record_of_looks_is_finished_when_its_report_was(store):
+@pytest.mark.parametrize("more", [More(search_seconds=4.01), More(runs=3)], ids=["budget", "runs"])
+def test_an_extension_that_found_nothing_new_can_be_extended_again(store, more):
+    """Less than a hundredth of a budget buys no trial, and runs that fail are no look: the latest is an older one."""
+    config = small_config()
+    store.write_look(look(config, "undecided"))
+    write_study_file(store, config)
+    mark_finished(store)
+    larger = extended(config, more)
+    write_study_file(store, larger)
+    with pytest.raises(StudyError, match="not finished"):
+        refuse_unfinished(store, larger)
+    mark_finished(store)
+    refuse_unfinished(store, larger)
+    assert extended(larger, More(replicates=2)).replicates == 2
+
+
+def test_a_study_that_never_kept_what_was_done_is_finished_when_its_report_was(store):
     store.write_phase_event(PhaseEvent(phase="report", event="started", slots=1))
     with pytest.raises(StudyError, match="not finished"):
         refuse_unfinished(store, small_config())

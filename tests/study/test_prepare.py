@@ -11,8 +11,8 @@ from ray import cloudpickle
 
 from study.cluster.arrival import _imported
 from study.config.models import ApproachConfig
-from study.inputs import final_inputs, search_inputs
 from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, rehearse
+from study.session.inputs import final_inputs, search_inputs
 from tests.support.commands import machine
 from tests.support.study_files import small_config
 from trainables.approach import Settings

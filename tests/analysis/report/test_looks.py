@@ -9,6 +9,7 @@ import yaml
 
 from analysis.records.store import Store, read_study
 from analysis.records.trials import superseded, trial_table
+from analysis.report.looks import record_look
 from analysis.report.summary import StudySummary
 from analysis.report.write import write_report
 from analysis.statistics.looks import Look, look_alpha
@@ -59,6 +60,26 @@ def test_a_report_written_again_without_new_runs_is_no_new_look_and_says_the_sam
     write_report(study_dir)
     assert len(read_study(study_dir).looks) == 1
     assert Path(first.json).read_text() == before
+
+
+def test_two_reports_at_once_are_one_look(study_dir):
+    """The second has read its records before the first has written the look."""
+    study = summary(study_dir)
+    write_report(study_dir)
+    record_look(Store(study_dir), study.records, study.trials, study.comparison)
+    assert len(read_study(study_dir).looks) == 1
+
+
+def test_two_looks_that_are_written_at_the_same_moment_are_one_file(study_dir, tmp_path):
+    """Each sees that there is none yet."""
+    write_report(study_dir)
+    (look,) = read_study(study_dir).looks
+    names = []
+    for name, counted in (("one", look.counted), ("other", look.counted[::-1]), ("more", (*look.counted, "x"))):
+        store = Store(str(tmp_path / name))
+        store.write_look(look.model_copy(update={"counted": counted}))
+        names += store.names("looks", ".json")
+    assert names[0] == names[1] != names[2]
 
 
 def test_a_look_while_final_runs_still_run_is_not_put_on_record(study_dir):

@@ -114,6 +114,18 @@ def test_more_replicates_or_runs_only_add_to_the_runs_there_are(replicates, runs
     assert sorted(turn.spec.index for turn in of_approach("better_cnn", first + added)) == list(range(runs))
 
 
+@pytest.mark.parametrize(("before", "replicates", "runs"), [(1, 3, 7), (2, 4, 6), (2, 3, 8)])
+def test_the_runs_on_record_are_among_those_there_are_in_all(before, replicates, runs):
+    """A single search with five final runs, or two with four together, more than their share of those in all."""
+    first = final_turns(small_config(replicates=before, final__runs=5 if before == 1 else 4), SEARCHES)
+    done = [event for turn in first for event in final(turn, "started", "finished", "evaluated")]
+    added = final_turns(small_config(replicates=replicates, final__runs=runs), SEARCHES + done)
+    every = of_approach("better_cnn", first + added)
+    assert len(every) == runs
+    assert sorted(turn.spec.index for turn in every) == list(range(runs))
+    assert {turn.account.replicate for turn in every} == set(range(replicates))
+
+
 @pytest.mark.parametrize("begun", range(11))
 def test_every_run_keeps_its_number_and_seed_wherever_an_addition_was_interrupted(begun):
     first = final_turns(small_config(replicates=3, final__runs=5), SEARCHES)

@@ -87,3 +87,23 @@ def test_a_resumed_search_that_is_starved_says_it_at_once_and_the_rest_in_the_en
 
 def test_a_study_resumed_behind_its_search_says_nothing_of_it_any_more():
     assert "tuned" not in shown(PhaseEvent(phase="final", event="started", slots=2))
+
+
+def test_a_study_that_goes_on_by_itself_is_not_warned_of_the_same_again():
+    """With another replicate the search begins anew, on all events so far."""
+    text = io.StringIO()
+    events = [event for index in range(5) for event in trial(index, "cut")]
+    started, finished = (PhaseEvent(phase="search", event=event, slots=2) for event in ("started", "finished"))
+    with Progress(Console(file=text, width=100)) as progress:
+        progress.search(LEDGER, {}, [])
+        progress(started)
+        for event in events:
+            progress(event)
+        progress(finished)
+        told = text.getvalue().count("warning: ")
+        larger = Ledger((*LEDGER.accounts, Account("scratch", 1), Account("tuned", 1)), 75.0, 15.0)
+        progress.search(larger, {}, events)
+        progress(started)
+        progress(finished)
+    assert told > 0
+    assert text.getvalue().count("warning: ") == told

@@ -1,0 +1,6 @@
+"""One sitting of a study, from wherever its records end to the report.
+
+ready.py        a study that can begin or go on, and what is written of it first
+session.py      what is left of search, final runs and report
+inputs.py       what trials are given; the one place that opens the test split
+"""

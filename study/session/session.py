@@ -1,0 +1,138 @@
+"""What is left of a study's search, final runs and report, done with Ray Tune.
+
+Nothing of Tune's own state is kept or restored. What was done stands in the records, and a resumed study starts a new
+Tune run with what is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from analysis.records.schema import PhaseEvent, TrialEvent
+from analysis.records.storage import Storage
+from analysis.report.write import ReportPaths, write_report
+from study.extend import mark_finished
+from study.listeners import History, Listener
+from study.phases import Phases
+from study.place import StudyError
+from study.predictions import write_predictions
+from study.search.finals import final_turns
+from study.search.ledger import Account, open_ledger
+from study.search.turns import EqualTimeTurns, ListedTurns
+from study.session.inputs import final_inputs, search_inputs
+from study.session.ready import Ready
+from study.tune.searcher import Turns, TurnSearcher, run_trials
+from trainables.checkpoints import CheckpointStore
+from trainables.spec import Deliver, Inputs, Pace
+
+
+class Session:
+    """One sitting of a study: from wherever its records end to the report.
+
+    Args:
+        ready: the study.
+        history: what is on record; among the listeners.
+        listeners: told of all that happens, in turn.
+    """
+
+    def __init__(self, ready: Ready, history: History, listeners: tuple[Listener, ...]) -> None:
+        self.ready, self.history, self.listeners = ready, history, listeners
+        self.phases = Phases(listeners, ready.count_slots)
+
+    def to_the_end(self) -> ReportPaths:
+        """Whatever is left to do of search, final runs and report."""
+        self._search()
+        _refuse_nothing_found(self.ready, self.history.trials)
+        self._final_runs()
+        with self.phases.during("report"):
+            report = write_report(self.ready.store.location)
+        mark_finished(self.ready.store)
+        return report
+
+    def _search(self) -> None:
+        ready, earlier = self.ready, self.history.trials
+        config = ready.config
+        ledger = open_ledger(config.approaches, config.replicates, config.budget, ready.prepared.owed_s)
+        turns = EqualTimeTurns(config.approaches, ledger, config.seed, ready.count_slots(), ready.prepared.precharged_s)
+        turns.resume(earlier)
+        ready.progress.search(ledger, turns.exhausted, earlier)
+        if not turns.finished:
+            inputs = search_inputs(config, ready.dataset, ready.prepared.frozen)
+            with self.phases.during("search"):
+                self._run(turns, inputs)
+        for event in _exhaustions(turns.exhausted, self.history.phases):
+            self.phases.announce(event)
+
+    def _final_runs(self) -> None:
+        ready = self.ready
+        predicted = {Path(name).stem for name in ready.store.names("predictions", ".parquet")}
+        turns = final_turns(ready.config, self.history.trials, predicted, ready.prepared.precharged_s)
+        ready.progress.final(len(turns))
+        if not turns:
+            self._close_final_runs()
+            return
+        inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+        with self.phases.during("final"):
+            self._run(ListedTurns(turns), inputs, _deliver(ready))
+
+    def _close_final_runs(self) -> None:
+        """Whoever was killed after the last of them has not said that they are finished."""
+        known = [event.event for event in self.history.phases if event.phase == "final"]
+        if known and known[-1] != "finished":
+            self.phases.announce(PhaseEvent(phase="final", event="finished"))
+
+    def _run(self, turns: Turns, inputs: Mapping[str, Inputs], deliver: Deliver | None = None) -> None:
+        ready = self.ready
+        checkpoints = Storage(f"{ready.store.absolute}/checkpoints")
+        in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
+        searcher = TurnSearcher(
+            turns,
+            slots=self.phases.slots,
+            listeners=self.listeners,
+            earlier=self.history.trials,
+            settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
+        )
+        run_trials(
+            searcher,
+            ready.sharing.inputs(inputs),
+            ready.slot,
+            checkpoints=checkpoints,
+            deliver=deliver,
+            pace=Pace(ready.config.pace.heartbeat_seconds, ready.config.pace.checkpoint_seconds),
+        )
+        for name in checkpoints.names(""):  # nothing runs any more
+            checkpoints.delete(name)
+
+
+def _exhaustions(exhausted: Mapping[Account, str], phases: list[PhaseEvent]) -> list[PhaseEvent]:
+    """An event for whoever ran out of configurations, and of whom that is not on record yet."""
+    known = {(event.approach, event.replicate) for event in phases if event.event == "exhausted"}
+    return [
+        PhaseEvent(
+            phase="search", event="exhausted", approach=account.approach, replicate=account.replicate, reason=reason
+        )
+        for account, reason in exhausted.items()
+        if (account.approach, account.replicate) not in known
+    ]
+
+
+def _refuse_nothing_found(ready: Ready, events: list[TrialEvent]) -> None:
+    searched = [event for event in events if event.phase == "search"]
+    if any(event.best_accuracy is not None for event in searched):
+        return
+    reasons = [event.reason for event in searched if event.reason]
+    why = f"the last one failed: {reasons[-1]}" if reasons else "none came as far as its first validation"
+    raise StudyError(
+        f"{ready.store.location}: no trial of any approach has a result; {why}; "
+        f"mend that, or raise budget.trial_seconds ({ready.config.budget.trial_seconds:g} s)"
+    )
+
+
+def _deliver(ready: Ready) -> Deliver:
+    """Called where a final run ran, with what it predicted."""
+    test = ready.dataset.splits["test"]
+    return partial(
+        write_predictions, location=ready.store.absolute, ids=test.ids, groups=test.groups, labels=test.labels
+    )
