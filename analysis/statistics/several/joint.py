@@ -132,7 +132,7 @@ def _reference(means: Means, T: Matrix) -> Reference:
     squares = sum(_square(T @ s.v) / s.df for s in means.seeds)
     images, seeds = (np.linalg.eigvalsh(T @ part @ T).clip(0) for part in (means.images, v))
     largest = float(seeds[-1])
-    if not squares or largest <= ROUNDING**2:  # runs that do not vary, but for rounding
+    if not squares or largest <= max(ROUNDING**2, ROUNDING * float(np.trace(v))):  # they do not differ but by rounding
         return Reference(float(images.sum() if means.matched else images[-1]), means.image_df, 0.0, means.image_df)
     f = float(np.trace(T @ v)) ** 2 / squares
     if means.matched:

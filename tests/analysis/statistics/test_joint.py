@@ -96,3 +96,16 @@ def test_runs_that_vary_by_rounding_alone_leave_the_images_degrees_of_freedom(v)
     found = homogeneity(seen, [(0, 1, 2)])
     assert found.df2 == 199
     assert 0 < found.p < 1
+
+
+def test_matched_seeds_that_move_all_approaches_alike_leave_the_images_degrees_of_freedom():
+    v = np.full((3, 3), 0.01) + 1e-18 * np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]])
+    seen = Means(
+        m=np.array([0.8, 0.9, 0.7]),
+        images=0.01 * np.eye(3),
+        image_df=199,
+        units=200,
+        seeds=(SeedTerm(v, np.zeros((3, 3)), 1),),
+        matched=True,
+    )
+    assert homogeneity(seen, [(0, 1, 2)]).df2 == 199
