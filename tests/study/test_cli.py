@@ -274,6 +274,12 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study
     assert {path.name for path in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}
 
 
+def test_a_plan_with_two_runs_of_each_warns_that_its_figure_is_too_good(transfer_study, study_file, photos):
+    for runs, warnings in ((2, 1), (3, 0)):
+        text = " ".join(transfer_study("plan", study_file(final__runs=runs), "--no-timing").out.split())
+        assert text.count("warning: with two seeds of each of several approaches it is found in 55 to 75 %") == warnings
+
+
 def test_a_plan_suggests_budgets_that_can_be_pasted(transfer_study, study_file, photos):
     only = {"better_cnn": small_study()["approaches"]["better_cnn"]}
     path = study_file(approaches=only)

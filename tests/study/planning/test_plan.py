@@ -38,3 +38,13 @@ def test_the_end_of_a_plan_is_what_extending_comes_to(digits):
     assert made.settled is not None
     assert (made.settled.config.replicates, made.settled.config.final_runs) == (3, 6)
     assert made.first_alpha < 0.05
+
+
+@pytest.mark.parametrize(
+    ("replicates", "runs", "overstated"), [(1, 2, True), (2, 4, True), (1, 5, False), (3, 3, False)]
+)
+def test_two_repetitions_of_several_approaches_are_said_to_find_less_than_is_reckoned(
+    digits, replicates, runs, overstated
+):
+    """As benchmarks/error_rates measures in its cells power-*-K3-S2 to K6-S2."""
+    assert planned(digits, replicates=replicates, final__runs=runs).overstated is overstated
