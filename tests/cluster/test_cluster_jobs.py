@@ -132,7 +132,7 @@ def test_approaches_from_outside_go_along_with_their_code_and_are_resumed_from_t
     content = yaml.safe_load(study.read_text())
     content["approaches"]["outsider"]["max_trials"] = 3
     content["approaches"]["feature_svm"] = content["approaches"]["outsider"] | {"approach": "theirs"}
-    content["final"] = {"runs": 2}
+    content |= {"replicates": 1, "final": {"runs": 2}}
     study.write_text(yaml.safe_dump(content))
 
     told = replace(here, libraries=(site,)).transfer_study("run", study, "--address", address, "--out", out)
