@@ -155,6 +155,11 @@ Space = dict[str, Distribution | HyperparameterValue]
 DISTRIBUTIONS = (*RANGES, CATEGORICAL)
 
 
+def space_size(varied: Mapping[str, Distribution]) -> float:
+    """Number of configurations of a space; infinite where a range is continuous."""
+    return math.prod(given.size for given in varied.values())
+
+
 def parse_hyperparameter(name: str, written: object) -> Distribution | HyperparameterValue:
     """A distribution from the way it is written, or the constant itself.
 

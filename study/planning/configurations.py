@@ -7,7 +7,7 @@ from typing import Literal
 
 from analysis.records.schema import HyperparameterValue
 from study.config.models import ApproachConfig
-from study.config.space import Choice, Distribution
+from study.config.space import Choice, Distribution, space_size
 
 Which = Literal["published", "median"]
 Params = dict[str, HyperparameterValue]
@@ -32,6 +32,6 @@ def median(given: Distribution) -> HyperparameterValue:
     return round(middle) if given.whole else middle
 
 
-def space_size(approach: ApproachConfig) -> float:
+def most_trials(approach: ApproachConfig) -> float:
     """How many configurations there are to try: of the space, and no more than `max_trials`."""
-    return min(approach.max_trials, math.prod(given.size for given in approach.varied.values()))
+    return min(approach.max_trials, space_size(approach.varied))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from study.config.models import StudyConfig
-from study.planning.configurations import space_size
+from study.planning.configurations import most_trials
 from study.planning.timing import Schedule, Timing, Untimed
 
 TRIALS = 20  # in each search: ten drawn at random, and as many that learn from them
@@ -77,7 +77,7 @@ def forecast(config: StudyConfig, timing: Timing) -> Forecast:
         epochs_bought=max(0.0, schedule.epochs_in(allowed_s)),
         finishes=schedule.whole_s <= allowed_s,
         median_finishes=timing.median.whole_s <= allowed_s,
-        trials=min(bought, space_size(config.approaches[timing.approach])),
+        trials=min(bought, most_trials(config.approaches[timing.approach])),
         trial_s=trial_s,
     )
 

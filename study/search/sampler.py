@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -22,7 +21,7 @@ from optuna.distributions import (
 
 from analysis.records.schema import HyperparameterValue
 from study.config.models import ApproachConfig
-from study.config.space import Choice, Distribution
+from study.config.space import Choice, Distribution, space_size
 from study.search.seeds import derived_seed
 
 Params = Mapping[str, HyperparameterValue]
@@ -186,11 +185,6 @@ def to_optuna(given: Distribution) -> BaseDistribution:
         return CategoricalDistribution(given.choices)
     kind = IntDistribution if given.whole else FloatDistribution
     return kind(*given.bounds, log=given.log)
-
-
-def space_size(varied: Mapping[str, Distribution]) -> float:
-    """Number of configurations of a space; infinite where a range is continuous."""
-    return math.prod(given.size for given in varied.values())
 
 
 def grid(varied: Mapping[str, Distribution]) -> list[Params]:

@@ -29,7 +29,7 @@ def search_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Fr
 
 def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Frozen]) -> dict[str, Inputs]:
     """What final runs get: the data they train on, and the test split."""
-    inputs = {}
+    inputs, divisions = {}, dataset.divisions(config.replicates)
     for name, approach in config.approaches.items():
         settings = config.settings(name)
         inputs[name] = Inputs(
@@ -38,7 +38,7 @@ def final_inputs(config: StudyConfig, dataset: Dataset, frozen: Mapping[str, Fro
             task=_task(config, name, dataset, frozen, refit=config.final.refit == "train_and_valid"),
             test=Examples(dataset.images("test", settings.image_size), dataset.splits["test"].labels),
             backbone=backbone_of(settings) if name in frozen else None,
-            divisions=dataset.divisions(config.replicates),
+            divisions=divisions,
         )
     return inputs
 

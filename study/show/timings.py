@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from analysis.search.contention import CONTENDED
 from analysis.search.health import FEW_TRIALS
 from study.config.models import StudyConfig
-from study.planning.configurations import space_size
+from study.planning.configurations import most_trials
 from study.planning.suggest import TRIALS, Forecast, Suggestion, forecast
 from study.planning.timing import Timing, Untimed
 from study.show.progress import duration
@@ -79,7 +79,7 @@ def _warnings(config: StudyConfig, timing: Timing, known: Forecast) -> list[str]
             f"configurations that a trial's {_s(config.budget.trial_seconds)} do not let finish ({configurations}): "
             f"raise budget.trial_seconds{shorter}"
         )
-    if known.trials < min(FEW_TRIALS, space_size(approach)):
+    if known.trials < min(FEW_TRIALS, most_trials(approach)):
         found.append(f"about {_count(known.trials)} configurations in a search are few: raise budget.search_seconds")
     return [f"warning: {timing.approach}: {'; '.join(found)}"] if found else []
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.config.space import Choice, Range
-from study.planning.configurations import configurations, median, space_size
+from study.planning.configurations import configurations, median, most_trials
 from tests.support.study_files import approach
 
 
@@ -47,6 +47,6 @@ def test_without_published_values_there_is_the_median_alone():
 
 def test_a_space_is_as_large_as_its_choices_and_no_larger_than_max_trials():
     choices = {"epochs": {"int": [1, 9]}, "batch_size": {"categorical": [16, 32]}}
-    assert space_size(approach(choices)) == 18
-    assert space_size(approach(choices, max_trials=5)) == 5
-    assert math.isfinite(space_size(approach({"lr": {"loguniform": [1e-4, 1e-2]}})))
+    assert most_trials(approach(choices)) == 18
+    assert most_trials(approach(choices, max_trials=5)) == 5
+    assert math.isfinite(most_trials(approach({"lr": {"loguniform": [1e-4, 1e-2]}})))

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.records.schema import TrialEvent
+from study.config.space import space_size
 from study.search import sampler
-from study.search.sampler import grid, space_size
+from study.search.sampler import grid
 from study.search.seeds import derived_seed
 from tests.support.fake_tune import Search, accuracy, pace, search
 from tests.support.study_files import approach
