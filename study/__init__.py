@@ -1,6 +1,7 @@
 """Runs a study: prepare, search at equal time, final runs, report.
 
 cli.py          the command line
+commands/       its commands
 config/         the study file; presets/ are those that come with the program
 new_approach.py writes an approach to begin with
 template/       that approach

@@ -42,6 +42,7 @@ FLOORS = {
         "show",
         "session",
         "runner",
+        "commands",
         "cli __init__",
         "__main__",
     ),

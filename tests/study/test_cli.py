@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from analysis.records.storage import Storage
-from study import cli
+from study.commands import running
 from study.config.study_file import read_config
 from tests.support.commands import machine
 from tests.support.pictures import COLOURS, photo, photo_folder, save
@@ -337,7 +337,7 @@ def test_an_interrupted_study_is_said_to_go_on_if_something_is_on_record(begun, 
         raise KeyboardInterrupt
 
     with pytest.raises(typer.Exit) as ended:
-        cli._finish(interrupted, "study")
+        running.finish(interrupted, "study")
     assert (ended.value.exit_code, capsys.readouterr().err) == (130, words)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from study import cli
+from study.commands.options import console
 from study.show.cache import remark, size_in_words
 from trainables.cache import Entry
 
@@ -29,7 +29,7 @@ def test_without_a_cache_it_says_so(transfer_study, tmp_path):
 
 
 def test_it_lists_what_there_is_and_drops_it_by_the_key_that_it_shows(transfer_study, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.console, "_width", 200)  # its table is cut at the width of the terminal
+    monkeypatch.setattr(console, "_width", 200)  # its table is cut at the width of the terminal
     key = "0123456789abcdef"
     told = {"cpu_s": "10.5", "waited_s": "32.6", "backbone": "mobilenet_v2 (m.pth)", "image_size": "120 x 400"}
     path = features(tmp_path, key, data="boats [old], train", **told)

@@ -1,0 +1,77 @@
+"""What several commands take: options, a study file with its overrides; and the consoles on which they write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from study.config.models import StudyConfig
+    from study.show.remote import Terminal
+
+console = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+StudyFile = Annotated[str, typer.Argument(metavar="STUDY", help="A preset's name, or the path of a study file (YAML).")]
+Directory = Annotated[
+    str, typer.Argument(metavar="DIR", help="The directory of a study, or its URI, such as s3://bucket/prefix/name.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster to run on: `auto` for the one this machine belongs to, or the http:// address of a cluster's "
+        "job server. Default: this machine."
+    ),
+]
+JobServerAddress = Annotated[
+    str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
+]
+Budget = Annotated[
+    float | None, typer.Option(help="Charged seconds for one search of each approach.", show_default="file")
+]
+Replicates = Annotated[
+    int | None, typer.Option(help="How often the whole search is repeated with new seeds.", show_default="file")
+]
+Runs = Annotated[
+    int | None, typer.Option(help="Final runs of each approach, spread over the replicates.", show_default="file")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the file: `--set data.path=photos`."),
+]
+
+
+def config_of(
+    study: str,
+    assignments: list[str] | None,
+    *,
+    budget: float | None = None,
+    replicates: int | None = None,
+    runs: int | None = None,
+) -> StudyConfig:
+    """A study from its file or preset, with `--set` and the options that stand for a key of it.
+
+    Raises:
+        InputError: an assignment is none, or as `read_config`.
+    """
+    from study.config.study_file import read_config, read_yaml
+
+    overrides: dict[str, Any] = {"budget.search_seconds": budget, "replicates": replicates, "final.runs": runs}
+    overrides = {key: value for key, value in overrides.items() if value is not None}
+    for assignment in assignments or []:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.runs=10")
+        overrides[key] = read_yaml(value, name=f"--set {assignment}")
+    return read_config(study, overrides)
+
+
+def terminal() -> Terminal:
+    """Where a command that a job server answers writes."""
+    from study.show.remote import Terminal
+
+    return Terminal(console, errors)

@@ -1,0 +1,165 @@
+"""run, resume, extend and plan."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cluster.jobs import is_job_server
+from study.commands.options import (
+    Address,
+    Budget,
+    Directory,
+    Replicates,
+    Runs,
+    Set,
+    StudyFile,
+    config_of,
+    console,
+    errors,
+    terminal,
+)
+from study.place import begun, new_directory
+from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from study.planning.timing import Timing, Untimed
+    from study.runner import Outcome
+    from study.show.progress import Progress
+
+
+def run(
+    study: StudyFile,
+    budget: Budget = None,
+    replicates: Replicates = None,
+    runs: Runs = None,
+    out: Annotated[
+        str | None,
+        typer.Option(help="Directory or URI of the new study. Default: its name, under the file's `storage`."),
+    ] = None,
+    address: Address = None,
+    set_: Set = None,
+) -> None:
+    """Run a study: search at equal time, final runs, report."""
+    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
+    if is_job_server(address):
+        from study.show import remote
+
+        raise typer.Exit(remote.run(config, out, str(address), terminal()))
+    from study import runner
+
+    directory = out or new_directory(config)
+    finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
+
+
+def resume(directory: Directory, address: Address = None) -> None:
+    """Continue a study that was interrupted; nothing finished runs again. A job that still runs is followed again."""
+    if is_job_server(address):
+        from study.show import remote
+
+        raise typer.Exit(remote.resume(directory, str(address), terminal()))
+    from analysis.records.store import existing_study
+
+    existing_study(directory)  # refuses what is no study, before what is slow to import
+    from study import runner
+
+    finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)
+
+
+def extend(
+    directory: Directory,
+    replicates: Annotated[
+        int | None, typer.Option(help="Replicates of the search in all, more than there are.", min=1)
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Final runs of each approach in all, more than there are.", min=1)
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Charged seconds for one search of each approach in all, more than it had.")
+    ] = None,
+    address: Address = None,
+) -> None:
+    """Add replicates, final runs or seconds to a finished study, and look again; the report counts the looks."""
+    if is_job_server(address):
+        from study.show import remote
+
+        given = {"--replicates": replicates, "--runs": runs, "--budget": budget}
+        options = [part for name, value in given.items() if value is not None for part in (name, f"{value:g}")]
+        raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
+    from analysis.records.store import existing_study
+
+    existing_study(directory)  # refuses what is no study, before what is slow to import
+    from study import runner
+    from study.extend import More
+
+    more = More(replicates, runs, budget)
+    finish(lambda progress: runner.extend(directory, more, address=address, progress=progress), directory)
+
+
+def plan(
+    study: StudyFile,
+    budget: Budget = None,
+    replicates: Replicates = None,
+    runs: Runs = None,
+    address: Address = None,
+    set_: Set = None,
+    timing: Annotated[
+        bool, typer.Option(help="Time a step and a validation of each approach on this machine: a quarter of a minute.")
+    ] = True,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggest", help="Print budgets with which each approach can train, and 20 trials are tried."),
+    ] = False,
+) -> None:
+    """Say what `run` would do, and run nothing but a few steps to time them."""
+    from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
+    from study.planning import plan as planning
+    from study.planning.here import time_here
+    from study.runner import open_checked
+    from study.show import remote
+    from study.show.screens import show_plan, show_suggestion
+
+    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
+    if suggested and (address or not timing):
+        raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
+    if is_job_server(address):
+        raise typer.Exit(remote.plan(config, str(address), terminal()))
+    dataset = open_checked(config)
+    if address is None:
+        cluster = this_machine()
+    else:
+        with connected(address):
+            cluster = nodes()
+    slot = slot_for(config, cluster)
+    timings: tuple[Timing | Untimed, ...] = ()
+    if timing and address is None:
+        with console.status("Timing a step and a validation of each approach"):
+            timings = time_here(config, dataset, slot)
+    made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
+    show_plan(made, console)
+    if address is not None:
+        console.print("Not timed: the slots are a cluster's, where `run` times each approach before its search begins")
+    if suggested:
+        show_suggestion(made, console)
+
+
+def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
+    """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
+    from study.cluster.nodes import Terminated
+    from study.show.progress import Progress
+
+    try:
+        outcome = start(Progress(console))
+    except KeyboardInterrupt as end:
+        goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"
+        errors.print(
+            f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}", markup=False, soft_wrap=True
+        )
+        raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
+    from study.show.screens import show_outcome
+
+    show_outcome(outcome.directory, console)
