@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis.records.storage import Storage
-from analysis.records.store import Store, existing_study
+from analysis.records.store import Store, StudyRecords, read_records, read_study
 from analysis.report.write import ReportPaths, write_report
 from study.cluster.code import code_of, keep, search_in_kept
 from study.cluster.nodes import connected
@@ -19,7 +19,7 @@ from study.config.study_file import parse_config
 from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence
 from study.lease import Lease, alone
 from study.listeners import History, Record
-from study.place import new_directory, refuse_another_study, refuse_unwritable
+from study.place import new_directory, refuse_another_study, refuse_incomplete, refuse_unwritable
 from study.session.ready import (
     Ready,
     get_ready,
@@ -113,7 +113,7 @@ def resume(
         InputError: its data has changed since, or another process runs it.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(read_records(os.fspath(directory)))
     return _go_on(store, config, address, progress)
 
 
@@ -138,15 +138,16 @@ def extend(
         InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(read_study(os.fspath(directory)))
     wanted = extended(config, more)
     refuse_unfinished(store, config)
     return _go_on(store, wanted, address, progress, extending=config)
 
 
-def _kept(directory: str | os.PathLike[str]) -> tuple[Store, StudyConfig]:
-    """A study that is there, and its file."""
-    store = existing_study(os.fspath(directory))
+def _kept(records: StudyRecords) -> tuple[Store, StudyConfig]:
+    """A study that is there and can go on, and its file."""
+    refuse_incomplete(records)
+    store = Store(records.location)
     search_in(Path.cwd())
     search_in_kept(store)
     return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
