@@ -69,12 +69,12 @@ def refuse_incomplete(records: StudyRecords) -> None:
     """A study whose records can be read, but lack what going on needs.
 
     Raises:
-        StudyError: it lacks data.json, or a trial that goes on does not say where its hyperparameters come from.
+        StudyError: it lacks data.json, or a trial that may go on does not say where its hyperparameters come from.
     """
     if records.data is None:
         raise StudyError(f"{records.location}/data.json: missing; restore it from a copy of the study")
     trials = trial_table(records.events)
-    nameless = trials[trials.origin.isna() & trials.ended.isna()]
+    nameless = trials[trials.origin.isna() & (trials.ended.isna() | (trials.phase == "final"))]
     if len(nameless):
         raise StudyError(
             f"{records.location}/records/{nameless.trial.iloc[0]}/0000-started.json: does not say where its "

@@ -44,7 +44,7 @@ def feature_s(study: Plain, approach: str, replicate: int) -> float:
     if study.feature_rule != "first_use":
         return 0.0
     paid = [one for one in study.records["features"].values() if approach in one["approaches"]]
-    return sum(one["cost_s"] for one in paid if replicate == 0 or one["schema_version"] > 1)
+    return sum(float(one["cost_s"]) for one in paid if replicate == 0 or one["schema_version"] > 1)
 
 
 def _uncharged(study: Plain) -> Iterator[str]:

@@ -41,7 +41,13 @@ LOOK = {
     **{"alpha": (NUMBER, ...), "time": (NUMBER, ...)},
 }
 DATA = {"classes": (WORDS, ...), "counts": (NAMES, ...), "test": (WHOLE, ...)}
-KINDS = {"records": EVENT, "phases": PHASE, "features": FEATURES, "looks": LOOK, "environments": {}}
+KINDS: dict[str, dict[str, tuple[str, Any]]] = {
+    "records": EVENT,
+    "phases": PHASE,
+    "features": FEATURES,
+    "looks": LOOK,
+    "environments": {},
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,8 @@ def test_check_says_a_line_a_rule_and_ends_with_0_or_1_or_2(whole, tmp_path, tra
 
 def test_a_study_without_what_going_on_needs_is_not_resumed(whole, tmp_path):
     records = read_records(str(whole))
-    refuse_incomplete(records)
+    known = records.events.assign(origin="suggested")
+    refuse_incomplete(replace(records, events=known))
     with pytest.raises(StudyError, match=r"data\.json: missing; restore it"):
         refuse_incomplete(replace(records, data=None))
     study = Path(shutil.copytree(whole, tmp_path / "study"))

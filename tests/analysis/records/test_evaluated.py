@@ -84,7 +84,7 @@ def file() -> bytes:
 def read_with_changes(file: bytes, read: Callable[[bytes], Frame]) -> list[Frame]:
     """What is read where a bit in the file is turned over, as far as it can be read at all."""
     read_ = []
-    for at in range(0, len(file), 5):
+    for at in range(0, len(file), 11):
         changed = bytes([*file[:at], file[at] ^ 4, *file[at + 1 :]])
         with suppress(RecordsError, pa.ArrowException, OSError):
             read_.append(read(changed))
