@@ -37,9 +37,9 @@ class Evaluated:
 
 
 def evaluated_runs(events: pd.DataFrame) -> pd.DataFrame:
-    """The last records of the final runs that were evaluated and count; `events` as in StudyRecords."""
+    """The last records of the final runs that were evaluated and count, by name; `events` as in StudyRecords."""
     ordered = events.sort_values("order", kind="stable").drop_duplicates("trial", keep="last")
-    runs = ordered[ordered.event == "evaluated"]
+    runs = ordered[ordered.event == "evaluated"].sort_values("trial")
     return runs if runs.empty else runs[~runs.trial.isin(superseded(trial_table(events)))]
 
 

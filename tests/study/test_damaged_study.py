@@ -13,6 +13,7 @@ from study.place import StudyError, refuse_incomplete
 from tests.support.damages import DAMAGES, PREDICTED, STARTED, fields, lost
 from tests.support.synthetic_study import write_finished_study
 
+pytestmark = pytest.mark.slow
 COMMANDS = {
     "status": ("status",),
     "report": ("report",),
