@@ -30,7 +30,7 @@ SETTINGS = {
     "budget": {"search_seconds": 60.0, "trial_seconds": 20.0},
 }
 ACCURACY = {"better_cnn": 0.6, "fine_tune": 0.85, "feature_svm": 0.88}
-INCUMBENTS = {
+INCUMBENTS: dict[str, dict[str, Any]] = {
     "better_cnn": {"lr": 3e-3, "epochs": 20},
     "fine_tune": {"lr": 3e-4, "epochs": 20},
     "feature_svm": {"C": 1.0, "gamma": "scale"},

@@ -19,17 +19,16 @@ from tests.support.damages import PREDICTED
 from tests.support.synthetic_study import INCUMBENTS, StudyWriter, predictions, write_finished_study
 
 RUN = "better_cnn-r0-seed0"
-Frame = pd.DataFrame
 
 
-def rewritten(change: Callable[[Frame], Frame]) -> Callable[[Path], object]:
+def rewritten(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], object]:
     def rewrite(path: Path) -> None:
         change(pd.read_parquet(path)).to_parquet(path)
 
     return rewrite
 
 
-def labelled(frame: Frame, row: int, label: int) -> Frame:
+def labelled(frame: pd.DataFrame, row: int, label: int) -> pd.DataFrame:
     return frame.assign(label=frame.label.where(frame.index != row, label))
 
 
@@ -81,7 +80,7 @@ def file() -> bytes:
     return parquet_of(predictions("a", 0, accuracy=0.5, images=40))
 
 
-def read_with_changes(file: bytes, read: Callable[[bytes], Frame]) -> list[Frame]:
+def read_with_changes(file: bytes, read: Callable[[bytes], pd.DataFrame]) -> list[pd.DataFrame]:
     """What is read where a bit in the file is turned over, as far as it can be read at all."""
     read_ = []
     for at in range(0, len(file), 11):
