@@ -87,7 +87,7 @@ def _check_columns(source: str, table: pd.DataFrame) -> None:
 
 def _refuse_nested(source: str, table: pd.DataFrame) -> None:
     for name in (name for name in table if name in PREDICTION_COLUMNS or str(name).startswith("p_")):
-        if table[name].dtype.kind == "O":
+        if table[name].dtype.kind == "O" and not isinstance(table[name].dtype, pd.StringDtype):
             nested = table[name].map(lambda value: isinstance(value, NESTED))
             if nested.any():
                 row = nested.idxmax()

@@ -13,6 +13,7 @@ import lzma
 import shutil
 import stat
 import struct
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -37,7 +38,8 @@ MOST_BYTES = 16 << 30  # of the archive, and of its images unpacked
 MOST_RATIO = 100  # images unpacked to packed: they are compressed already, and a bomb reaches 1,000
 Progress = Callable[[int, int | None], None]
 _CHUNK = 1 << 20
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 60.0  # without any answer
+LEAST_PACE = 1000  # bytes a second after that time: one that drips for ever is not waited for
 _ZIP = b"PK"
 # What zipfile raises for archives that are damaged, encrypted, packed in a new way or made to deceive.
 _DAMAGED = (BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, struct.error, OverflowError)
@@ -127,20 +129,23 @@ def _download(url: str, part: Path, progress: Progress | None) -> Path:
     return part
 
 
-def _copy(url: str, response: BinaryIO, stream: BinaryIO) -> Iterator[int]:
-    """Copy in chunks; yields the bytes copied so far. What is no zip, or never ends, is not read to its end."""
-    done = 0
+def _copy(url: str, response: http.client.HTTPResponse, stream: BinaryIO) -> Iterator[int]:
+    """Copy in chunks; yields the bytes copied so far. What is no zip, drips or never ends is not read to its end."""
+    began, done, head = time.monotonic(), 0, b""
     while True:
         with _network_errors(url):
-            chunk = response.read(_CHUNK)
+            chunk = response.read1(_CHUNK)
         if not chunk:
             return
-        if not done and not chunk.startswith(_ZIP):
-            raise DataError(f"{shown(url)}: not a zip archive (its first bytes are {chunk[:12]!r}); give another url")
+        head += chunk[: 12 - len(head)]
+        if not head.startswith(_ZIP[: len(head)]):
+            raise DataError(f"{shown(url)}: not a zip archive (its first bytes are {head!r}); give another url")
         stream.write(chunk)
         done += len(chunk)
         if done > MOST_BYTES:
             raise DataError(f"{shown(url)}: more than {MOST_BYTES >> 30} GiB, and no end; give another")
+        if (took_s := time.monotonic() - began) > _TIMEOUT_S and done < LEAST_PACE * took_s:
+            raise DataError(f"{shown(url)}: {done:,} bytes came in {took_s:,.0f} s; try again, or give another url")
         yield done
 
 

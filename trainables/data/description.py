@@ -63,7 +63,7 @@ class DatasetDescription:
     @property
     def oddities(self) -> list[str]:
         """What somebody who knows the data should look at, a sentence each."""
-        told = [f"Left out: {one.count:,} {one.why}, first {one.first}" for one in self.left_out]
+        told = [f"Left out, {one.why}: {one.count:,}, first {one.first}" for one in self.left_out]
         if self.skipped:
             told.append(f"Left out as not readable: {len(self.skipped):,}, first {shown(self.skipped[0])}")
         if self.contradictions:

@@ -29,9 +29,9 @@ FOLDERS_OF_SYSTEMS = frozenset(
     | {"temporary items", "thevolumesettingsfolder"}
 )
 
-HIDDEN = "hidden, or in hidden folders or those of systems and network storages"
+HIDDEN = "hidden, or in folders that systems and network storages make"
 COPIED = "copies and parts that programs leave"
-NO_IMAGE = "files that are no images"
+NO_IMAGE = "no images"
 BESIDE = "beside the folders of the splits"
 
 _BEGINNINGS = re.compile(

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import itertools
 import shutil
 import signal
 import stat
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
@@ -250,6 +252,12 @@ def test_an_answer_that_never_ends_is_left(server, tmp_path, monkeypatch, conten
     server.content, server.endless = content, True
     message = refusal(tmp_path / "boats", server.url)
     assert "not a zip archive" in message or "and no end; give another" in message
+
+
+def test_an_answer_that_drips_is_left(server, tmp_path, monkeypatch):
+    server.content, server.endless = b"PK\3\4" + bytes(4092), True
+    monkeypatch.setattr(boats, "time", SimpleNamespace(monotonic=itertools.count(step=3600).__next__))
+    assert "bytes came in 3,600 s; try again" in refusal(tmp_path / "boats", server.url)
 
 
 def test_an_archive_of_too_many_members_is_refused(tmp_path, monkeypatch):

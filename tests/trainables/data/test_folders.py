@@ -161,11 +161,11 @@ def test_an_image_is_known_by_its_content_where_its_suffix_does_not_tell(root, n
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("notes.txt", b"P1 was seen here", "files that are no images"),
-        ("labels.csv", b"BM,1\n", "files that are no images"),
-        ("Thumbs.db", b"\xd0\xcf\x11\xe0", "files that are no images"),
-        ("empty", b"", "files that are no images"),
-        ("scan.mrw", b"II*\0" + bytes(99), "files that are no images"),
+        ("notes.txt", b"P1 was seen here", "no images"),
+        ("labels.csv", b"BM,1\n", "no images"),
+        ("Thumbs.db", b"\xd0\xcf\x11\xe0", "no images"),
+        ("empty", b"", "no images"),
+        ("scan.mrw", b"II*\0" + bytes(99), "no images"),
         ("x.png~", bytes_of(".png"), "copies and parts that programs leave"),
         ("x.jpg.part", bytes_of(".jpg"), "copies and parts that programs leave"),
         ("x.png.bak", bytes_of(".png"), "copies and parts that programs leave"),
@@ -341,11 +341,9 @@ def test_a_description_says_what_was_left_out_in_a_line_each(root, capsys):
     (root / "dog" / "notes.txt").write_text("barks")
     show_data(describe(opened(root)), Console(width=200))
     lines = capsys.readouterr().out.splitlines()
-    assert (
-        "Left out: 1 hidden, or in hidden folders or those of systems and network storages, first cat/.thumbnails/x.png"
-        in lines
-    )
-    assert "Left out: 1 files that are no images, first dog/notes.txt" in lines
+    hidden = "hidden, or in folders that systems and network storages make"
+    assert f"Left out, {hidden}: 1, first cat/.thumbnails/x.png" in lines
+    assert "Left out, no images: 1, first dog/notes.txt" in lines
 
 
 def test_folders_within_folders_are_read_to_the_bottom(root):

@@ -92,7 +92,7 @@ def test_a_pipe_a_socket_or_a_device_is_refused_and_never_waited_for(root, make)
 def test_a_pipe_that_is_not_called_an_image_is_left_out(root, make):
     make(root / "train" / "cat" / "x")
     (left,) = describe(opened(root)).left_out
-    assert (left.why, left.first) == ("files that are no images", "train/cat/x")
+    assert (left.why, left.first) == ("no images", "train/cat/x")
 
 
 BOMB = (b"\0" * 10_001) * 10_000
