@@ -53,6 +53,9 @@ class Contents:
         for split, part in self.parts.items():
             if problem := _contradiction(part, len(self.classes)):
                 raise DataError(f"{self.name}: split '{split}' with {problem}; mend `read` of the source")
+        every = [self.classes, *(names for part in self.parts.values() for names in (part.ids, part.groups or ()))]
+        if strange := next((name for names in every for name in names if not _is_utf8(name)), None):
+            raise DataError(f"{shown(self.name)}: the name '{shown(strange)}' is not UTF-8; mend `read` of the source")
         names = Counter(name for part in self.parts.values() for name in part.ids)
         if names and (most := names.most_common(1)[0])[1] > 1:
             raise DataError(f"{self.name}: two images are called '{shown(most[0])}'; mend `read` of the source")
@@ -152,6 +155,14 @@ class DividedSource(DataSource):
     def divided(self, parts: Mapping[Split, SplitIndex], classes: Sequence[str]) -> dict[Split, SplitIndex]:
         """All three splits: what is missing of valid and test is divided off train."""
         return complete(parts, classes, valid=self.valid_fraction, test=self.test_fraction, seed=self.split_seed)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _contradiction(part: SplitIndex, classes: int) -> str | None:

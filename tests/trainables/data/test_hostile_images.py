@@ -261,6 +261,12 @@ def test_labels_of_a_source_that_are_no_indices_of_its_classes_are_refused(label
     assert str(caught.value).endswith("; mend `read` of the source")
 
 
+@pytest.mark.parametrize("classes", [("a", "caf\udce9", "c"), ("a", "b", "\ud800")])
+def test_names_of_a_source_that_are_not_utf8_are_refused_as_no_record_could_hold_them(classes):
+    with pytest.raises(DataError, match=r"the name '(caf\\xe9|\\ud800)' is not UTF-8; mend"):
+        Contents("shoe box", classes, {"train": index(np.array([0, 1, 2]))})
+
+
 def test_a_data_set_of_odd_images_alone_is_read(tmp_path):
     root = class_folders(tmp_path / "odd", {"cat": 9, "dog": 9})
     for number, (make, _) in enumerate(ODD.values()):
