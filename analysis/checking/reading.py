@@ -16,13 +16,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from analysis.records.errors import RecordsError
-from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_stray
+from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_stray, linked_folder
 from analysis.records.parsing import parse_yaml
 from analysis.records.storage import Storage, first_line
 from analysis.records.sums import SUMS, digest
 
 Fields = dict[str, Any]
 LARGEST = 1 << 26  # bytes of a file that holds no table
+MOST_ROWS = 10**8  # of a table of predictions
 NEWEST = 2  # version of the records that these rules know
 SINGLE = ("data.json", "environment.json")
 WORD, WHOLE, NUMBER, WORDS, NAMES = "text", "a whole number", "a number", "a list of texts", "names with values"
@@ -120,12 +121,13 @@ def read_plain(storage: Storage) -> Plain:
     records = {folder: reader.records(names[folder], kind) for folder, kind in KINDS.items()}
     single = reader.records(SINGLE[:1], DATA)
     reader.records(SINGLE[1:], {})
-    tables = reader.tables(names["predictions"])
+    data = single.get("data.json")
+    tables = reader.tables(names["predictions"], data["test"] if data else None)
     sums = reader.bytes(SUMS)
     return Plain(
         study=study or {},
         finished=finished,
-        data=single.get("data.json"),
+        data=data,
         records=records,
         tables=tables,
         report=reader.records(("report/report.json",), {}).get("report/report.json"),
@@ -156,6 +158,10 @@ class _Reader:
 
     def listed(self, folder: str) -> list[str]:
         """Names of the files in one folder, without what is clearly none of a study's."""
+        place = self._storage.folder
+        if place is not None and (linked := linked_folder(place / folder)):
+            self.problems.append(f"{folder}/{linked}: a link to a folder, which no study has")
+            return []
         names = [name for name in self._storage.names(folder, SUFFIXES[folder]) if not is_stray(name)]
         return in_order(names)
 
@@ -203,19 +209,34 @@ class _Reader:
                 self.problems.append(f"{name}: {error}")
         return found
 
-    def tables(self, names: list[str]) -> dict[str, pd.DataFrame]:
-        """Parquet files."""
+    def tables(self, names: list[str], rows: int | None) -> dict[str, pd.DataFrame]:
+        """Parquet files, of so many rows where that is known: of another nothing is decoded."""
         found = {}
         for name in names:
             content = self.bytes(name)
             if content is None:
                 continue
             try:
-                table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
-                found[name] = table.replace_schema_metadata().to_pandas()
+                found[name] = _table(content, rows)
+            except ValueError as error:
+                self.problems.append(f"{name}: {error}")
             except Exception as error:  # pyarrow says nowhere what it raises on bytes that are no such file
                 self.problems.append(f"{name}: not a Parquet file, or a damaged one ({first_line(error)})")
         return found
+
+
+def _table(content: bytes, rows: int | None) -> pd.DataFrame:
+    """A table of predictions.
+
+    Raises:
+        ValueError: it has other rows than the test split has images, or more than any has.
+    """
+    file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True, arrow_extensions_enabled=False)
+    found = file.metadata.num_rows
+    if found > MOST_ROWS or found != (found if rows is None else rows):
+        raise ValueError(f"{found:,} rows, and the test split has {rows} images")
+    frame: pd.DataFrame = file.read().replace_schema_metadata().to_pandas()
+    return frame
 
 
 def _object(content: bytes) -> Fields:

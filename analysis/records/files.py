@@ -6,8 +6,10 @@ folder of records that the program would not have given is a copy or something o
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 STRAY_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "__macosx", "$recycle.bin"})
 STRAY_ENDINGS = ("~", ".bak", ".orig", ".swp", ".swo", ".tmp", ".part")
@@ -37,6 +39,14 @@ def is_stray(name: str) -> bool:
 def is_own(name: str) -> bool:
     """Whether the program would call a file so; of files in the folders of OWN_NAMES."""
     return OWN_NAMES[name.partition("/")[0]].fullmatch(name) is not None
+
+
+def linked_folder(folder: Path) -> str | None:
+    """A link to a folder somewhere below one on a disk, by its path from there; two that lead in circles never end."""
+    for place, folders, _ in os.walk(folder, followlinks=False):
+        if linked := next((name for name in folders if os.path.islink(os.path.join(place, name))), None):
+            return os.path.relpath(os.path.join(place, linked), folder)
+    return None
 
 
 def in_order(names: Iterable[str]) -> list[str]:

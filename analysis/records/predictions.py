@@ -14,6 +14,7 @@ from analysis.records.errors import RecordsError
 PREDICTION_COLUMNS = ("approach", "seed", "image", "group", "label", "prediction")
 WHOLE_NUMBERS = ("seed", "label", "prediction")
 TEXTS = ("approach", "image")
+MOST_ROWS = 10**8
 MOST_COLUMNS = 10_000  # a table with more is none of predictions
 
 
@@ -42,6 +43,8 @@ def read_parquet(content: bytes, *, rows: int | None = None) -> pa.Table:
         found, columns = file.metadata.num_rows, file.metadata.num_columns
     except Exception as error:  # pyarrow says nowhere what it raises on bytes that are no such file
         raise RecordsError(f"not a Parquet file, or a damaged one ({_cause(error)})") from error
+    if found > MOST_ROWS:
+        raise RecordsError(f"{found:,} rows, which no test split has")
     if rows is not None and found != rows:
         raise RecordsError(f"{found:,} rows, and the test split has {rows:,} images")
     if columns > MOST_COLUMNS:

@@ -33,7 +33,7 @@ import pandas as pd
 from analysis.records.damage import Parsed, complaints, file_complaints
 from analysis.records.errors import RecordsError
 from analysis.records.evaluated import Evaluated, evaluated_runs, joined, read_evaluated
-from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_of_a_run, is_stray, predictions_name
+from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_of_a_run, is_stray, linked_folder, predictions_name
 from analysis.records.parsing import RESTORE, parse_environment, parse_record, parse_settings
 from analysis.records.predictions import PREDICTION_COLUMNS, parquet_of
 from analysis.records.schema import (
@@ -94,6 +94,8 @@ class Store(Storage):
 
     def own(self, folder: str) -> list[str]:
         """Names of the files in one of a study's folders, in order; what is clearly none of its own is passed over."""
+        if self.folder is not None and (linked := linked_folder(self.folder / folder)):
+            raise RecordsError(f"{self.path(folder)}/{linked}: a link to a folder, which no study has; take it out")
         sizes = {name: size for name, size in self.sizes(folder).items() if name.endswith(SUFFIXES[folder])}
         names = in_order(name for name in sizes if not is_stray(name))
         if large := next((name for name in names if sizes[name] > LARGEST and folder != "predictions"), None):
@@ -192,6 +194,7 @@ class StudyRecords:
             `index` of the run's events, its number within the approach over all replicates), image, group, label,
             prediction, p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
         looks: at the test results, in order.
+        later_environments: of later sessions, where they were others than that of the first.
         digests: SHA-256 of the files that were read, by their names (see sums.py).
     """
 
@@ -204,6 +207,7 @@ class StudyRecords:
     events: pd.DataFrame
     predictions: pd.DataFrame = field(repr=False)
     looks: tuple[LookEvent, ...] = ()
+    later_environments: tuple[dict[str, Any], ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -283,8 +287,7 @@ def _read(store: Store) -> StudyRecords:
     contents = {folder: store.contents(folder) for folder in OWN_NAMES if folder != "predictions"}
     data = store.parsed({name: single[name] for name in single if name == "data.json"}, DataInfo)
     environment = parse_environment(store.path("environment.json"), single.get("environment.json", b"{}"))
-    for name, content in contents["environments"].items():
-        parse_environment(store.path(name), content)
+    later = [parse_environment(store.path(name), content) for name, content in contents["environments"].items()]
     looks = store.parsed(contents["looks"], LookEvent)
     read = {name: content for folder in (single, *contents.values()) for name, content in folder.items()}
     study = Parsed(
@@ -310,6 +313,7 @@ def _read(store: Store) -> StudyRecords:
         events=event_table(in_time(study.events.values())),
         predictions=pd.DataFrame(columns=list(PREDICTION_COLUMNS)),
         looks=tuple(looks.values()),
+        later_environments=tuple(later),
         digests=study.digests,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.checking.check import check_study
 from analysis.records.errors import RecordsError
 from analysis.records.store import read_records, read_study
 from analysis.records.trials import trial_table
@@ -139,6 +140,15 @@ def test_a_folder_or_pipe_in_the_place_of_a_file_is_no_file(study_dir, name):
     path.mkdir()
     with pytest.raises(RecordsError, match=f"{name}: no file that could be read"):
         read_study(study_dir)
+
+
+def test_links_that_lead_in_circles_end_in_one_line(study_dir):
+    """Whoever follows two of them goes through 2 to the 40th folders."""
+    for name in ("here", "there"):
+        Path(study_dir, "records", name).symlink_to(".", target_is_directory=True)
+    with pytest.raises(RecordsError, match=r"records/(t?here): a link to a folder, which no study has; take it out"):
+        read_study(study_dir)
+    assert any("a link to a folder" in one for one in check_study(study_dir).findings)
 
 
 def test_a_copy_of_the_study_reads_the_same(tmp_path):
