@@ -20,6 +20,7 @@ MOST_COLUMNS = 10_000  # a table with more is none of predictions
 
 def parquet_of(predictions: pd.DataFrame) -> bytes:
     """A table of predictions as the bytes of a file, checked first (see `check_predictions`)."""
+    _check_kinds(predictions)
     check_predictions(predictions)
     sink = pa.BufferOutputStream()
     table = pa.Table.from_pandas(predictions, preserve_index=False)
@@ -54,6 +55,7 @@ def read_parquet(content: bytes, *, rows: int | None = None) -> pa.Table:
         frame = table.to_pandas()
     except Exception as error:  # as above
         raise RecordsError(f"not a Parquet file, or a damaged one ({_cause(error)})") from error
+    _check_kinds(frame)
     check_predictions(frame)
     return table
 
@@ -62,15 +64,10 @@ def check_predictions(predictions: pd.DataFrame) -> None:
     """Check one table of predictions.
 
     Raises:
-        RecordsError: a column is missing or of another kind, a pair (approach, seed, image) occurs twice, or the
+        RecordsError: a column is missing, a pair (approach, seed, image) occurs twice, or the
             probabilities of a row are none.
     """
-    missing = [name for name in PREDICTION_COLUMNS if name not in predictions]
-    if missing:
-        raise RecordsError(f"predictions lack the column {missing[0]!r}; needed are {', '.join(PREDICTION_COLUMNS)}")
-    if not predictions.columns.is_unique:
-        raise RecordsError("predictions hold a column twice")
-    _check_kinds(predictions)
+    _check_columns(predictions)
     repeated = predictions.duplicated(["approach", "seed", "image"])
     if repeated.any():
         row = predictions.loc[repeated.idxmax()]
@@ -80,7 +77,16 @@ def check_predictions(predictions: pd.DataFrame) -> None:
         _check_probabilities(predictions[columns])
 
 
+def _check_columns(predictions: pd.DataFrame) -> None:
+    if missing := [name for name in PREDICTION_COLUMNS if name not in predictions]:
+        raise RecordsError(f"predictions lack the column {missing[0]!r}; needed are {', '.join(PREDICTION_COLUMNS)}")
+    if not predictions.columns.is_unique:
+        raise RecordsError("predictions hold a column twice")
+
+
 def _check_kinds(predictions: pd.DataFrame) -> None:
+    """What a study's own files hold; tables that people bring may have names for seeds, and more."""
+    _check_columns(predictions)
     for name in WHOLE_NUMBERS:
         if not pd.api.types.is_integer_dtype(predictions[name].dtype):
             raise RecordsError(f"predictions hold {name}s that are no whole numbers ({predictions[name].dtype})")
