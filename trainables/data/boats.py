@@ -6,7 +6,10 @@ The folder appears under its name when it is whole, and not before.
 from __future__ import annotations
 
 import errno
+import fcntl
+import glob
 import http.client
+import os
 import shutil
 import stat
 import urllib.error
@@ -14,7 +17,7 @@ import urllib.request
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -68,7 +71,7 @@ def fetch_boats(target: Path, *, url: str = BOATS_URL, progress: Progress | None
         return Fetched(target, counts, counts == BOATS_COUNTS, already_there=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as work:
+        with _workplace(target) as work:
             archive = _download(url, Path(work, "archive.zip.part"), progress) if "://" in url else Path(url)
             unpacked = Path(work, "unpacked")
             counts = _unpack(archive, unpacked, url)
@@ -77,6 +80,32 @@ def fetch_boats(target: Path, *, url: str = BOATS_URL, progress: Progress | None
         mend = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose a folder that can be written"
         raise DataError(f"{target}: cannot be written ({error.strerror or error}); {mend}") from error
     return Fetched(target, counts, counts == BOATS_COUNTS, already_there=False)
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """A folder beside the target, locked for as long as it is used; what fetches left that were killed is removed."""
+    prefix = f".{target.name}-fetching-"
+    for left in target.parent.glob(f"{glob.escape(prefix)}*"):
+        _remove_if_left(left)
+    with TemporaryDirectory(prefix=prefix, dir=target.parent) as work:
+        held = os.open(work, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # a file system without locks, where nothing is removed either
+                fcntl.flock(held, fcntl.LOCK_EX)
+            yield Path(work)
+        finally:
+            os.close(held)
+
+
+def _remove_if_left(work: Path) -> None:
+    with suppress(OSError):  # whoever made it lives
+        held = os.open(work, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(work)
+        finally:
+            os.close(held)
 
 
 def _download(url: str, part: Path, progress: Progress | None) -> Path:

@@ -1,7 +1,9 @@
 """Fetching the boats, from a server on this machine and from zips made here."""
 
 import errno
+import fcntl
 import io
+import os
 import shutil
 import stat
 import threading
@@ -232,3 +234,18 @@ def _named(name: str) -> ZipInfo:
     member = ZipInfo("x")
     member.filename = name
     return member
+
+
+def test_what_a_killed_fetch_left_is_removed_by_the_next_and_what_lives_stays(tmp_path):
+    target, strangers = tmp_path / "boats", (tmp_path / ".boats-original", tmp_path / "boats-fetching-mine")
+    left, living = tmp_path / ".boats-fetching-left", tmp_path / ".boats-fetching-live"
+    for folder in (left, living, *strangers):
+        folder.mkdir()
+        (folder / "archive.zip.part").write_bytes(b"half")
+    held = os.open(living, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    fetch_boats(target, url=zipped(tmp_path / "boats.zip"))
+    os.close(held)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "boats", "boats.zip", ".boats-fetching-live", *(stranger.name for stranger in strangers)
+    }  # fmt: skip
