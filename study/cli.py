@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from analysis.records.errors import RecordsError
 from study.commands import cache, data, results, running
@@ -93,9 +94,5 @@ def main() -> None:
     try:
         app(prog_name="transfer-study")
     except (InputError, RecordsError) as error:
-        errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        errors.print(Text.assemble(("error:", "bold red"), f" {error}"))
         raise SystemExit(2) from None
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -9,7 +9,10 @@ from html.parser import HTMLParser
 PROSE = ("h1", "h2", "h3", "p", "li", "summary")
 VOID = ("meta", "br", "link")
 ESCAPE = r"\\([!-/:-@\[-`{-~])"  # CommonMark: a backslash takes its meaning from any ASCII punctuation
-LIVE = re.compile(r"\*|`|!?\[[^\]]*\]|~~|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<[A-Za-z/]")
+LIVE = re.compile(
+    r"\*|`|!?\[[^\]]*\]|~~|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<[A-Za-z/]"
+    r"|&#?\w+;|://|www\.|^#{1,6}( |$)|^\d{1,9}[.)]( |$)|^[-+]( |$)|^>|^-[- ]*$"
+)
 
 
 @dataclass(frozen=True)
@@ -106,5 +109,5 @@ def _sentence(line: str) -> str:
 
 def _unescaped(text: str) -> str:
     """Text as Markdown shows it, which it is only where nothing in it is markup."""
-    assert not LIVE.search(re.sub(ESCAPE, ".", text)), text
+    assert not LIVE.search(re.sub(ESCAPE, "\x01", text)), text
     return re.sub(ESCAPE, r"\1", text)
