@@ -17,6 +17,7 @@ from rich.text import Text
 
 from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
 from study.show.busy import Busy
+from study.show.terminal import as_is
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
@@ -192,7 +193,7 @@ class Progress:
             for heading in ("approach", "charged", "trials", "best validation accuracy"):
                 table.add_column(heading, justify="left" if heading == "approach" else "right")
             for row in self._rows():
-                table.add_row(*map(Text, row))
+                table.add_row(*map(as_is, row))
             parts.append(table)
         if self._phase == "search" and self._ledger is not None:
             parts.append(Text(f"about {self._left()} left in the search, then the final runs"))

@@ -17,7 +17,7 @@ from analysis.records.store import Store, StudyRecords
 from analysis.search.incumbents import best_trial
 from study.planning.suggest import suggest
 from study.show.progress import duration
-from study.show.terminal import bold, warning
+from study.show.terminal import as_is, bold, warning
 from study.show.timings import suggestion_lines, timing_lines
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def show_plan(plan: Plan, console: Console) -> None:
     """Approaches and spaces, slots, budget, expected wall time, test images, smallest detectable difference."""
     config = plan.config
-    console.print(Text.assemble((config.name, "bold"), f": {plan.data.source}"))
+    console.print(Text.assemble(bold(config.name), as_is(f": {plan.data.source}")))
     images = plan.data.images
     console.print(
         f"{len(plan.data.classes)} classes; {images['train']:,} images to train on, {images['valid']:,} to validate, "
@@ -115,7 +115,7 @@ def show_status(
     console: Console,
 ) -> None:
     """How far a study is, and what is wrong with it, a sentence each; `trials` is records.trial_table of its events."""
-    console.print(Text.assemble((records.settings.name, "bold"), f" in {records.location}: {_stage(records)}"))
+    console.print(Text.assemble(bold(records.settings.name), as_is(f" in {records.location}: {_stage(records)}")))
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
@@ -124,7 +124,7 @@ def show_status(
         searched = own[own.phase == "search"]
         best = best_trial(searched)
         table.add_row(
-            Text(name),
+            as_is(name),
             f"{account.charged_s:.0f} / {account.budget_s:.0f} s",
             str(account.trials),
             str(int(searched.status.isin(["running", "lost"]).sum())),
@@ -140,13 +140,13 @@ def show_status(
 
 def show_data(data: DatasetDescription, console: Console) -> None:
     """Classes, split sizes, image sizes, groups, duplicates."""
-    console.print(Text.assemble((data.source, "bold"), f": {len(data.classes)} classes"))
+    console.print(Text.assemble(bold(data.source), f": {len(data.classes)} classes"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("class")
     for split in data.images:
         table.add_column(split, justify="right")
     for index, name in enumerate(data.classes):
-        table.add_row(Text(name), *(f"{data.counts[split][index]:,}" for split in data.images))
+        table.add_row(as_is(name), *(f"{data.counts[split][index]:,}" for split in data.images))
     table.add_row(bold("all"), *(bold(f"{count:,}") for count in data.images.values()))
     table.add_row("largest class", *(f"{data.largest_share[split]:.1%}" for split in data.images))
     if data.groups is not None:
@@ -201,7 +201,7 @@ def show_outcome(directory: str, console: Console) -> None:
         accuracy = approach["accuracy"]
         scored = accuracy is not None and accuracy["estimate"] is not None
         table.add_row(
-            Text(name),
+            as_is(name),
             f"{accuracy['estimate']:.3f}" if scored else "-",
             f"{accuracy['low']:.3f} to {accuracy['high']:.3f}" if scored else "-",
             f"{approach['charged_seconds']:.0f} / {approach['budget_seconds']:.0f} s",
@@ -225,14 +225,14 @@ def show_published(table: PublishedTable, console: Console) -> None:
         console.print(warning(note))
     for loss in filter(None, map(one_hot_loss_sentence, table.accuracies)):
         console.print()
-        console.print(Text(loss))
+        console.print(as_is(loss))
     for pair in table.pairs:
         console.print()
         console.print(bold(_heading(pair)))
         console.print(_statements(pair, table))
     notes = Table.grid(padding=(0, 1, 0, 0))
     for note in caveats(table):
-        notes.add_row("-", Text(note))
+        notes.add_row("-", as_is(note))
     console.print()
     console.print(notes)
 
@@ -269,13 +269,13 @@ def _spaces(config: StudyConfig) -> Table:
             published = (approach.published or {}).get(key, "-")
             ((kind, values),) = given.written().items()
             searched = f"{kind} {', '.join(f'{value}' for value in values)}"
-            table.add_row(Text(first), Text(key), Text(searched), Text(str(published)))
+            table.add_row(as_is(first), as_is(key), as_is(searched), as_is(str(published)))
             first = ""
         for key, value in approach.constants.items():
-            table.add_row(Text(first), Text(key), Text(f"always {value}"), "")
+            table.add_row(as_is(first), as_is(key), as_is(f"always {value}"), "")
             first = ""
         if first:
-            table.add_row(Text(first), "-", "nothing", "")
+            table.add_row(as_is(first), "-", "nothing", "")
     return table
 
 
@@ -288,7 +288,7 @@ def _accuracies(table: PublishedTable) -> Table:
         correct = f"{counts.fewest:,}" if counts.fewest == counts.most else f"{counts.fewest:,} to {counts.most:,}"
         interval = f"{accuracy.low:.3f} to {accuracy.high:.3f}"
         shown.add_row(
-            Text(row.name), Text(row.split or "not known"), Text(row.accuracy), f"{row.images:,}", correct, interval
+            as_is(row.name), as_is(row.split or "not known"), as_is(row.accuracy), f"{row.images:,}", correct, interval
         )
     return shown
 
@@ -313,7 +313,7 @@ def _statements(pair: PublishedPair, table: PublishedTable) -> Table:
     shown = Table.grid(padding=(0, 2, 0, 0))
     for label, sentence in statements.items():
         if sentence:
-            shown.add_row(f"  {label}", Text(sentence))
+            shown.add_row(f"  {label}", as_is(sentence))
     return shown
 
 

@@ -7,7 +7,7 @@ written out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -47,17 +47,26 @@ class PlainConsole(Console):
             emoji=False,
         )
 
+    def render_str(self, text: str, **given: Any) -> Text:
+        """A text that is printed or stands in a table, written out before it is measured."""
+        return super().render_str(visible(text), **given)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As Rich does it: everything that is printed comes by here, and its own control codes are marked as such."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
 
 
+def as_is(text: str, style: str = "") -> Text:
+    """Text in which no console reads markup, and no terminal an order."""
+    return Text(visible(text), style=style)
+
+
 def bold(text: str) -> Text:
-    """Text in bold."""
-    return Text(text, style="bold")
+    """The same in bold."""
+    return as_is(text, "bold")
 
 
 def warning(text: str) -> Text:
-    """Text in the colour of warnings."""
-    return Text(text, style="yellow")
+    """The same in the colour of warnings."""
+    return as_is(text, "yellow")

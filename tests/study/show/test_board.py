@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
-from tensorboard import program
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from analysis.records.storage import Storage
-from study.show.board import chosen, serve
 from tests.study.show.test_curves import one_trial, write
+
+with warnings.catch_warnings():  # of what TensorBoard brings along
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from tensorboard import program
+
+    from study.show.board import chosen, serve
 
 PLACES = ("plain", "a,b", "a:b", "name:/x, y", "x[y]", "~")
 

@@ -199,7 +199,7 @@ def test_every_replicate_begins_after_what_its_features_cost(tmp_path):
 def test_a_name_that_no_study_file_would_take_is_no_path_and_stands_inside(tmp_path, strange):
     """Records of a study that somebody sent may hold anything."""
     folder = tmp_path / "a" / "b" / "study"
-    other = f"{strange}-other"
+    other = f"{strange}/other"
     for name in (strange, other):
         write_on = [one.model_copy(update={"trial": name, "approach": name}) for one in one_trial("cnn-0", best=0.8)]
         boards = Boards(EventFiles(Storage(str(folder))), {})
