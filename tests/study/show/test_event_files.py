@@ -127,3 +127,14 @@ def test_a_copy_stays_in_its_folder_whatever_somebody_put_into_the_store(tmp_pat
     refresh(store, tmp_path / "x" / "copy")
     assert store.names("") == ["a/events"]
     assert [path.name for path in (tmp_path / "x").rglob("*") if path.is_file()] == ["events"]
+
+
+def test_curves_are_not_written_where_a_link_leads(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "mine").write_bytes(b"1")
+    (tmp_path / "tensorboard").symlink_to(tmp_path / "home")
+    with EventFiles(Storage(str(tmp_path / "tensorboard"))) as files:
+        files.clear()
+        append(files.folder, "search/a/events", b"1")
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["mine"]
+    assert (tmp_path / "tensorboard" / "search" / "a" / "events").is_file()
