@@ -15,11 +15,11 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from analysis.records.damage.sums import SUMS, digest
 from analysis.records.errors import RecordsError
 from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_stray, linked_folder
 from analysis.records.parsing import parse_yaml
 from analysis.records.storage import Storage, first_line
-from analysis.records.sums import SUMS, digest
 
 Fields = dict[str, Any]
 LARGEST = 1 << 26  # bytes of a file that holds no table

@@ -3,13 +3,13 @@
 errors.py      what can be wrong with what a study left
 storage.py     whole files on a disk, on NFS or in an object store
 files.py       which files are a study's own, by their names
+whole_files.py the same on a disk: several writers at once, and what killed ones left
+slugs.py       names that data give, in paths and in terminals
+cells.py       the same in the cells of CSV files
 schema.py      what stands in the records, field by field
 parsing.py     one file, from its bytes
 store.py       the files of a study: write, read
-damage.py      what cannot be in them, whatever happened; of trials: trial_damage.py
-trial_damage.py  records that are missing, copied or of another study; seconds that nobody can have worked
+damage/        what cannot be in them, whatever happened while the study ran
 predictions.py the predictions of final runs, and their files
-evaluated.py   those that the records say were evaluated: whole, or named
-sums.py        SHA256SUMS: what the last report was made from
 trials.py      one row a trial, from its events
 """

@@ -30,9 +30,11 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from analysis.records.damage import Parsed, complaints, file_complaints
+from analysis.records.damage.complaints import Parsed, complaints, file_complaints
+from analysis.records.damage.evaluated import Evaluated, evaluated_runs, joined, read_evaluated
+from analysis.records.damage.sums import SUMS, digest, parse_sums, sums_text
+from analysis.records.damage.trials import Complaint
 from analysis.records.errors import RecordsError
-from analysis.records.evaluated import Evaluated, evaluated_runs, joined, read_evaluated
 from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_of_a_run, is_stray, linked_folder, predictions_name
 from analysis.records.parsing import RESTORE, parse_environment, parse_record, parse_settings
 from analysis.records.predictions import PREDICTION_COLUMNS, parquet_of
@@ -46,8 +48,6 @@ from analysis.records.schema import (
     TrialEvent,
 )
 from analysis.records.storage import Storage
-from analysis.records.sums import SUMS, digest, parse_sums, sums_text
-from analysis.records.trial_damage import Complaint
 from analysis.records.trials import event_table
 
 R = TypeVar("R", bound=Record)
@@ -230,7 +230,7 @@ def read_study(location: str) -> StudyRecords:
     """Read a study; its location as for `existing_study`.
 
     Raises:
-        RecordsError: it is no study directory, or one of its files is damaged (see damage.py, evaluated.py); the
+        RecordsError: it is no study directory, or one of its files is damaged (see damage/); the
             message names the file.
     """
     records = read_records(location)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.records.schema import PhaseEvent
 from analysis.records.store import StudyRecords
-from analysis.records.trials import costs_by_approach, feature_charges
+from analysis.records.trials import charged_first, feature_charges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,10 @@ class Search:
 def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
     """What every approach in the study file spent; `trials` is records.trials.trial_table of the study's events."""
     rule = records.settings.feature_cost
-    costs, searches = costs_by_approach(records.features), range(records.settings.replicates)
+    searches = range(records.settings.replicates)
     of_searches = [feature_charges(records.features, rule, replicate) for replicate in searches]
     owed = {name: sum(owed.get(name, 0.0) for owed in of_searches) for name in records.settings.approaches}
-    each = costs if rule == "every_trial" else {}
+    each = charged_first(records.features, rule)
     searched = trials[trials.phase == "search"]
     return {
         name: _spending(records, searched[searched.approach == name], name, owed[name], each.get(name, 0.0))

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.checking.check import SHOWN, check_study
 from analysis.records.errors import RecordsError
-from tests.analysis.records.test_evaluated import LOST
+from tests.analysis.records.damage.test_evaluated import LOST
 from tests.support.damages import DAMAGES, ENDED, PREDICTED, STARTED, Damage, content, copied, fields, lost, text
 from tests.support.synthetic_study import write_finished_study, write_study
 

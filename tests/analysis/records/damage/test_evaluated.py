@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.records.damage.evaluated import Evaluated, joined
 from analysis.records.errors import RecordsError
-from analysis.records.evaluated import Evaluated, joined
 from analysis.records.predictions import parquet_of, read_parquet
 from analysis.records.store import Store, predictions_of, read_records, read_study
 from tests.support.damages import PREDICTED

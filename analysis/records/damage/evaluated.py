@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from analysis.records.damage.sums import digest
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import PREDICTION_COLUMNS, read_parquet
 from analysis.records.schema import DataInfo
-from analysis.records.sums import digest
 from analysis.records.trials import superseded, trial_table
 
 

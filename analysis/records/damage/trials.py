@@ -1,4 +1,4 @@
-"""What cannot stand in the records of trials: see damage.py, which asks."""
+"""What cannot stand in the records of trials: see complaints.py, which asks."""
 
 from __future__ import annotations
 

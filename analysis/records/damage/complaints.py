@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from analysis.records import sums
+from analysis.records.damage import sums
+from analysis.records.damage.trials import OTHER_STUDY, Complaint, trial_complaints
 from analysis.records.files import NOT_OURS, is_own, number_of
 from analysis.records.parsing import RESTORE
 from analysis.records.schema import DataInfo, FeatureCost, LookEvent, PhaseEvent, StudySettings, TrialEvent
-from analysis.records.trial_damage import OTHER_STUDY, Complaint, trial_complaints
 
 
 @dataclass(frozen=True, kw_only=True)
