@@ -149,7 +149,7 @@ def _kept(directory: str | os.PathLike[str]) -> tuple[Store, StudyConfig]:
     store = existing_study(os.fspath(directory))
     search_in(Path.cwd())
     search_in_kept(store)
-    return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
+    return store, parse_config(store.read_bytes("study.yaml"), name=store.path("study.yaml"))
 
 
 def _go_on(

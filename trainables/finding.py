@@ -17,6 +17,7 @@ import importlib
 import os
 import pkgutil
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class Door(Generic[T]):
         known = list(dict.fromkeys([*self.built_in(), *self.declared()]))
         meant = did_you_mean(str(name), known)
         return (
-            f"{name!r} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
+            f"{reprlib.repr(name)} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
             f"among the entry points {self.group}: {', '.join(self.declared()) or 'none'}); a class of your own is "
             "written module:Class"
         )
@@ -179,5 +180,10 @@ def _owner(entry: EntryPoint) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Ends a message with the known name that is close to the one given; empty where none is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = closest(name, known)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is close to the one given; None where none is."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)

@@ -21,6 +21,7 @@ from study.commands.options import (
     config_of,
     console,
     errors,
+    seconds_of,
     terminal,
 )
 from study.place import begun, new_directory
@@ -79,16 +80,21 @@ def extend(
         int | None, typer.Option(help="Final runs of each approach in all, more than there are.", min=1)
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(help="Charged seconds for one search of each approach in all, more than it had.")
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Charged seconds for one search of each approach in all, more than it had; or a duration: 1h30min.",
+        ),
     ] = None,
     address: Address = None,
 ) -> None:
     """Add replicates, final runs or seconds to a finished study, and look again; the report counts the looks."""
+    search_seconds = seconds_of(budget)
     if is_job_server(address):
         from study.show import remote
 
         given = {"--replicates": replicates, "--runs": runs, "--budget": budget}
-        options = [part for name, value in given.items() if value is not None for part in (name, f"{value:g}")]
+        options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
     from analysis.records.store import existing_study
 
@@ -96,7 +102,7 @@ def extend(
     from study import runner
     from study.extend import More
 
-    more = More(replicates, runs, budget)
+    more = More(replicates, runs, search_seconds)
     finish(lambda progress: runner.extend(directory, more, address=address, progress=progress), directory)
 
 

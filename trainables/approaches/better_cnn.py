@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from trainables.approach import Example, Hyperparameters, Settings, Task
+from trainables.approach import Example, Hyperparameters, ImageSize, Settings, Task
 from trainables.batches import augmentation, to_float
 from trainables.errors import HyperparameterError
 from trainables.precision import in_bfloat16
@@ -25,7 +25,7 @@ SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave on
 class BetterCNNSettings(Settings):
     """The size of the images; the published one is 30 x 100."""
 
-    image_size: tuple[int, int] = (30, 100)
+    image_size: ImageSize = (30, 100)
 
 
 class BetterCNNHyperparameters(TrainingHyperparameters):

@@ -1,0 +1,141 @@
+"""Both entrances as processes: no stack trace, whatever is given, whoever reads, and whatever the terminal knows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.records.errors import LONGEST
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+STUDY, ANALYSIS = ("-m", "study"), ("-m", "analysis")
+
+
+def command(
+    *arguments: object, folder: Path, stdout: int = subprocess.PIPE, environment: dict[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command."""
+    done = subprocess.run(
+        [sys.executable, *map(os.fsencode, map(str, arguments))],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TRANSFER_STUDY_CACHE": str(folder / "cache")} | (environment or {}),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    return done.returncode, (done.stdout or b"").decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+def refused(*arguments: object, folder: Path, environment: dict[str, str] | None = None) -> str:
+    code, _, err = command(*arguments, folder=folder, environment=environment)
+    assert code == 2, err
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert len(line) <= 300
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize("arguments", [
+    (*STUDY, "run", "digits", "--runs", "x" * 20_000),
+    (*STUDY, "run", "digits", "--budget", "x" * 20_000),
+    (*STUDY, "run", "digits", "--set", "x" * 20_000),
+    (*STUDY, "run", "digits", "--set", "x" * 20_000 + "=1"),
+    (*STUDY, "plan", "digits", "--set", "name=" + "x" * 20_000),
+    (*STUDY, "plan", "digits", "--set", "seed=" + "[" * 5_000),
+    (*STUDY, "run", "digits", "--" + "x" * 20_000),
+    (*STUDY, "x" * 20_000),
+    (*STUDY, "run", "digits", "x" * 20_000),
+    (*STUDY, "plan", "x" * 20_000),
+    (*STUDY, "plan", "a\nb"),
+    (*STUDY, "status", "\x1b[31mred"),
+    (*STUDY, "status", "\udcff"),
+    (*STUDY, "run"),
+    (*STUDY, "report", "x.csv", "--out", "there", "--seeds", "x" * 20_000),
+    (*ANALYSIS, "x.csv", "--out", "there", "--margin", "x" * 20_000),
+    (*ANALYSIS, "x.csv", "--out", "there", "--seeds", "x" * 20_000),
+    (*ANALYSIS, "x.csv"),
+], ids=lambda arguments: " ".join(arguments)[:40].encode("ascii", "replace").decode())  # fmt: skip
+def test_what_cannot_be_used_ends_in_one_line_of_at_most_300_characters(arguments, tmp_path):
+    told = refused(*arguments, folder=tmp_path)
+    assert told.isprintable()
+
+
+def test_a_misspelt_preset_command_and_option_are_told_with_what_was_meant(tmp_path):
+    assert "did you mean 'digits'?" in refused(*STUDY, "run", "digts", folder=tmp_path)
+    assert "resume" in refused(*STUDY, "resum", "x", folder=tmp_path)
+    assert "--budget" in refused(*STUDY, "run", "digits", "--buget", 3, folder=tmp_path)
+
+
+def test_without_arguments_the_help_is_shown_and_nothing_else(tmp_path):
+    code, out, err = command(*STUDY, folder=tmp_path)
+    assert code == 2
+    assert "Usage: transfer-study" in out
+    assert err.strip() == ""
+
+
+def test_a_reader_that_has_gone_is_no_stack_trace(tmp_path):
+    """As with `| head -0`."""
+    for arguments in ((*STUDY, "schema"), (*STUDY, "--help"), (*STUDY, "data", "describe", "digits")):
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            code, _, err = command(*arguments, folder=tmp_path, stdout=writing)
+        finally:
+            os.close(writing)
+        assert (code, err) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [("schema",), ("--version",), ("data", "describe", "digits")])
+def test_output_that_cannot_be_written_is_one_line(arguments, tmp_path):
+    with open("/dev/full", "wb") as full:
+        code, _, err = command(*STUDY, *arguments, folder=tmp_path, stdout=full.fileno())
+    assert code == 2
+    (line,) = err.splitlines()
+    assert "No space left on device" in line
+
+
+@pytest.mark.parametrize("environment", [
+    {"LC_ALL": "C"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "ascii"},
+], ids=str)  # fmt: skip
+def test_a_terminal_that_knows_no_minus_sign_gets_a_plain_one(environment, tmp_path):
+    published = ("published", "--accuracy", "0.861", "--accuracy", "0.872", "--images", 1324)
+    code, out, err = command(*STUDY, *published, folder=tmp_path, environment=environment)
+    assert (code, err) == (0, "")
+    assert out
+    told = refused(
+        *STUDY, "status", "sch\N{LATIN SMALL LETTER O WITH DIAERESIS}n−±", folder=tmp_path, environment=environment
+    )
+    assert "no such directory" in told or "not UTF-8" in told
+
+
+@pytest.mark.parametrize("arguments", [("schema",), ("plan", "digits")])
+def test_ctrl_c_at_any_moment_of_the_start_is_no_stack_trace(arguments, tmp_path):
+    """Interrupted at the first import that tells it has begun, which is before any command runs."""
+    code = (
+        "import builtins, os, signal, sys\n"
+        "import study.__main__ as entrance\n"
+        "original = builtins.__import__\n"
+        "def stopping(name, *rest, **more):\n"
+        "    if name == 'typer':\n"
+        "        builtins.__import__ = original\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return original(name, *rest, **more)\n"
+        "builtins.__import__ = stopping\n"
+        f"sys.argv = ['transfer-study', *{arguments!r}]\n"
+        "entrance.main()\n"
+    )
+    ended, out, err = command("-c", code, folder=tmp_path)
+    assert (ended, out, err) == (128 + signal.SIGINT, "", "")
+
+
+def test_no_line_is_longer_than_a_message_and_its_beginning():
+    assert LONGEST + len("error: ") < 300
