@@ -169,7 +169,7 @@ def _refuse(wrong: bool, told: str, event: Any) -> None:
 def _told(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     words = [error.problem, error.context] if error.problem else [error.context]
-    told = " ".join(cut(word, 120) for word in words if word)
+    told = " ".join(cut(word, 180) for word in words if word)
     return f"line {mark.line + 1}: {told}" if mark else told
 
 

@@ -122,6 +122,7 @@ def plan(
     ] = False,
 ) -> None:
     """Say what `run` would do, and run nothing but a few steps to time them."""
+    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)  # before what is slow to import
     from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
     from study.planning import plan as planning
     from study.planning.here import time_here
@@ -129,7 +130,6 @@ def plan(
     from study.show import remote
     from study.show.screens import show_plan, show_suggestion
 
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if suggested and (address or not timing):
         raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
     if is_job_server(address):
