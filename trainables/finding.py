@@ -30,6 +30,8 @@ from trainables.errors import InputError, one_line
 
 T = TypeVar("T")
 ENTRY = re.compile(r"\s*([\w.]+)\s*:\s*(\w+)\s*(?:\[.*\])?\s*")  # what an entry point of a class looks like
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60  # characters of a name that are shown
 _added: list[str] = []  # at the end of sys.path: the folders of all calls of `search_in`, those of the latest first
 _searched: list[str] = []  # the folders of the latest call
 
@@ -98,7 +100,7 @@ class Door(Generic[T]):
         known = list(dict.fromkeys([*self.built_in(), *self.declared()]))
         meant = did_you_mean(str(name), known)
         return (
-            f"{reprlib.repr(name)} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
+            f"{_SHORT.repr(name)} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
             f"among the entry points {self.group}: {', '.join(self.declared()) or 'none'}); a class of your own is "
             "written module:Class"
         )

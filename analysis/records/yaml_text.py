@@ -43,8 +43,12 @@ class YAMLTextError(RecordsError):
     """YAML that cannot be read. The message is one line, with the number of the line that is meant."""
 
 
-def load(text: str | bytes) -> object:
+def load(text: str | bytes, *, as_text: bool = False) -> object:
     """What a text in YAML holds: dictionaries by text, lists, texts, finite numbers, true, false and None.
+
+    Args:
+        text: at most 100,000 characters, or bytes in UTF-8.
+        as_text: leave every value as it is written, as text.
 
     Raises:
         YAMLTextError: it is no YAML or not in UTF-8, too large, holds a key twice or a value that can be taken in two
@@ -53,8 +57,8 @@ def load(text: str | bytes) -> object:
     if len(text) > MOST_BYTES:
         raise YAMLTextError(f"more than {MOST_BYTES:,} characters, which no study file needs; give another file")
     try:
-        loader = _Loader(text if isinstance(text, str) else text.decode())
-        return loader.get_single_data()
+        kind = _TextLoader if as_text else _Loader
+        return kind(text if isinstance(text, str) else text.decode()).get_single_data()
     except UnicodeDecodeError as error:
         raise YAMLTextError(f"cannot be read as text: byte {error.start + 1} is not UTF-8; save it as UTF-8") from error
     except _Refused as error:
@@ -102,8 +106,13 @@ class _Loader(yaml.SafeLoader):
         if isinstance(parent, yaml.MappingNode) and index is None:
             _make_text(node, event)
         elif isinstance(event, yaml.ScalarEvent):
-            _refuse_unclear(node, event)
+            self._judge(node, event)
         return node
+
+    def _judge(self, node: yaml.Node, event: Any) -> None:
+        _refuse_unprintable(node, event)
+        if event.implicit[0]:  # not in quotes
+            _refuse_unclear(node, event)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -129,6 +138,11 @@ class _Loader(yaml.SafeLoader):
         _refuse(self._sizes[node] > MOST_VALUES, told, event)
 
 
+class _TextLoader(_Loader):
+    def _judge(self, node: yaml.Node, event: Any) -> None:
+        _refuse_unprintable(node, event)
+
+
 class _Dumper(yaml.SafeDumper):
     """Puts into quotes what either version of YAML takes for something else than text."""
 
@@ -145,9 +159,6 @@ def _make_text(key: yaml.Node, event: Any) -> None:
 
 
 def _refuse_unclear(node: yaml.Node, event: Any) -> None:
-    _refuse_unprintable(node, event)
-    if not event.implicit[0]:  # in quotes
-        return
     value = str(node.value)
     infinite = node.tag == FLOAT and not math.isfinite(float(value))
     _refuse(infinite, f"{cut(value, 40)}: no finite number; write a smaller one", event)
@@ -174,7 +185,7 @@ def _told(error: yaml.MarkedYAMLError) -> str:
 
 
 def _add_resolvers() -> None:
-    _Loader.yaml_implicit_resolvers = {}
+    _Loader.yaml_implicit_resolvers, _TextLoader.yaml_implicit_resolvers = {}, {}
     for tag, (pattern, beginnings) in PLAIN.items():
         _Loader.add_implicit_resolver(tag, re.compile(rf"(?:{pattern})\Z"), beginnings)
         _Dumper.add_implicit_resolver(tag, re.compile(rf"(?:{pattern})\Z"), beginnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,47 @@ def test_a_misspelt_preset_command_and_option_are_told_with_what_was_meant(trans
     assert "did you mean 'digits'?" in transfer_study("run", "digts").complaint
     assert "'resume'" in transfer_study("resum", "x").complaint
     assert "--budget" in transfer_study("run", "digits", "--buget", 3).complaint
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"name: " + b"[" * 5000, "nested"), (b"name: caf\xe9", "UTF-8"), (b"name: a\nname: b", "twice|in line 1")],
+    ids=["nested", "bytes", "twice"],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["resume", "status", "report", "extend"])
+def test_a_study_yaml_that_cannot_be_read_ends_in_one_line(command, content, words, transfer_study, tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.yaml").write_bytes(content)
+    more = ("--runs", 9) if command == "extend" else ()
+    told = transfer_study(command, "study", *more).complaint
+    assert told.startswith("study/study.yaml: ")
+    assert re.search(words, told)
+
+
+def test_a_published_table_that_is_no_ordinary_file_or_explodes_is_refused(transfer_study, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "not an ordinary file" in transfer_study("published", "--table", "pipe.csv").complaint
+    (tmp_path / "deep.yaml").write_text("[" * 5000)
+    assert "deep.yaml: line 1: nested more than" in transfer_study("published", "--table", "deep.yaml").complaint
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds"),
+    [("2h", "2 h 0 min charged"), ("7200", "2 h 0 min charged"), ("1h30min", "1 h 30 min charged")],
+)
+def test_the_budget_may_be_given_as_a_duration(budget, seconds, transfer_study):
+    assert seconds in " ".join(transfer_study("plan", "digits", "--no-timing", "--budget", budget).out.split())
+
+
+def test_the_budget_of_an_extension_reaches_a_job_with_all_its_digits(transfer_study, monkeypatch):
+    """It was written with six."""
+    sent = []
+    monkeypatch.setattr("study.show.remote.extend", lambda directory, options, *_: sent.append(options) or 0)
+    address = ("--address", "http://127.0.0.1:1")
+    for budget in ("1234567.25", "1h30min"):
+        assert transfer_study("extend", "/study", "--runs", 1_000_001, "--budget", budget, *address).code == 0
+    assert sent == [["--runs", "1000001", "--budget", budget] for budget in ("1234567.25", "1h30min")]
+    assert "--budget: needs a number of seconds" in transfer_study("extend", "s", "--budget", "soon").complaint
 
 
 def test_without_arguments_the_help_is_shown_and_nothing_else(tmp_path):

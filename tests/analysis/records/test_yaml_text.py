@@ -125,6 +125,12 @@ def test_what_the_versions_of_yaml_read_in_different_ways_is_refused_with_its_li
     assert words in told
 
 
+def test_values_may_be_left_as_they_are_written():
+    given = "- {accuracy: 0.860, images: 010, split: no, loss: .inf, at: 1:30, none: }"
+    values = {"accuracy": "0.860", "images": "010", "split": "no", "loss": ".inf", "at": "1:30", "none": ""}
+    assert load(given, as_text=True) == [values]
+
+
 def test_keys_are_text_whatever_they_look_like():
     assert load("1: a\nyes: b\n010: c\n1:30: d\nnull: e\n") == {
         "1": "a",
