@@ -127,7 +127,12 @@ def test_the_budget_may_be_given_as_a_duration(budget, seconds, transfer_study):
 def test_the_budget_of_an_extension_reaches_a_job_with_all_its_digits(transfer_study, monkeypatch):
     """It was written with six."""
     sent = []
-    monkeypatch.setattr("study.show.remote.extend", lambda directory, options, *_: sent.append(options) or 0)
+
+    def extended(directory: str, options: list[str], *_: object) -> int:
+        sent.append(options)
+        return 0
+
+    monkeypatch.setattr("study.show.remote.extend", extended)
     address = ("--address", "http://127.0.0.1:1")
     for budget in ("1234567.25", "1h30min"):
         assert transfer_study("extend", "/study", "--runs", 1_000_001, "--budget", budget, *address).code == 0
