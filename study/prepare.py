@@ -24,7 +24,7 @@ from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.features import Features, content_key, frozen_features
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
 from trainables.cache import cache_dir
-from trainables.data.dataset import Dataset, duplicates
+from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
 from trainables.data.splits import Split
 from trainables.errors import ApproachError, BackboneError, InputError, one_line
@@ -106,7 +106,7 @@ def data_info(config: StudyConfig, dataset: Dataset) -> DataInfo:
         counts={str(split): counts for split, counts in dataset.counts.items()},
         grouped=dataset.splits["test"].groups is not None,
         skipped=dataset.skipped,
-        duplicates=len(duplicates(dataset)),
+        duplicates=len(dataset.duplicates),
         test_days=tuple(day.isoformat() for day in days(dataset.splits["test"])) or None,
     )
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from study.config.models import StudyConfig
     from study.planning.plan import Plan
     from trainables.data.boats import Fetched
-    from trainables.data.dataset import DatasetDescription
+    from trainables.data.description import DatasetDescription
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -138,7 +138,7 @@ def show_status(
 
 
 def show_data(data: DatasetDescription, console: Console) -> None:
-    """Classes, split sizes, image sizes, groups, duplicates."""
+    """Classes, split sizes, image sizes, groups, duplicates, what was left out."""
     console.print(Text.assemble((data.source, "bold"), f": {len(data.classes)} classes"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("class")
@@ -157,8 +157,8 @@ def show_data(data: DatasetDescription, console: Console) -> None:
     console.print(f"Identical images in more than one split: {len(data.duplicates)}")
     for duplicate in data.duplicates[:5]:
         console.print(f"  {duplicate.id_a} = {duplicate.id_b}", markup=False)
-    if data.skipped:
-        console.print(f"Left out as not readable: {len(data.skipped)}, first {data.skipped[0]}", markup=False)
+    for odd in data.oddities:
+        console.print(odd, markup=False, soft_wrap=True)
     if len(data.test_days) == 1:
         day = data.test_days[0].isoformat()
         console.print(f"All test images were taken on {day}: results speak of other images of that day.", markup=False)

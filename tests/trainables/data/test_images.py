@@ -19,7 +19,7 @@ from trainables.cache import cache_dir
 from trainables.data import image_cache
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
-from trainables.data.images import ArrayPicture, FilePicture, pixels
+from trainables.data.images import ArrayPicture, FilePicture, pixels, pixels_and_depth
 from trainables.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -35,11 +35,13 @@ def decodings(monkeypatch) -> list[str]:
     """The names of the pictures decoded so far."""
     seen: list[str] = []
 
-    def counted(source, size=None):
-        seen.append(str(source))
-        return pixels(source, size)
+    for function in (pixels, pixels_and_depth):
 
-    monkeypatch.setattr(image_cache, "pixels", counted)
+        def counted(source, *size, function=function):
+            seen.append(str(source))
+            return function(source, *size)
+
+        monkeypatch.setattr(image_cache, function.__name__, counted)
     return seen
 
 
