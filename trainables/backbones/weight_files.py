@@ -165,9 +165,3 @@ def _instead(path: Path, error: Exception) -> tuple[str, str]:
 def _first_words(error: Exception) -> str:
     told = re.search(r"WeightsUnpickler error:\s*(\S.*)", str(error))  # behind many lines of advice
     return shorten(told.group(1) if told else first_line(error), 100, placeholder=" ...")
-
-
-def short_path(path: Path) -> str:
-    """A path as a message needs it: the end of one that is very long."""
-    text = str(path)
-    return text if len(text) <= 100 else f"...{text[-97:]}"
