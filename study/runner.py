@@ -7,8 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
 from analysis.report.write import ReportPaths, write_report
@@ -33,6 +31,7 @@ from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.moved import Moved
 from study.show.progress import Progress
+from study.show.terminal import PlainConsole
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.finding import search_in
 
@@ -90,7 +89,7 @@ def run(
     refuse_another_study(store)
     dataset = open_checked(config)
     code = code_of(config.classes)
-    with progress or Progress(Console()) as shown, connected(address, code):
+    with progress or Progress(PlainConsole()) as shown, connected(address, code):
         ready = get_ready(config, store, dataset, shown)
         say_what_budgets_buy(ready)
         with alone(store) as lease:
@@ -175,7 +174,7 @@ def _go_on(
     """Continue a study on its records; `extending` is its file until now, where `config` asks for more."""
     dataset = open_checked(config)
     code = code_of(config.classes)
-    with progress or Progress(Console()) as shown, connected(address, code):
+    with progress or Progress(PlainConsole()) as shown, connected(address, code):
         ready = get_ready(config, store, dataset, shown)
         with alone(store) as lease:
             if extending is not None:
