@@ -157,8 +157,8 @@ def _kept(directory: str | os.PathLike[str], *, trust_code: bool) -> tuple[Store
     """A study that is there, and its file."""
     store = existing_study(os.fspath(directory))
     here = Path.cwd()
-    came_with_it = store.folder is not None and here.is_relative_to(store.folder.resolve())
-    search_in(*([] if came_with_it else [here]))
+    inside = store.folder is not None and here.is_relative_to(store.folder.resolve())
+    search_in(*([] if inside else [here]))  # Python files in a study are not the user's own
     search_in_kept(store, trusted=trust_code)
     return store, parse_config(store.read_bytes("study.yaml"), name=store.path("study.yaml"))
 
