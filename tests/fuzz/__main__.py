@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.fuzz.kinds.every import KINDS
-from tests.fuzz.many import many, reduced
+from tests.fuzz.many import Stuck, many, reduced
 from tests.fuzz.report import faults, save, show
 from tests.fuzz.runner import Tried
 
@@ -25,19 +25,24 @@ def main() -> int:
     given, console, began = _arguments(), Console(width=160, highlight=False, emoji=False), time.monotonic()
     found: dict[str, dict[str, Tried]] = {kind: {} for kind in given.kind or KINDS}
     with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder)
-        for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
-            found[kind] = {one.digest: one for one in tries} | found[kind]
+        root, stuck = Path(folder), None
+        try:
+            for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
+                found[kind] = {one.digest: one for one in tries} | found[kind]
+        except Stuck as error:
+            stuck = error
         distinct = {kind: [*tries.values()] for kind, tries in found.items()}
         least = reduced(faults(distinct), root)
     show(distinct, least, console)
     save(least, given.out)
+    if stuck:
+        console.print(stuck, markup=False, soft_wrap=True)
     total = sum(map(len, distinct.values()))
     console.print(
         f"{total:,} distinct inputs, {len(least)} faults, seed {given.seed}, {time.monotonic() - began:.0f} s; "
         f"inputs and tracebacks of faults: {given.out}"
     )
-    return 1 if least or total < given.inputs else 0
+    return 1 if stuck or least or total < given.inputs else 0
 
 
 def _arguments() -> argparse.Namespace:
