@@ -27,8 +27,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
         root, stuck = Path(folder), None
         try:
-            for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
-                found[kind] = {one.digest: one for one in tries} | found[kind]
+            with console.status("") as status:
+                for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
+                    found[kind] = {one.digest: one for one in tries} | found[kind]
+                    status.update(f"{sum(map(len, found.values())):,} inputs tried")
         except Stuck as error:
             stuck = error
         distinct = {kind: [*tries.values()] for kind, tries in found.items()}

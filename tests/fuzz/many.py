@@ -18,7 +18,7 @@ from tests.fuzz.oddities import Input
 from tests.fuzz.runner import Tried, drawn, smallest, tried
 
 PROCESSES, CHUNK = 2, 50  # inputs that a process draws and tries at a time
-WATCHDOG_S = 300  # a process that hangs in native code for so long ends, with a traceback of where
+WATCHDOG_S = 900  # a process that hangs in native code for so long ends, with a traceback of where
 
 
 class Stuck(Exception):  # noqa: N818

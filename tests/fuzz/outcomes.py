@@ -18,7 +18,7 @@ HANDLED, CLEAR = "handled", "clear error"
 TRACEBACK, LONG, HANG, WRONG = FAULTS = ("traceback", "long message", "hang", "wrong number")
 OUTCOMES = (HANDLED, CLEAR, *FAULTS)
 MOST_CHARACTERS = 300
-PATIENCE = 6.0  # seconds on the wall for each CPU second that an input may take: what waits for ever uses no CPU
+PATIENCE = 30.0  # seconds on the wall for each CPU second: what waits for ever uses none, and machines may be busy
 MEMORY = 4 << 30  # bytes that an input may take; who asks for more gets a MemoryError, and the machine goes on
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = tuple(str(ROOT / name) for name in ("study", "trainables", "analysis"))
