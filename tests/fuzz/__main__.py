@@ -25,20 +25,21 @@ def main() -> int:
     given, console, began = _arguments(), Console(width=160, highlight=False, emoji=False), time.monotonic()
     found: dict[str, dict[str, Tried]] = {kind: {} for kind in given.kind or KINDS}
     with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
-        root, stuck = Path(folder), None
+        root = Path(folder)
+        stuck: BaseException | None = None
         try:
             with console.status("") as status:
                 for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
                     found[kind] = {one.digest: one for one in tries} | found[kind]
                     status.update(f"{sum(map(len, found.values())):,} inputs tried")
-        except Stuck as error:
+        except (Stuck, KeyboardInterrupt) as error:
             stuck = error
         distinct = {kind: [*tries.values()] for kind, tries in found.items()}
         least = reduced(faults(distinct), root)
     show(distinct, least, console)
     save(least, given.out)
     if stuck:
-        console.print(stuck, markup=False, soft_wrap=True)
+        console.print(str(stuck) or "interrupted", markup=False, soft_wrap=True)
     total = sum(map(len, distinct.values()))
     console.print(
         f"{total:,} distinct inputs, {len(least)} faults, seed {given.seed}, {time.monotonic() - began:.0f} s; "
