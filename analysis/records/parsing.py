@@ -6,20 +6,18 @@ A study may come from anybody, and any byte of it may be wrong: whatever that is
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
-from analysis.records.errors import RecordsError
+from analysis.records import yaml_text
+from analysis.records.errors import RecordsError, cut
 from analysis.records.schema import SCHEMA_VERSION, Record, StudySettings
 from analysis.records.storage import first_line
 
 R = TypeVar("R", bound=Record)
 RESTORE = "restore it from a copy of the study"
 BEFORE_VERSIONS = 1  # the schema of a record that does not say which
-LARGEST_STUDY_FILE = 1 << 20  # bytes; a study file has some thousands, and to parse a megabyte takes ten seconds
 LONGEST_PROBLEM = 160  # characters
 
 
@@ -55,16 +53,12 @@ def parse_yaml(path: str, content: bytes) -> object:
     """The content of a study file that a study keeps.
 
     Raises:
-        RecordsError: it is no YAML, or none that a study keeps: too large, or with merge keys or a key twice.
+        RecordsError: it is no YAML, or none that a study keeps (see yaml_text.py).
     """
-    if len(content) > LARGEST_STUDY_FILE:
-        raise RecordsError(f"{path}: not a study file ({len(content):,} bytes); {RESTORE}")
     try:
-        return yaml.load(content, Loader=_Loader)
-    except RecursionError:
-        raise RecordsError(f"{path}: not a study file (nested too deeply); {RESTORE}") from None
-    except Exception as error:  # PyYAML also lets through what its constructors raise: of dates, of numbers
-        raise RecordsError(f"{path}: not a study file ({shortened(first_line(error))}); {RESTORE}") from error
+        return yaml_text.load(content)
+    except yaml_text.YAMLTextError as error:
+        raise RecordsError(f"{path}: not a study file ({shortened(str(error))}); {RESTORE}") from error
 
 
 def parse_environment(path: str, content: bytes) -> dict[str, Any]:
@@ -92,22 +86,7 @@ def first_problem(error: ValidationError) -> str:
 
 def shortened(text: str) -> str:
     """One line of at most LONGEST_PROBLEM characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_PROBLEM else f"{line[: LONGEST_PROBLEM - 1]}…"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as studies write it: without merge keys, of which nine lines take minutes, and with every key once."""
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise yaml.constructor.ConstructorError(None, None, "merge keys (<<), which no study writes")
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        mapping = super().construct_mapping(node, deep)
-        if len(mapping) < len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, f"a key twice, near line {node.start_mark.line + 1}")
-        return mapping
+    return cut(" ".join(text.split()), LONGEST_PROBLEM)
 
 
 def _refuse_later(path: str, content: bytes) -> None:

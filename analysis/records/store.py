@@ -67,7 +67,9 @@ class Store(Storage):
             RecordsError: it could not: a number in it is not finite, or of another kind than belongs there.
         """
         content = record.model_dump_json(exclude_none=True).encode()
-        parse_record(self.path(name), content, type(record), "not written, as no program could read it back")
+        parse_record(
+            self.path(name), content, type(record), "it is not written; please report this as a fault of the program"
+        )
         self.write_bytes(name, content)
 
     def read_record(self, name: str, kind: type[R], *, mend: str = RESTORE) -> R:
