@@ -29,6 +29,10 @@ def parse_record(path: str, content: bytes, kind: type[R], mend: str = RESTORE) 
     """
     try:
         record = kind.model_validate_json(content)
+        if b"NaN" in content or b"Infinity" in content:  # which pydantic takes for numbers
+            json.loads(content, parse_constant=_no_number)
+    except _NoNumberError as error:
+        raise RecordsError(f"{path}: not a {kind.__name__} ({error} is no number); {mend}") from None
     except ValidationError as error:
         _refuse_later(path, content)
         raise RecordsError(f"{path}: not a {kind.__name__} ({first_problem(error)}); {mend}") from error
@@ -87,6 +91,14 @@ def first_problem(error: ValidationError) -> str:
 def shortened(text: str) -> str:
     """One line of at most LONGEST_PROBLEM characters."""
     return cut(" ".join(text.split()), LONGEST_PROBLEM)
+
+
+class _NoNumberError(Exception):
+    """A word that stands where a number belongs."""
+
+
+def _no_number(word: str) -> float:
+    raise _NoNumberError(word)
 
 
 def _refuse_later(path: str, content: bytes) -> None:

@@ -23,9 +23,9 @@ ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 
 
 class Section(BaseModel):
-    """What sections and records are: frozen, with no field that is not known, every number finite."""
+    """What sections and records are: frozen, with no field that is not known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
 
 class Record(Section):

@@ -94,7 +94,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         r"fine_tune-r0-0003/0000-started\.json: with it fine_tune was charged 63 s of 60 s",
     ),
     "more than the time that passed": (fields(ENDED, lost_s=500.0), r"0002-finished\.json: worked 520 s within 6 s"),
-    "seconds that are no number": (text(ENDED, '"charged_s":20.0', '"charged_s":NaN'), r"not a TrialEvent \(charged_s"),
+    "seconds that are no number": (
+        text(ENDED, '"charged_s":20.0', '"charged_s":NaN'),
+        r"not a TrialEvent \(NaN is no number\)",
+    ),
     "a time of 0": (fields(ENDED, time=0), r"0002-finished\.json: its time is 0, before the study began"),
     "an accuracy of -1": (fields(ENDED, best_accuracy=-1), r"best_accuracy is -1, and an accuracy lies in \[0, 1\]"),
     "another approach": (fields(STARTED, approach="vit"), r"of the approach 'vit', which study\.yaml does not have"),
