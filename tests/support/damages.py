@@ -119,9 +119,12 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a study file that is nested": (content("study.yaml", b"[" * 2000), r"study\.yaml: not a study file \("),
     "a study file with merge keys": (
         content("study.yaml", b"a: &a {b: 1}\nc: {<<: *a}\n"),
-        r"study\.yaml: not a study file \(merge keys",
+        r"study\.yaml: not a study file \(",
     ),
-    "a study file with a key twice": (text("study.yaml", "name:", "name: x\nname:"), r"study\.yaml: .*a key twice"),
+    "a study file with a key twice": (
+        text("study.yaml", "name:", "name: x\nname:"),
+        r"study\.yaml: .*the key 'name' stands here",
+    ),
     "an environment that is a list": (content("environment.json", b"[]"), r"environment\.json: a list, where names"),
     "a nested environment": (content("environment.json", b"[" * 10**5), r"environment\.json: not JSON"),
     "data with other counts": (
