@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.records.storage import Storage
-from analysis.records.store import Store, existing_study
+from analysis.records.store import Store, StudyRecords, read_records, read_study
 from analysis.report.write import ReportPaths, write_report
 from study.cluster.code import code_of, keep, search_in_kept
 from study.cluster.nodes import connected
@@ -17,7 +17,7 @@ from study.config.study_file import parse_config
 from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence
 from study.lease import Lease, alone
 from study.listeners import History, Record
-from study.place import new_directory, refuse_another_study, refuse_unwritable
+from study.place import new_directory, refuse_another_study, refuse_incomplete, refuse_unwritable
 from study.session.ready import (
     Ready,
     get_ready,
@@ -118,7 +118,7 @@ def resume(
         InputError: its data has changed since, or another process runs it, or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory, trust_code=trust_code)
+    store, config = _kept(read_records(os.fspath(directory)), trust_code=trust_code)
     return _go_on(store, config, address, progress)
 
 
@@ -147,15 +147,16 @@ def extend(
             or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory, trust_code=trust_code)
+    store, config = _kept(read_study(os.fspath(directory)), trust_code=trust_code)
     wanted = extended(config, more)
     refuse_unfinished(store, config)
     return _go_on(store, wanted, address, progress, extending=config)
 
 
-def _kept(directory: str | os.PathLike[str], *, trust_code: bool) -> tuple[Store, StudyConfig]:
-    """A study that is there, and its file."""
-    store = existing_study(os.fspath(directory))
+def _kept(records: StudyRecords, *, trust_code: bool) -> tuple[Store, StudyConfig]:
+    """A study that is there and can go on, and its file."""
+    refuse_incomplete(records)
+    store = Store(records.location)
     here = Path.cwd()
     inside = store.folder is not None and here.is_relative_to(store.folder.resolve())
     search_in(*([] if inside else [here]))  # Python files in a study are not the user's own

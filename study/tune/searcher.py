@@ -44,6 +44,7 @@ TUNE_SETTINGS = {
     "TUNE_MAX_PENDING_TRIALS_PG": "1000000",  # the searcher alone decides how many wait
     "RAY_AIR_NEW_OUTPUT": "0",
 }
+_WHY = {"evaluated": "its predictions were gone or damaged"}  # of a loss, by the last that had happened
 RESULT_FIELDS = frozenset(TrialEvent.model_fields) - {"trial", "time", "params"} - EVALUATION
 
 
@@ -175,7 +176,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         if resumed_at_s is None or (last.event == "started" and error is None):
             return
         self._uncharged_before[turn.trial] = last.uncharged_s
-        why = cause_of(error) if error is not None else "the study was interrupted"
+        why = cause_of(error) if error is not None else _WHY.get(last.event, "the study was interrupted")
         self._announce(
             last.model_copy(
                 update={
@@ -185,6 +186,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
                     "charged_s": min(last.charged_s, resumed_at_s),
                     "lost_s": last.lost_s + max(0.0, last.charged_s - resumed_at_s),
                     **_share_of_cpu(last, resumed_at_s),
+                    **dict.fromkeys(EVALUATION),
                     "reason": f"{why}; the trial went on from {resumed_at_s:.1f} charged seconds",
                 }
             )

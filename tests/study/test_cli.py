@@ -19,7 +19,7 @@ from tests.support.pictures import COLOURS, photo, photo_folder, save
 from tests.support.study_files import small_study
 from tests.support.synthetic_study import two_runs_each
 
-COMMANDS = ("run", "resume", "plan", "schema", "status", "report", "board", "data", "published")
+COMMANDS = ("run", "resume", "plan", "schema", "status", "check", "report", "board", "data", "published")
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_help_names_every_command_with_what_it_does(transfer_study):
         (("plan",), ("run nothing", "--budget", "--replicates", "--runs")),
         (("schema",), ("JSON Schema", "editors", "--out")),
         (("status",), ("how far", "DIR")),
+        (("check",), ("Verify", "Exit code 0", "DIR")),
         (("report",), ("from the records", "DIR")),
         (("board",), ("TensorBoard", "--port", "--host")),
         (("data",), ("describe", "fetch")),
@@ -222,7 +223,7 @@ def test_storage_that_cannot_be_written_is_refused(transfer_study, tmp_path):
     assert "cannot be written" in transfer_study("run", "digits", "--set", "storage=file").complaint
 
 
-@pytest.mark.parametrize("command", ["status", "resume", "report", "board"])
+@pytest.mark.parametrize("command", ["status", "check", "resume", "report", "board"])
 def test_a_directory_that_is_no_study_is_refused(transfer_study, tmp_path, command):
     complaint = transfer_study(command, tmp_path).complaint
     assert f"{tmp_path}: not a study directory" in complaint

@@ -229,6 +229,20 @@ def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
     assert case.events[-1].lost_s == 5.0
 
 
+def test_a_final_run_that_was_evaluated_and_is_done_again_says_why_and_has_its_own_accuracy():
+    earlier = Case(turn(0, phase="final"))
+    earlier.ask()
+    earlier.end(charged_s=7.0, resumed_at_s=0.0, test_accuracy=0.8, probabilities="softmax")
+    case = Case(turn(0, phase="final"), earlier=tuple(earlier.events))
+    case.ask()
+    case.end(charged_s=6.0, resumed_at_s=0.0, test_accuracy=0.75, probabilities="softmax")
+    assert earlier.names == ["started", "finished", "evaluated"]
+    assert case.names == ["lost", "finished", "evaluated"]
+    assert [event.test_accuracy for event in case.events] == [None, None, 0.75]
+    assert case.events[0].reason == "its predictions were gone or damaged; the trial went on from 0.0 charged seconds"
+    assert (case.events[-1].charged_s, case.events[-1].lost_s) == (6.0, 7.0)
+
+
 def test_a_trial_resumed_where_it_stopped_has_lost_nothing():
     earlier = Case(turn(0))
     earlier.ask()
