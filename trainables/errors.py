@@ -6,6 +6,7 @@ InputError
  +-- HyperparameterError    values that an approach cannot use
  +-- ApproachError          approaches that are not there, or are none
  +-- CacheError             (in cache.py) what cannot be dropped from the cache
+ +-- StateError             (in checkpoints.py) what an approach hands over and cannot be kept
 """
 
 

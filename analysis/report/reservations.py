@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from analysis.numbers import counted, in_words
+from analysis.records.trials import charged_first
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
 from analysis.search.contention import contended, contention
@@ -205,7 +206,9 @@ def _busy_machine(names: list[str], study: StudySummary | None) -> list[Reservat
         return []
     settings = study.records.settings
     budget_s = settings.replicates * settings.budget.search_seconds
-    found = contended(contention(study.trials, study.records.features, budget_s=budget_s))
+    features = study.records.features
+    first = charged_first(features, settings.feature_cost)
+    found = contended(contention(study.trials, features, budget_s=budget_s, charged_first=first))
     percent = {name: 100 / found[name] for name in names if name in found}
     mend = "run it on a quiet machine"
     if len(percent) < len(names):

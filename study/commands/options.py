@@ -27,6 +27,12 @@ Address = Annotated[
         "job server. Default: this machine."
     ),
 ]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", help="Run the code of approaches that came with the study, where they are not installed here."
+    ),
+]
 JobServerAddress = Annotated[
     str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
 ]

@@ -19,13 +19,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 import numpy as np
 import PIL
 from filelock import FileLock
 
-from trainables.cache import cache_dir
+from trainables.cache import cache_dir, passing
 from trainables.data.images import MOST_PIXELS, Picture, pixels, pixels_and_depth, reason
 from trainables.errors import DataError, shown
 
@@ -75,7 +74,7 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
         new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
         if new:
             facts |= new
-            with _part(folder) as part:
+            with passing(folder) as part:
                 part.write_text(json.dumps({name: asdict(known) for name, known in facts.items()}))
                 part.replace(path)
     return facts, {name: why for name, why in found.items() if isinstance(why, str)}
@@ -105,10 +104,10 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str
             _log.info("decoding %d images at %d x %d", *shape[:3])
             began = time.monotonic()
             path = _write_sealed(folder, key, _resized(list(pictures.values()), size), shape)
-            with _part(folder) as part:
+            with passing(folder) as part:
                 part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
                 part.replace(folder / f"{key}.json")
-    return np.load(path, mmap_mode="r"), _seal(path)
+    return np.lib.format.open_memmap(path, mode="r"), _seal(path)
 
 
 def _refuse_size(size: tuple[int, int]) -> None:
@@ -177,16 +176,6 @@ def _folder(name: str) -> Iterator[Path]:
         ) from error
 
 
-@contextmanager
-def _part(folder: Path) -> Iterator[Path]:
-    """Where to write a file that gets its name by being moved when it is whole; removed if it never is."""
-    part = folder / f"{uuid4().hex}.part"
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _read_facts(path: Path) -> dict[str, Facts]:
     try:
         return {name: Facts(**fields) for name, fields in json.loads(path.read_text()).items()}
@@ -204,7 +193,7 @@ def _seal(path: Path) -> str:
 def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] | None:
     """The array and its seal, or None, and the file removed, if it is not what was written."""
     try:
-        array = np.load(path, mmap_mode="r")
+        array = np.lib.format.open_memmap(path, mode="r")
         if array.shape == shape and hashlib.sha256(array.reshape(-1).data).hexdigest() == _seal(path):
             return array, _seal(path)
     except (ValueError, EOFError):  # cut short, or not NumPy's format
@@ -217,7 +206,7 @@ def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] |
 def _write_sealed(folder: Path, key: str, arrays: Iterable[np.ndarray], shape: tuple[int, ...]) -> Path:
     """Write arrays, together of this shape, to one .npy file with the SHA-256 of its pixels in its name."""
     seal = hashlib.sha256()
-    with _part(folder) as part:
+    with passing(folder) as part:
         with part.open("wb") as stream:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(stream, header)

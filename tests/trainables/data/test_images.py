@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,21 @@ def test_images_are_decoded_once_for_each_size(root, decodings):
     assert len(decodings) == 18 + 8
     again.images("train", (3, 5))
     assert len(decodings) == 18 + 16
+
+
+def test_two_that_want_the_same_images_at_once_do_not_collide(root):
+    together = threading.Barrier(3)
+
+    def ask(_: int) -> tuple[str, bytes]:
+        together.wait()
+        dataset = open_dataset(FolderData(path=str(root)))
+        return dataset.fingerprint([(6, 10)]), dataset.images("train", (6, 10)).tobytes()
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = set(pool.map(ask, range(3)))
+    assert len(answers) == 1
+    assert not list(cache_dir().rglob("*.part"))
+    assert len(list((cache_dir() / "images").glob("*.npy"))) == 3, "one for each split"
 
 
 def test_a_changed_image_is_decoded_again(root):
