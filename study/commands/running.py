@@ -21,6 +21,7 @@ from study.commands.options import (
     config_of,
     console,
     errors,
+    loading,
     terminal,
 )
 from study.place import begun, new_directory
@@ -45,12 +46,14 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
+    with loading("PyTorch"):
+        config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), terminal()))
-    from study import runner
+    with loading("Ray"):
+        from study import runner
 
     directory = out or new_directory(config)
     finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
@@ -65,7 +68,8 @@ def resume(directory: Directory, address: Address = None) -> None:
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    from study import runner
+    with loading("PyTorch and Ray"):
+        from study import runner
 
     finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)
 
@@ -93,7 +97,8 @@ def extend(
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    from study import runner
+    with loading("PyTorch and Ray"):
+        from study import runner
     from study.extend import More
 
     more = More(replicates, runs, budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -10,9 +11,10 @@ import pytest
 from ray import cloudpickle
 
 from study.cluster.arrival import _imported
-from study.config.models import ApproachConfig
+from study.config.models import ApproachConfig, StudyConfig
 from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, rehearse
 from study.session.inputs import final_inputs, search_inputs
+from study.session.ready import Ready
 from tests.support.commands import machine
 from tests.support.study_files import small_config
 from trainables.approach import Settings
@@ -22,6 +24,7 @@ from trainables.backbones.features import Features
 from trainables.backbones.networks import GLYPHS
 from trainables.data.dataset import open_dataset
 from trainables.errors import ApproachError, HyperparameterError
+from trainables.spec import Inputs, Slot
 
 
 class FromFeatures(BetterCNN):
@@ -118,3 +121,23 @@ def test_every_replicate_gets_a_division_of_its_own_where_the_study_file_asks_fo
     tasks = [inputs["better_cnn"].task_of(replicate) for replicate in range(3)]
     assert len({task.train.inputs.tobytes() for task in tasks}) == 3
     assert [np.bincount(task.valid.labels).tolist() for task in tasks] == [[5] * 10] * 3
+
+
+def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypatch):
+    made: list[StudyConfig] = []
+
+    def make(config: StudyConfig, *_: object) -> dict[str, Inputs]:
+        made.append(config)
+        return {}
+
+    monkeypatch.setattr("study.session.ready.search_inputs", make)
+    sharing: Any = SimpleNamespace(inputs=lambda inputs: inputs)
+    rest: Any = SimpleNamespace(frozen={})
+    ready = Ready(
+        config=small_config(), store=rest, dataset=rest, prepared=rest, slot=Slot(1, 0.0), count_slots=lambda: 1,
+        sharing=sharing, progress=rest,
+    )  # fmt: skip
+    assert ready.search_inputs is ready.search_inputs
+    more = replace(ready, config=small_config(replicates=2))
+    assert more.search_inputs == {}
+    assert [config.replicates for config in made] == [1, 2]

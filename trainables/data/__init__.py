@@ -10,6 +10,7 @@ splits.py             train, valid and test
 grouping.py           what file names tell of groups and times
 images.py             one image: read, resized
 image_cache.py        images decoded once
+counting.py           how many images are read and decoded, for whoever watches
 stored_examples.py    examples too large for the object store, mapped from each node's cache
 boats.py              downloads the seed study's photographs
 """

@@ -24,6 +24,7 @@ import PIL
 from filelock import FileLock
 
 from trainables.cache import cache_dir
+from trainables.data.counting import counted
 from trainables.data.images import Picture, pixels, reason
 from trainables.errors import DataError
 
@@ -54,7 +55,7 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
         path = folder / f"{_key(pictures)}.json"
         facts = _read_facts(path)
         unknown = [name for name in pictures if name not in facts]
-        looked_at = _in_parallel(_facts, [pictures[name] for name in unknown])
+        looked_at = counted(_in_parallel(_facts, [pictures[name] for name in unknown]), "reading images", len(unknown))
         found = dict(zip(unknown, looked_at, strict=True))
         new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
         if new:
@@ -86,7 +87,9 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str
                     return found
             _log.info("decoding %d images at %d x %d", *shape[:3])
             began = time.monotonic()
-            path = _write_sealed(folder, key, _resized(list(pictures.values()), size), shape)
+            what = f"decoding images at {size[0]} x {size[1]}"
+            resized = counted(_resized(list(pictures.values()), size), what, len(pictures))
+            path = _write_sealed(folder, key, resized, shape)
             with _part(folder) as part:
                 part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
                 part.replace(folder / f"{key}.json")
