@@ -19,9 +19,9 @@ UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.
 NO_WORD = "connection error code"
 NOT_MADE = "error raised in its creation task"  # the traceback follows; its last line is the error
-# Each of the trials that are out has died so often, with no report of any between, when the study is stopped: none has
-# failed for good yet, and all of them begin anew when it is resumed. Where trials are known to work, some that follow
-# these have died too, as that much may be due to hyperparameters.
+# Each of the trials that are out has died so often, with no report of any between, when the study is stopped: as a rule
+# none has failed for good yet, and all of them begin anew when it is resumed. Where trials are known to work, some that
+# follow these have died too, as that much may be due to hyperparameters.
 ROUNDS, ROUNDS_IF_KNOWN_TO_WORK = 2, 4
 NO_WORK = frozenset({"started", "lost", "failed"})  # events of a trial that perhaps never trained
 
@@ -51,14 +51,14 @@ class Failures(Callback):  # type: ignore[misc]
         self._deaths = 0
         self._known_to_work |= event not in NO_WORK
 
-    def hopeless(self, at_once: int) -> str | None:
+    def hopeless(self, most: int) -> str | None:
         """Why the study cannot go on, in one line, where every process ends before its trial reports anything.
 
         Args:
-            at_once: how many trials are out at the same time, those that wait for a process among them.
+            most: how many trials were out at a time, those that wait for a process among them.
         """
         rounds = ROUNDS_IF_KNOWN_TO_WORK if self._known_to_work else ROUNDS
-        if self._deaths < rounds * at_once:
+        if self._deaths < max(1, rounds * most):
             return None
         latest = textwrap.shorten(self._latest, 150, placeholder=" ...")
         return (

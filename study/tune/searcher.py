@@ -87,7 +87,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         self.broken_by: Exception | None = None  # what the study cannot go on after: records not written, for example
         self.failures = Failures()
         self._running: dict[str, Turn] = {}  # by Tune's own id
-        self._at_once = AHEAD  # so many trials were out at most
+        self._most = 0  # trials that were out at a time
         self._last: dict[str, TrialEvent] = {}  # by trial
         for event in sorted(earlier, key=lambda event: event.order):
             self._last[event.trial] = event
@@ -97,15 +97,14 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune asks for a trial: its configuration, None for "not now", or FINISHED."""
         self._stop_if_broken()
-        slots = self._slots()
-        self._at_once = max(self._at_once, slots + AHEAD)
-        if len(self._running) >= slots + AHEAD:
+        if len(self._running) >= self._slots() + AHEAD:
             return None
         turn = self._turns.next()
         if turn is None:
             finished: str = Searcher.FINISHED
             return finished if self._turns.finished else None
         self._running[trial_id] = turn
+        self._most = max(self._most, len(self._running))
         if turn.trial not in self._last:
             self._announce(_started(turn))
         return asdict(turn.spec)
@@ -160,7 +159,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
     def _stop_if_broken(self) -> None:
         if self.broken_by is None and self.failures.unreachable is not None:  # the other trials would wait in vain too
             self.broken_by = StorageError(str(self.failures.unreachable))
-        if self.broken_by is None and (why := self.failures.hopeless(self._at_once)):
+        if self.broken_by is None and (why := self.failures.hopeless(self._most)):
             self.broken_by = StudyError(why)
         if self.broken_by is not None:
             raise self.broken_by

