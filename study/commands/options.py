@@ -54,6 +54,8 @@ def loading(library: str) -> Iterator[None]:
 
     if not console.is_terminal:
         console.print(f"Loading {library}")
+        yield
+        return
     with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as shown:
         shown.add_task(f"Loading {library}", total=None)
         yield
