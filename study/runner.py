@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
 from analysis.report.write import ReportPaths, write_report
@@ -34,8 +32,9 @@ from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.moved import Moved
 from study.show.progress import Progress
-from trainables.data.counting import watched
+from study.show.terminal import PlainConsole
 from trainables.data.dataset import Dataset, open_dataset
+from trainables.data.image_cache import watched
 from trainables.finding import search_in
 
 
@@ -99,7 +98,11 @@ def run(
 
 
 def resume(
-    directory: str | os.PathLike[str], *, address: str | None = None, progress: Progress | None = None
+    directory: str | os.PathLike[str],
+    *,
+    address: str | None = None,
+    progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Continue a study where its records end. Nothing that is finished runs again.
 
@@ -107,12 +110,14 @@ def resume(
         directory: of the study, or its URI.
         address: as for `run`; another cluster than before will do.
         progress: as for `run`.
+        trust_code: whether the copy of code that the study brings may run: needed where its approaches are not
+            installed, and this code has not run here before.
 
     Raises:
-        InputError: its data has changed since, or another process runs it.
+        InputError: its data has changed since, or another process runs it, or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(directory, trust_code=trust_code)
     return _go_on(store, config, address, progress)
 
 
@@ -122,6 +127,7 @@ def extend(
     *,
     address: str | None = None,
     progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Add replicates, final runs or seconds of search to a finished study, and report again: another look at it.
 
@@ -132,22 +138,29 @@ def extend(
         more: what the study is to come to.
         address: as for `run`; another cluster than before will do.
         progress: as for `run`.
+        trust_code: whether the copy of code that the study brings may run: needed where its approaches are not
+            installed, and this code has not run here before.
 
     Raises:
-        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it.
+        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it;
+            or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(directory, trust_code=trust_code)
     wanted = extended(config, more)
     refuse_unfinished(store, config)
     return _go_on(store, wanted, address, progress, extending=config)
 
 
-def _kept(directory: str | os.PathLike[str]) -> tuple[Store, StudyConfig]:
+def _kept(directory: str | os.PathLike[str], *, trust_code: bool) -> tuple[Store, StudyConfig]:
     """A study that is there, and its file."""
     store = existing_study(os.fspath(directory))
-    search_in(Path.cwd())
-    search_in_kept(store)
+    here = Path.cwd()
+    brought = store.folder is not None and here.is_relative_to(
+        store.folder.resolve()
+    )  # Python files there are the study's
+    search_in(*([] if brought else [here]))
+    search_in_kept(store, trusted=trust_code)
     return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
 
 
@@ -178,7 +191,7 @@ def _prepared(
     store: Store, config: StudyConfig, address: str | None, progress: Progress | None
 ) -> Iterator[tuple[Ready, Code]]:
     """A study where it is to run, and what of its code travels; what is being done is shown from here on."""
-    with progress or Progress(Console()) as shown:
+    with progress or Progress(PlainConsole()) as shown:
         shown.phase("prepare", 0)
         shown.doing("reading images")
         with watched(shown.doing):

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from ray import cloudpickle
 
+from analysis.records.schema import FeatureCost
 from study.cluster.arrival import _imported
 from study.config.models import ApproachConfig, StudyConfig
-from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, rehearse
+from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
 from study.session.inputs import final_inputs, search_inputs
 from study.session.ready import Ready
 from tests.support.commands import machine
@@ -141,3 +142,26 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
     more = replace(ready, config=small_config(replicates=2))
     assert more.search_inputs == {}
     assert [config.replicates for config in made] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rule", "resumed", "charged"),
+    [("first_use", False, True), ("every_trial", False, True), ("free", False, False), ("first_use", True, False)],
+)
+def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
+    asked: list[bool] = []
+    for name in ("rehearse", "refuse_not_arrived", "data_info", "_refuse_other_data"):
+        monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
+
+    def freeze(*_: object, charged: bool) -> dict[str, Any]:
+        asked.append(charged)
+        return {}
+
+    monkeypatch.setattr("study.prepare.freeze", freeze)
+    cost = FeatureCost(key="k", backbone="net", image_size=(8, 8), cost_s=1.0, cached=True, approaches=("svm",))
+    store: Any = SimpleNamespace(exists=lambda name: resumed, feature_costs=lambda: [cost])
+    budget = SimpleNamespace(search_seconds=10.0, trial_seconds=5.0)
+    config: Any = SimpleNamespace(approaches={}, feature_cost=rule, budget=budget)
+    nothing: Any = None
+    prepare(config, nothing, store, nothing, nothing, lambda *_: None)
+    assert asked == [charged]

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from tests.support.pictures import photo_folder
-from trainables.data.counting import counted, watched
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
-
-
-def test_each_thing_is_counted_when_it_is_done():
-    told: list[tuple[str, int, int]] = []
-    with watched(lambda *news: told.append(news)):
-        assert list(counted("ab", "spelling", 2)) == ["a", "b"]
-    assert list(counted("c", "spelling", 1)) == ["c"], "nobody watches any more"
-    assert told == [("spelling", 0, 2), ("spelling", 1, 2), ("spelling", 2, 2)]
+from trainables.data.image_cache import watched
 
 
 def test_images_are_counted_when_they_are_read_and_when_they_are_decoded_and_not_when_they_are_known(
