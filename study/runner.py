@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.records.storage import Storage
 from analysis.records.store import Store, StudyRecords, read_records, read_study
 from analysis.report.write import ReportPaths, write_report
-from study.cluster.code import code_of, keep, search_in_kept
+from study.cluster.code import Code, code_of, keep, search_in_kept
 from study.cluster.nodes import connected
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config
@@ -33,6 +34,7 @@ from study.show.moved import Moved
 from study.show.progress import Progress
 from study.show.terminal import PlainConsole
 from trainables.data.dataset import Dataset, open_dataset
+from trainables.data.image_cache import watched
 from trainables.finding import search_in
 
 
@@ -87,10 +89,7 @@ def run(
     refuse_unwritable(directory)
     store = Store(directory)
     refuse_another_study(store)
-    dataset = open_checked(config)
-    code = code_of(config.classes)
-    with progress or Progress(PlainConsole()) as shown, connected(address, code):
-        ready = get_ready(config, store, dataset, shown)
+    with _prepared(store, config, address, progress) as (ready, code):
         say_what_budgets_buy(ready)
         with alone(store) as lease:
             refuse_another_study(store)  # one may have begun here meanwhile
@@ -173,21 +172,33 @@ def _go_on(
     extending: StudyConfig | None = None,
 ) -> Outcome:
     """Continue a study on its records; `extending` is its file until now, where `config` asks for more."""
-    dataset = open_checked(config)
-    code = code_of(config.classes)
-    with progress or Progress(PlainConsole()) as shown, connected(address, code):
-        ready = get_ready(config, store, dataset, shown)
-        with alone(store) as lease:
-            if extending is not None:
-                refuse_unfinished(store, extending)  # somebody may have extended it meanwhile
-                if not store.looks():  # a study older than their record has been looked at, too
-                    write_report(store.location)
-                mark_finished(store)
-            keep(store, code)
-            write_environment(ready)
-            if extending is not None:
-                write_study_file(ready)
-            return _until_settled(ready, History.read(store), lease)
+    with _prepared(store, config, address, progress) as (ready, code), alone(store) as lease:
+        if extending is not None:
+            refuse_unfinished(store, extending)  # somebody may have extended it meanwhile
+            if not store.looks():  # a study older than their record has been looked at, too
+                write_report(store.location)
+            mark_finished(store)
+        keep(store, code)
+        write_environment(ready)
+        if extending is not None:
+            write_study_file(ready)
+        return _until_settled(ready, History.read(store), lease)
+
+
+@contextmanager
+def _prepared(
+    store: Store, config: StudyConfig, address: str | None, progress: Progress | None
+) -> Iterator[tuple[Ready, Code]]:
+    """A study where it is to run, and what of its code travels; what is being done is shown from here on."""
+    with progress or Progress(PlainConsole()) as shown:
+        shown.phase("prepare", 0)
+        shown.doing("reading images")
+        with watched(shown.doing):
+            dataset = open_checked(config)
+        code = code_of(config.classes)
+        shown.doing("starting Ray" if address is None else f"connecting to the Ray cluster {address}")
+        with connected(address, code):
+            yield get_ready(config, store, dataset, shown), code
 
 
 def _until_settled(ready: Ready, history: History, lease: Lease | None) -> Outcome:

@@ -24,7 +24,7 @@ from study.predictions import write_predictions
 from study.search.finals import final_turns
 from study.search.ledger import Account, open_ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
-from study.session.inputs import final_inputs, search_inputs
+from study.session.inputs import final_inputs
 from study.session.ready import Ready
 from study.tune.searcher import Turns, TurnSearcher, run_trials
 from trainables.checkpoints import CheckpointStore
@@ -62,7 +62,7 @@ class Session:
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
         if not turns.finished:
-            inputs = search_inputs(config, ready.dataset, ready.prepared.frozen)
+            inputs = ready.search_inputs
             with self.phases.during("search"):
                 self._run(turns, inputs)
         for event in _exhaustions(turns.exhausted, self.history.phases):
@@ -77,7 +77,7 @@ class Session:
         if not turns:
             self._close_final_runs()
             return
-        inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+        inputs = ready.sharing.inputs(final_inputs(ready.config, ready.dataset, ready.prepared.frozen))
         with self.phases.during("final"):
             self._run(ListedTurns(turns), inputs, _deliver(ready))
 
@@ -111,7 +111,7 @@ class Session:
         )
         run_trials(
             searcher,
-            ready.sharing.inputs(inputs),
+            inputs,
             ready.slot,
             checkpoints=checkpoints,
             deliver=deliver,

@@ -21,6 +21,7 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
+from study.place import StudyError
 from study.search.turns import Turn
 from study.tune.failures import Failures, cause_of
 from study.tune.scheduler import Handover
@@ -87,9 +88,11 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         self.broken_by: Exception | None = None  # what the study cannot go on after: records not written, for example
         self.failures = Failures()
         self._running: dict[str, Turn] = {}  # by Tune's own id
+        self._most = 0  # trials that were out at a time
         self._last: dict[str, TrialEvent] = {}  # by trial
         for event in sorted(earlier, key=lambda event: event.order):
             self._last[event.trial] = event
+            self.failures.note_event(event.event)
         self._uncharged_before: dict[str, float] = {}  # by trial: seconds of attempts before this one
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -102,6 +105,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
             finished: str = Searcher.FINISHED
             return finished if self._turns.finished else None
         self._running[trial_id] = turn
+        self._most = max(self._most, len(self._running))
         if turn.trial not in self._last:
             self._announce(_started(turn))
         return asdict(turn.spec)
@@ -110,6 +114,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         """An intermediate report of a trial."""
         self._stop_if_broken()
         with self._noting_what_breaks():
+            self.failures.note_event(result["event"])
             turn = self._running[trial_id]
             self._note_loss(turn, trial_id, result)
             self._announce(self._event(turn, result))
@@ -120,6 +125,8 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         with self._noting_what_breaks():
             if error or result is None:
                 result = {"event": "failed", "reason": self._reason(trial_id)}
+            else:
+                self.failures.note_event(result["event"])
             self.failures.forget(trial_id)
             turn = self._running.pop(trial_id)
             self._note_loss(turn, trial_id, result)
@@ -153,6 +160,8 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
     def _stop_if_broken(self) -> None:
         if self.broken_by is None and self.failures.unreachable is not None:  # the other trials would wait in vain too
             self.broken_by = StorageError(str(self.failures.unreachable))
+        if self.broken_by is None and (why := self.failures.hopeless(self._most)):
+            self.broken_by = StudyError(why)
         if self.broken_by is not None:
             raise self.broken_by
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -185,6 +186,20 @@ def test_corrupt_images_can_be_skipped_and_are_counted_and_named(transfer_study,
     assert told.code == 0
     assert "Left out as not readable: 1" in told.out
     assert "train/red/broken.png" in told.out
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused_with_the_name_escaped(transfer_study, photos):
+    odd = photos.with_name(os.fsdecode(b"caf\xe9"))
+    photos.rename(odd)
+    assert r"caf\xe9: its name is not UTF-8; rename it" in transfer_study("data", "describe", odd).complaint
+
+
+def test_scans_divided_into_training_and_testing_are_two_splits_not_two_classes(transfer_study, photos):
+    (photos / "train").rename(photos / "Training")
+    (photos / "test").rename(photos / "Testing")
+    told = transfer_study("data", "describe", photos)
+    assert told.code == 0
+    assert "3 classes" in told.out
 
 
 def test_the_same_image_in_two_splits_is_refused(transfer_study, study_file, photos):

@@ -135,6 +135,17 @@ def test_without_a_terminal_each_phase_is_a_line(study):
     assert positions == sorted(positions)
 
 
+def test_without_a_terminal_what_is_done_before_the_first_trial_is_a_line_each(study):
+    counted = ("decoding images at 16 x 16", "decoding images at 32 x 32", "frozen features")
+    once = ("Loading PyTorch", "Loading Ray", "Preparing", "reading images", "starting Ray", "building each approach")
+    done = (*once, "starting a process in a slot", *counted, "timing a step", "Searching", "starting processes")
+    lines = study.told.out.splitlines()
+    told = [[number for number, line in enumerate(lines) if words in line] for words in done]
+    assert [numbers[0] for numbers in told] == sorted(numbers[0] for numbers in told)
+    assert {len(numbers) for words, numbers in zip(done, told, strict=True) if words in once} == {1}
+    assert "" not in lines[: told[-1][0]]
+
+
 def test_a_study_directory_holds_what_others_rely_on(study):
     names = {file.relative_to(study.directory).as_posix() for file in study.directory.rglob("*") if file.is_file()}
     assert {"study.yaml", "data.json", "environment.json"} <= names

@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
+from study.place import StudyError
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import AHEAD, TurnSearcher, run_trials
 from trainables.errors import UnreachableError
@@ -316,6 +317,23 @@ def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study(monkeypatch
         with pytest.raises(StorageError, match="checkpoint not read"):
             case.ask("b")
     assert case.names == ["started"]
+
+
+def test_a_study_whose_every_process_dies_at_its_start_is_stopped_and_no_trial_has_failed(monkeypatch):
+    case = Case(turn(0), turn(1), slots=1)
+    for name in "ab":
+        case.ask(name)
+    monkeypatch.setattr(case.searcher.failures, "error_of", lambda name: ValueError("no room"))
+    for name in "aba":
+        case.searcher.failures.on_trial_recover(0, [], SimpleNamespace(trial_id=name))
+        assert case.ask("c") is None
+    case.searcher.failures.on_trial_recover(0, [], SimpleNamespace(trial_id="b"))
+    for _ in range(2):
+        with pytest.raises(
+            StudyError, match=r"^no trial comes to a result: 4 processes .* ValueError: no room; mend that"
+        ):
+            case.ask("c")
+    assert case.names == ["started", "started"]
 
 
 def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again(monkeypatch):
