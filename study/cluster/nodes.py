@@ -65,11 +65,20 @@ def connected(address: str | None, code: Code = NO_CODE) -> Iterator[None]:
 def _started(address: str | None, code: Code) -> Iterator[None]:
     import ray
 
+    from study.cluster.imports import OwnImports
+
     local = {} if address else {"include_dashboard": False}
     try:
         with code.unpacked() as modules:
             carried = _carrying(modules)
-            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local, **carried)
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                job_config=OwnImports(),
+                **local,
+                **carried,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         if address is None:
