@@ -94,7 +94,8 @@ def config_of(
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"--set {cut(assignment, 60)}: not of the form KEY=VALUE, as in --set final.runs=10")
+            told = cut(" ".join(assignment.split()), 60)
+            raise InputError(f"--set {told}: not of the form KEY=VALUE, as in --set final.runs=10")
         overrides[key] = read_yaml(value, name=f"--set {cut(assignment, 60)}")
     return read_config(study, overrides)
 

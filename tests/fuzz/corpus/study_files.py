@@ -38,6 +38,7 @@ CORPUS = (
     refused("yes for a number", "digits", ("set", "replicates=yes")),
     refused("yes for a number in the file", "digits", ("swap", "replicates: 5", "replicates: yes")),
     either("ten minutes", "digits", ("set", "budget.search_seconds=10min")),
+    refused("an assignment of two lines", "digits", ("set", "one\rtwo")),
     refused("a misspelt section", "digits", ("swap", "budget:", "bugdet:")),
     refused("a byte that is not UTF-8", "digits", ("splice", 300, 1, b"\xff")),
 )

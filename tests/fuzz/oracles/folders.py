@@ -23,9 +23,15 @@ FEWEST_LEVELS = 100  # of the 300 grey levels of a 16-bit picture
 
 
 def counted(dataset: Dataset, root: Path, told: str) -> None:
-    """As many images as a plain walk finds, or a word on those that were left out; and classes, not splits."""
+    """As many images as a plain walk finds, or a word on those left out; and classes, not splits.
+
+    Of what lies beside the folders with images, only files that are called like pictures.
+    """
     number = sum(len(part) for part in dataset.splits.values())
-    found = [*_walked(root)]
+    tops = {name.partition("/")[0] for part in dataset.splits.values() for name in part.ids}
+    found = [
+        path for path in _walked(root) if path.relative_to(root).parts[0] in tops or path.suffix in (".png", ".jpg")
+    ]
     if number != len(found) and not TOLD.search(told):
         raise WrongNumber(f"images counted otherwise: {number}, a plain walk finds {len(found)}")
     splits = SPLIT_NAMES & {name.casefold() for name in dataset.classes}
