@@ -5,6 +5,7 @@ local.py       Ray on this machine alone: on the loopback, with a token of its o
 ray_folder.py  the folder of that, and what is left of the folders of others
 entry.py       how Ray is to be started or joined, and what it means where that fails
 terminated.py  SIGTERM goes the way of Ctrl-C
+patience.py    an end to waiting for Ray
 nodes.py       what the nodes have, and how many slots that makes
 first_node.py  waiting for the first node of a cluster that grows by demand
 sharing.py     how images and features reach the nodes

@@ -13,10 +13,12 @@ from study.cluster.code import NO_CODE, Code
 from study.cluster.entry import Entry, shown
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
+from study.cluster.patience import at_most
 from study.cluster.terminated import handler_given_back, terminable
 from trainables.errors import first_line
 
 REACHED_WITHIN_S = 10.0
+STARTED_WITHIN_S = 120.0  # or joined; some seconds where nothing else runs
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # where Ray tells a job's driver about the job
 
 
@@ -54,7 +56,8 @@ def _started(entry: Entry, code: Code) -> Iterator[None]:
         with code.unpacked() as modules:
             carried = _carrying(modules)
             try:
-                ray.init(log_to_driver=False, logging_level=logging.ERROR, **entry.settings, **carried)
+                with at_most(STARTED_WITHIN_S):
+                    ray.init(log_to_driver=False, logging_level=logging.ERROR, **entry.settings, **carried)
             except Exception as error:  # Ray's are of all kinds, bare ones too where the machine is too busy
                 raise entry.refused(error) from error
         yield

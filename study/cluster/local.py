@@ -1,6 +1,6 @@
 """Ray on this machine alone: on the loopback, in a folder of its own, and serving nobody without its token.
 
-Where it does not start, that ends in one line. Ray gives each of its parts half a minute, so within two minutes.
+Where it does not start, that ends in one line, within three minutes: two of patience, and what Ray is waiting for then.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _own_token(token: Path) -> Iterator[None]:
 
 def _read_authentication() -> None:
     """Ray reads the mode when it is imported, and a token once. Mode first: a thread that still asks finds a token."""
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray._private.authentication.authentication_token_setup import AuthenticationTokenLoader, Config
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()

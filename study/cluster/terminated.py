@@ -19,7 +19,7 @@ def handler_given_back() -> Iterator[None]:
     try:
         yield
     finally:
-        if before is not None and _in_main_thread():
+        if before is not None and in_main_thread():
             signal.signal(signal.SIGTERM, before)
 
 
@@ -33,7 +33,7 @@ def terminable() -> Iterator[None]:
         asked = True
         raise Terminated
 
-    if _in_main_thread():
+    if in_main_thread():
         signal.signal(signal.SIGTERM, terminate)
     try:
         yield
@@ -43,6 +43,6 @@ def terminable() -> Iterator[None]:
         raise
 
 
-def _in_main_thread() -> bool:
+def in_main_thread() -> bool:
     """Only there may handlers be set: a notebook or a server may run a study in another thread."""
     return threading.current_thread() is threading.main_thread()

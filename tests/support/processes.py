@@ -16,6 +16,13 @@ def users_of(folder: Path) -> set[int]:
     return {int(process.name) for process in Path("/proc").glob("[0-9]*") if any(_below(folder, process))}
 
 
+def title(process: int) -> str:
+    """What a process is called; nothing where it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    return ""
+
+
 def listening(processes: Iterable[int]) -> set[IPv4Address | IPv6Address]:
     """The addresses at which these processes wait for connections."""
     held = {opened for process in processes for opened in _opened(Path(f"/proc/{process}"))}
