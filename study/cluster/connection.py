@@ -20,6 +20,7 @@ from trainables.errors import first_line
 REACHED_WITHIN_S = 10.0
 STARTED_WITHIN_S = 120.0  # or joined; some seconds where nothing else runs
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # where Ray tells a job's driver about the job
+AUTHENTICATION = "InvalidAuthToken"  # among the words with which Ray refuses a token
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def _started(entry: Entry, code: Code) -> Iterator[None]:
                 raise entry.refused(error) from error
         yield
     finally:
-        ray.shutdown(wait_for_processes=True)  # whose files are removed next
+        ray.shutdown()
 
 
 @contextmanager
@@ -93,12 +94,15 @@ def _refuse_unreachable(address: str) -> None:
 
 
 def _not_joined(error: Exception, address: str) -> ClusterError:
-    from ray.exceptions import AuthenticationError
-
     reason = shown(getattr(error, "strerror", None) or first_line(error), 90)
-    if isinstance(error, AuthenticationError):
+    if _is_about_the_token(error):
         return ClusterError(
             f"--address {shown(address)}: the cluster refuses this token ({reason}); set RAY_AUTH_MODE=token, and "
             "RAY_AUTH_TOKEN or ~/.ray/auth_token to the token of the cluster"
         )
     return ClusterError(f"--address {shown(address)}: no Ray cluster ({reason}); start one, or leave it out")
+
+
+def _is_about_the_token(error: BaseException | None) -> bool:
+    """Ray says so in the text of what led to an error."""
+    return error is not None and (AUTHENTICATION in str(error) or _is_about_the_token(error.__cause__))

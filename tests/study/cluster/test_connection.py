@@ -172,3 +172,22 @@ def test_an_address_that_is_none_of_a_job_server_is_refused_at_once(transfer_stu
     assert told.startswith("--address http")
     assert "no job server there" in told
     assert len(told) <= 300
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("AuthenticationError: RPC error: InvalidAuthToken: Authentication token is missing", "refuses this token"),
+        ("Failed to connect to GCS. Last connection error: TimedOut", "no Ray cluster"),
+    ],
+)
+def test_a_cluster_that_refuses_the_token_says_so_and_another_one_does_not(monkeypatch, cause, words):
+    def init(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster") from RuntimeError(cause)
+
+    monkeypatch.setattr("ray.init", init)
+    with (
+        pytest.raises(ClusterError, match=rf"{words} \(Failed to connect to Ray cluster\)"),
+        connected("auto"),
+    ):
+        pass
