@@ -81,7 +81,7 @@ def _on_loopback() -> Iterator[None]:
 
 def _not_started(error: Exception, folder: RayFolder) -> StartError:
     if SHARED_MEMORY in str(error):
-        mend = f"enlarge {SHARED_MEMORY} (Docker: --shm-size=2g)"
+        mend = f"mount or enlarge {SHARED_MEMORY} (Docker: --shm-size=2g)"
     else:
         number = getattr(error, "errno", None)
         mend = MENDS.get(number or 0, "try again when the machine is less busy, or has more memory")
