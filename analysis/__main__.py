@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from analysis.records.errors import RecordsError
+from analysis.records.slugs import visible
 
 
 class Seeds(StrEnum):
@@ -43,9 +44,10 @@ def main(
     except RecordsError as error:
         raise RecordsError(f"--{error}") from None
     paths = write_table_report(predictions, out, design)
-    typer.echo("\n\n".join((typer.style(paths.headline, bold=True), paths.verdict, *paths.notes)) + "\n")
+    headline, *rest = map(visible, (paths.headline, paths.verdict, *paths.notes))
+    typer.echo("\n\n".join((typer.style(headline, bold=True), *rest)) + "\n")
     for path in (paths.html, paths.markdown, paths.json):
-        typer.echo(path)
+        typer.echo(visible(path))
 
 
 def run() -> None:
@@ -55,7 +57,7 @@ def run() -> None:
     try:
         app(prog_name="python -m analysis")
     except RecordsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

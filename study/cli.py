@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from analysis.records.errors import RecordsError
 from study.commands import cache, data, results, running
 from study.commands.options import console, errors
+from study.show.terminal import as_is
 from trainables.errors import InputError
 
 app = typer.Typer(
@@ -93,9 +95,5 @@ def main() -> None:
     try:
         app(prog_name="transfer-study")
     except (InputError, RecordsError) as error:
-        errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        errors.print(Text.assemble(("error:", "bold red"), as_is(f" {error}")))
         raise SystemExit(2) from None
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

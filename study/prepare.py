@@ -5,16 +5,16 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import ray
 import torch
 
-from analysis.records.schema import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
+from analysis.records.schema import DataInfo, FeatureCost, HyperparameterValue
 from analysis.records.store import Store
-from analysis.records.trials import costs_by_approach, feature_charges
+from analysis.records.trials import charged_first, feature_charges
 from study.cluster.arrival import refuse_not_arrived
 from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
@@ -24,7 +24,7 @@ from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.features import Features, content_key, frozen_features
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
 from trainables.cache import cache_dir
-from trainables.data.dataset import Dataset, duplicates
+from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
 from trainables.data.splits import Split
 from trainables.errors import ApproachError, BackboneError, InputError, one_line
@@ -77,16 +77,17 @@ def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sha
     refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
     info = data_info(config, dataset)
     _refuse_other_data(store, info)
-    frozen = freeze(config, dataset, slot, sharing)
     recorded = store.feature_costs() if store.exists("study.yaml") else []  # else left by one that died beginning
+    charged = config.feature_cost != "free" and not recorded  # else nobody pays what they would cost now
+    frozen = freeze(config, dataset, slot, sharing, charged=charged)
     costs = recorded or feature_costs(frozen)
     prepared = Prepared(
         info=info,
         frozen=frozen,
         costs=costs,
         owed_s=feature_charges(costs, config.feature_cost),
-        precharged_s=precharged(config.feature_cost, costs),
-        notes=() if recorded else tuple(dict.fromkeys(one.note for one in frozen.values() if one.note)),
+        precharged_s=charged_first(costs, config.feature_cost),
+        notes=tuple(dict.fromkeys(one.note for one in frozen.values() if one.note)) if charged else (),
     )
     _refuse_too_little(config, prepared)
     return prepared
@@ -105,7 +106,7 @@ def data_info(config: StudyConfig, dataset: Dataset) -> DataInfo:
         counts={str(split): counts for split, counts in dataset.counts.items()},
         grouped=dataset.splits["test"].groups is not None,
         skipped=dataset.skipped,
-        duplicates=len(duplicates(dataset)),
+        duplicates=len(dataset.duplicates),
         test_days=tuple(day.isoformat() for day in days(dataset.splits["test"])) or None,
     )
 
@@ -156,8 +157,13 @@ def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValu
     ]
 
 
-def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) -> dict[str, Frozen]:
+def freeze(
+    config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing, *, charged: bool = True
+) -> dict[str, Frozen]:
     """Extract the training and validation features of every frozen backbone, each in a slot, as trials would be.
+
+    Args:
+        charged: whether somebody pays for them; else no cost that was measured on a busy machine is measured again.
 
     Returns:
         By approach; approaches with the same backbone and image size share one.
@@ -167,7 +173,7 @@ def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) 
         settings = config.settings(name)
         if approach.kind.learns_from(settings) == "features":
             users.setdefault(_what_features_depend_on(settings), []).append(name)
-    pending = {settings: _extraction(settings, dataset, slot, sharing) for settings in users}
+    pending = {settings: _extraction(settings, dataset, slot, sharing, charged) for settings in users}
     frozen: dict[str, Frozen] = {}
     for settings, names in users.items():
         frozen.update(dict.fromkeys(names, _collected(settings, tuple(names), pending[settings])))
@@ -181,11 +187,6 @@ def feature_costs(frozen: Mapping[str, Frozen]) -> list[FeatureCost]:
         known = merged.setdefault(features.cost.key, features.cost.model_copy(update={"approaches": ()}))
         merged[known.key] = known.model_copy(update={"approaches": (*known.approaches, name)})
     return list(merged.values())
-
-
-def precharged(rule: FeatureRule, costs: Iterable[FeatureCost]) -> dict[str, float]:
-    """Seconds that every single trial of an approach is charged for its features: only under `every_trial`."""
-    return costs_by_approach(costs) if rule == "every_trial" else {}
 
 
 def backbone_of(settings: Settings) -> Backbone | None:
@@ -231,7 +232,7 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
 
 
 def _extraction(
-    settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing
+    settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing, charged: bool
 ) -> dict[Split, ray.ObjectRef]:
     extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
     return {
@@ -240,18 +241,21 @@ def _extraction(
             sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels),
             slot,
             f"{dataset.source}, {split}",
+            charged,
         )
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(settings: _FeatureSettings, examples: Examples, slot: Slot, data: str) -> tuple[Features, str]:
+def _extract(
+    settings: _FeatureSettings, examples: Examples, slot: Slot, data: str, charged: bool
+) -> tuple[Features, str]:
     pin_threads(slot.cpus)
     images = examples.inputs
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
     features = frozen_features(
-        settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir(), charged=True, data=data
+        settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir(), charged=charged, data=data
     )
     return features, content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
 

@@ -7,8 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.records.storage import Storage
 from analysis.records.store import Store, existing_study
 from analysis.report.write import ReportPaths, write_report
@@ -33,6 +31,7 @@ from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.moved import Moved
 from study.show.progress import Progress
+from study.show.terminal import PlainConsole
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.finding import search_in
 
@@ -90,7 +89,7 @@ def run(
     refuse_another_study(store)
     dataset = open_checked(config)
     code = code_of(config.classes)
-    with progress or Progress(Console()) as shown, connected(address, code):
+    with progress or Progress(PlainConsole()) as shown, connected(address, code):
         ready = get_ready(config, store, dataset, shown)
         say_what_budgets_buy(ready)
         with alone(store) as lease:
@@ -100,7 +99,11 @@ def run(
 
 
 def resume(
-    directory: str | os.PathLike[str], *, address: str | None = None, progress: Progress | None = None
+    directory: str | os.PathLike[str],
+    *,
+    address: str | None = None,
+    progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Continue a study where its records end. Nothing that is finished runs again.
 
@@ -108,12 +111,14 @@ def resume(
         directory: of the study, or its URI.
         address: as for `run`; another cluster than before will do.
         progress: as for `run`.
+        trust_code: whether the copy of code that the study brings may run: needed where its approaches are not
+            installed, and this code has not run here before.
 
     Raises:
-        InputError: its data has changed since, or another process runs it.
+        InputError: its data has changed since, or another process runs it, or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(directory, trust_code=trust_code)
     return _go_on(store, config, address, progress)
 
 
@@ -123,6 +128,7 @@ def extend(
     *,
     address: str | None = None,
     progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Add replicates, final runs or seconds of search to a finished study, and report again: another look at it.
 
@@ -133,22 +139,29 @@ def extend(
         more: what the study is to come to.
         address: as for `run`; another cluster than before will do.
         progress: as for `run`.
+        trust_code: whether the copy of code that the study brings may run: needed where its approaches are not
+            installed, and this code has not run here before.
 
     Raises:
-        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it.
+        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it;
+            or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(directory, trust_code=trust_code)
     wanted = extended(config, more)
     refuse_unfinished(store, config)
     return _go_on(store, wanted, address, progress, extending=config)
 
 
-def _kept(directory: str | os.PathLike[str]) -> tuple[Store, StudyConfig]:
+def _kept(directory: str | os.PathLike[str], *, trust_code: bool) -> tuple[Store, StudyConfig]:
     """A study that is there, and its file."""
     store = existing_study(os.fspath(directory))
-    search_in(Path.cwd())
-    search_in_kept(store)
+    here = Path.cwd()
+    brought = store.folder is not None and here.is_relative_to(
+        store.folder.resolve()
+    )  # Python files there are the study's
+    search_in(*([] if brought else [here]))
+    search_in_kept(store, trusted=trust_code)
     return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
 
 
@@ -163,7 +176,7 @@ def _go_on(
     """Continue a study on its records; `extending` is its file until now, where `config` asks for more."""
     dataset = open_checked(config)
     code = code_of(config.classes)
-    with progress or Progress(Console()) as shown, connected(address, code):
+    with progress or Progress(PlainConsole()) as shown, connected(address, code):
         ready = get_ready(config, store, dataset, shown)
         with alone(store) as lease:
             if extending is not None:

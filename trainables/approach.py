@@ -122,6 +122,11 @@ class Predictions:
 class Approach(ABC):
     """One way to classify images. The constructor prepares everything; then `step` until `done`.
 
+    A state (`model_state`, `training_state`) is a dict of tensors, NumPy arrays, numbers, strings, bytes, None, and
+    lists, tuples and dicts of these, with strings or integers as keys. It is kept without pickle (checkpoints.py), so
+    an object of another kind is refused: hand over its arrays. Tensors come back on the CPU; a generator is kept by
+    its state.
+
     Class attributes:
         summary: what it is, in one line of the documentation.
         settings_type, hyperparameters_type: what it needs, validated; every hyperparameter has a default.
@@ -181,7 +186,7 @@ class Approach(ABC):
 
     @abstractmethod
     def model_state(self) -> Mapping[str, object]:
-        """What `predict` needs: the learned parameters."""
+        """What `predict` needs: the learned parameters. A copy, which further steps do not change."""
 
     @abstractmethod
     def load_model_state(self, state: Mapping[str, object]) -> None: ...

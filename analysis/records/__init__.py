@@ -2,6 +2,9 @@
 
 errors.py      what can be wrong with what a study left
 storage.py     whole files on a disk, on NFS or in an object store
+whole_files.py the same on a disk: several writers at once, and what killed ones left
+slugs.py       names that data give, in paths and in terminals
+cells.py       the same in the cells of CSV files
 schema.py      what stands in the records, field by field
 store.py       the files of a study: write, read, check
 predictions.py the predictions of final runs

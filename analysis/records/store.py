@@ -58,6 +58,7 @@ class StudyRecords:
             `index` of the run's events, its number within the approach over all replicates), image, group, label,
             prediction, p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
         looks: at the test results, in order.
+        later_environments: of later sessions, where they were others than that of the first.
     """
 
     location: str
@@ -69,6 +70,7 @@ class StudyRecords:
     events: pd.DataFrame
     predictions: pd.DataFrame = field(repr=False)
     looks: tuple[LookEvent, ...] = ()
+    later_environments: tuple[dict[str, Any], ...] = ()
 
 
 R = TypeVar("R", bound=Record)
@@ -208,12 +210,13 @@ def read_study(location: str) -> StudyRecords:
         location=store.location,
         settings=_read_settings(store),
         data=store.read_record("data.json", DataInfo) if store.exists("data.json") else None,
-        environment=_read_environment(store),
+        environment=_read_environment(store) if store.exists("environment.json") else {},
         phases=tuple(store.phase_events()),
         features=tuple(store.feature_costs()),
         events=table,
         predictions=_counting(store.predictions(), trial_table(table)),
         looks=tuple(store.looks()),
+        later_environments=tuple(_read_environment(store, name) for name in store.names("environments", ".json")),
     )
 
 
@@ -243,16 +246,14 @@ def _read_settings(store: Store) -> StudySettings:
         raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_problem(error)})") from error
 
 
-def _read_environment(store: Store) -> dict[str, Any]:
-    if not store.exists("environment.json"):
-        return {}
+def _read_environment(store: Store, name: str = "environment.json") -> dict[str, Any]:
     try:
-        environment = json.loads(store.read_bytes("environment.json"))
+        environment = json.loads(store.read_bytes(name))
     except ValueError as error:
-        raise RecordsError(f"{store.path('environment.json')}: not JSON ({first_line(error)})") from error
+        raise RecordsError(f"{store.path(name)}: not JSON ({first_line(error)})") from error
     if not isinstance(environment, dict):
         found = type(environment).__name__
-        raise RecordsError(f"{store.path('environment.json')}: a {found}, where names with values belong; {RESTORE}")
+        raise RecordsError(f"{store.path(name)}: a {found}, where names with values belong; {RESTORE}")
     return environment
 
 

@@ -70,6 +70,12 @@ def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[
     return costs_by_approach(features) if rule == "first_use" else {}
 
 
+def charged_first(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
+    """Seconds that every single trial of an approach is charged for its frozen features before it works: only under
+    `every_trial`."""
+    return costs_by_approach(features) if rule == "every_trial" else {}
+
+
 def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:
     """Seconds that the frozen features of each approach cost, whoever pays for them."""
     costs: dict[str, float] = {}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.records.schema import PhaseEvent
 from analysis.records.store import StudyRecords
-from analysis.records.trials import costs_by_approach, feature_charges
+from analysis.records.trials import charged_first, feature_charges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +71,9 @@ class Search:
 def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
     """What every approach in the study file spent; `trials` is records.trials.trial_table of the study's events."""
     rule = records.settings.feature_cost
-    costs, searches = costs_by_approach(records.features), records.settings.replicates
+    searches = records.settings.replicates
     owed = {name: searches * cost for name, cost in feature_charges(records.features, rule).items()}
-    each = costs if rule == "every_trial" else {}
+    each = charged_first(records.features, rule)
     searched = trials[trials.phase == "search"]
     return {
         name: _spending(records, searched[searched.approach == name], name, owed.get(name, 0.0), each.get(name, 0.0))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from study.show.terminal import PlainConsole
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from study.config.models import StudyConfig
     from study.show.remote import Terminal
 
-console = Console(highlight=False, emoji=False)
-errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+console = PlainConsole()
+errors = PlainConsole(stderr=True, soft_wrap=True)
 
 StudyFile = Annotated[str, typer.Argument(metavar="STUDY", help="A preset's name, or the path of a study file (YAML).")]
 Directory = Annotated[
@@ -25,6 +25,12 @@ Address = Annotated[
     typer.Option(
         help="Ray cluster to run on: `auto` for the one this machine belongs to, or the http:// address of a cluster's "
         "job server. Default: this machine."
+    ),
+]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", help="Run the code of approaches that came with the study, where they are not installed here."
     ),
 ]
 JobServerAddress = Annotated[

@@ -20,7 +20,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
 
         raise typer.Exit(remote.status(directory, address, terminal()))
     from analysis.records.store import read_study
-    from analysis.records.trials import trial_table, without_superseded
+    from analysis.records.trials import charged_first, trial_table, without_superseded
     from analysis.search.accounts import spending
     from analysis.search.contention import contended, contention
     from study.show.busy import busy_line
@@ -32,7 +32,9 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     found = [sentence(finding) for finding in findings(records, trials)]
     show_status(records, trials, spending(records, trials), found, console)
     budget_s = records.settings.replicates * records.settings.budget.search_seconds
-    if line := busy_line(contended(contention(trials, records.features, budget_s=budget_s))):
+    first = charged_first(records.features, records.settings.feature_cost)
+    factors = contention(trials, records.features, budget_s=budget_s, charged_first=first)
+    if line := busy_line(contended(factors)):
         console.print(line, markup=False, soft_wrap=True)
 
 

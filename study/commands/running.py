@@ -18,6 +18,7 @@ from study.commands.options import (
     Runs,
     Set,
     StudyFile,
+    TrustCode,
     config_of,
     console,
     errors,
@@ -56,18 +57,20 @@ def run(
     finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
 
 
-def resume(directory: Directory, address: Address = None) -> None:
+def resume(directory: Directory, address: Address = None, trust_code: TrustCode = False) -> None:
     """Continue a study that was interrupted; nothing finished runs again. A job that still runs is followed again."""
     if is_job_server(address):
         from study.show import remote
 
-        raise typer.Exit(remote.resume(directory, str(address), terminal()))
+        raise typer.Exit(remote.resume(directory, str(address), terminal(), trust_code=trust_code))
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
     from study import runner
 
-    finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)
+    finish(
+        lambda progress: runner.resume(directory, address=address, progress=progress, trust_code=trust_code), directory
+    )
 
 
 def extend(
@@ -82,6 +85,7 @@ def extend(
         float | None, typer.Option(help="Charged seconds for one search of each approach in all, more than it had.")
     ] = None,
     address: Address = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Add replicates, final runs or seconds to a finished study, and look again; the report counts the looks."""
     if is_job_server(address):
@@ -89,6 +93,7 @@ def extend(
 
         given = {"--replicates": replicates, "--runs": runs, "--budget": budget}
         options = [part for name, value in given.items() if value is not None for part in (name, f"{value:g}")]
+        options += ["--trust-code"] if trust_code else []
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
     from analysis.records.store import existing_study
 
@@ -97,7 +102,10 @@ def extend(
     from study.extend import More
 
     more = More(replicates, runs, budget)
-    finish(lambda progress: runner.extend(directory, more, address=address, progress=progress), directory)
+    finish(
+        lambda progress: runner.extend(directory, more, address=address, progress=progress, trust_code=trust_code),
+        directory,
+    )
 
 
 def plan(

@@ -24,6 +24,7 @@ from study.provenance import environment
 from study.session.inputs import search_inputs
 from study.show.progress import Progress
 from study.show.timings import timing_lines
+from trainables.cache import cache_dir, clean
 from trainables.data.dataset import Dataset
 from trainables.spec import Slot
 
@@ -44,6 +45,7 @@ class Ready:
 
 def get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> Ready:
     """Prepare a study on the connected cluster."""
+    clean(cache_dir())
     slot = first_slot(config, progress.say)
     refuse_out_of_reach(store.absolute, slot)
     count_slots = Slots(slot)

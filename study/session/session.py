@@ -6,7 +6,7 @@ Tune run with what is left to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -87,6 +87,7 @@ class Session:
         ready = self.ready
         checkpoints = Storage(f"{ready.store.absolute}/checkpoints")
         in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
+        _drop_pickles(checkpoints, ready.progress.say)
         searcher = TurnSearcher(
             turns,
             slots=self.phases.slots,
@@ -104,6 +105,16 @@ class Session:
         )
         for name in checkpoints.names(""):  # nothing runs any more
             checkpoints.delete(name)
+
+
+def _drop_pickles(checkpoints: Storage, say: Callable[[str], None]) -> None:
+    """Checkpoints of earlier versions: reading one could run code, so nothing reads them any more."""
+    older = checkpoints.names("", ".pt")
+    for name in older:
+        checkpoints.delete(name)
+    if older:
+        count = "1 checkpoint" if len(older) == 1 else f"{len(older)} checkpoints"
+        say(f"{count} of an earlier version dropped, as a pickle can run code when it is read; their trials begin anew")
 
 
 def _exhaustions(exhausted: Mapping[Account, str], phases: list[PhaseEvent]) -> list[PhaseEvent]:

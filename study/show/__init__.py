@@ -1,5 +1,6 @@
 """What people see while a study runs, and of one that has.
 
+terminal.py      the console: text as it is, whatever names hold
 screens.py       what the commands print
 cache.py         what the cache holds
 progress.py      a study that runs

@@ -20,6 +20,8 @@ class Busy:
 
     def see(self, event: TrialEvent) -> str | None:
         """A line where an event shows that the machine is busy, or far busier than when it was last told."""
+        if event.event == "started":  # what it is charged for features before it works, nobody waited in
+            self._trials[event.trial] = (event.charged_s, 0.0)
         if event.waited_s is None:
             return None
         charged, waited = self._sums.get(event.approach, (0.0, 0.0))

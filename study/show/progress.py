@@ -17,6 +17,7 @@ from rich.text import Text
 
 from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
 from study.show.busy import Busy
+from study.show.terminal import as_is
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
@@ -111,7 +112,7 @@ class Progress:
             self._draw()
         else:
             for line in self._lines():
-                self._console.print(line, highlight=False)
+                self._console.print(line, markup=False, highlight=False)
 
     def _say_all(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -192,7 +193,7 @@ class Progress:
             for heading in ("approach", "charged", "trials", "best validation accuracy"):
                 table.add_column(heading, justify="left" if heading == "approach" else "right")
             for row in self._rows():
-                table.add_row(*row)
+                table.add_row(*map(as_is, row))
             parts.append(table)
         if self._phase == "search" and self._ledger is not None:
             parts.append(Text(f"about {self._left()} left in the search, then the final runs"))

@@ -54,7 +54,7 @@ def run(config: StudyConfig, out: str | None, address: str, terminal: Terminal) 
     return _follow_study(server, job, directory, terminal)
 
 
-def resume(directory: str, address: str, terminal: Terminal) -> int:
+def resume(directory: str, address: str, terminal: Terminal, *, trust_code: bool = False) -> int:
     """Follow the job that runs a study, or continue the study in a new one.
 
     Raises:
@@ -64,7 +64,8 @@ def resume(directory: str, address: str, terminal: Terminal) -> int:
     server = JobServer(address)
     job = server.running(directory)
     if job is None:
-        job = server.submit(("resume", directory, *ON_THE_CLUSTER), directory=directory)
+        trusting = ("--trust-code",) if trust_code else ()
+        job = server.submit(("resume", directory, *trusting, *ON_THE_CLUSTER), directory=directory)
     else:
         terminal.say(f"{directory} is running; from its first line:")
     return _follow_study(server, job, directory, terminal)

@@ -25,6 +25,7 @@ from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, priced
 from trainables.backbones.networks import Backbone
 from trainables.batches import normalised, prediction_batches
+from trainables.cache import passing
 from trainables.clock import clock_for
 
 # How much of it is timed again: batches until one of these is reached.
@@ -158,9 +159,9 @@ def _write(path: Path, values: np.ndarray, cost: Cost, about: dict[str, str]) ->
     seconds = {"cost_s": cost.seconds, "cpu_s": cost.cpu_s, "waited_s": cost.waited_s}
     told = {name: repr(value) for name, value in seconds.items() if value is not None}
     kept = {name: value for name, value in about.items() if name not in seconds}
-    part = path.with_suffix(".part")
-    save_file({"features": values}, part, metadata=kept | told)
-    part.replace(path)
+    with passing(path.parent) as part:
+        save_file({"features": values}, part, metadata=kept | told)
+        part.replace(path)
 
 
 def _read(path: Path) -> tuple[np.ndarray, Cost, dict[str, str]] | None:

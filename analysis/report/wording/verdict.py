@@ -104,7 +104,7 @@ def _accuracy(compared: Comparison, test: TestScores) -> str:
     images = counted(compared.images, "test image")
     groups = f" in {counted(compared.units, 'group')}" if compared.grouped else ""
     return (
-        f"{number(e.estimate)} ({level(compared.design.alpha)} interval {number(e.low)} to {number(e.high)},"
+        f"{number(e.estimate)} ({level(compared.design.look_alpha)} interval {number(e.low)} to {number(e.high)},"
         f" {images}{groups}, {_runs(compared, len(e.per_seed))})"
     )
 

@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.numbers import level
+from analysis.predictions.outcomes import read_outcomes
 from analysis.records.store import Store, read_study
 from analysis.records.trials import superseded, trial_table
 from analysis.report.looks import record_look
 from analysis.report.summary import StudySummary
-from analysis.report.write import write_report
+from analysis.report.views import BALANCED, MCNEMAR
+from analysis.report.write import Findings, render, write_report
 from analysis.statistics.looks import Look, look_alpha
+from analysis.statistics.losses import log_losses, losses
+from analysis.statistics.paired import accuracy, difference, mean_difference
+from analysis.statistics.per_class import balanced_accuracy, balanced_difference, class_accuracies
+from analysis.statistics.secondary import mcnemar
 from tests.analysis.report.summaries import summary
 from tests.support.synthetic_study import ACCURACY, SETTINGS, StudyWriter, predictions, write_study
 
@@ -24,9 +31,9 @@ def extended(location: str, *, runs: range, replicate: int = 0, finished: bool =
     writer = StudyWriter(Path(location))
     writer.now = max(event.time for event in writer.store.trial_events()) + 100
     writer.phase("final", "started", slots=2)
-    for approach, level in ACCURACY.items():
+    for approach, reached in ACCURACY.items():
         for index in runs:
-            rows = predictions(approach, index, accuracy=level).assign(group=None)
+            rows = predictions(approach, index, accuracy=reached).assign(group=None)
             writer.final(approach, index, rows, replicate=replicate, **({"params": params} if params else {}))
     if finished:
         writer.phase("final", "finished")
@@ -166,3 +173,37 @@ def test_a_plan_made_after_the_first_look_is_none(study_dir):
     settings(study_dir, replicates=2, settle={"at_most": 2})
     extended(study_dir, runs=range(3, 6), replicate=1)
     assert summary(study_dir).looks == (Look(3), Look(6))
+
+
+def test_at_a_later_look_every_test_and_interval_has_its_level_and_says_so(study_dir):
+    write_report(study_dir)
+    extended(study_dir, runs=range(3, 6))
+    found = summary(study_dir)
+    compared, alpha = found.comparison, alpha_of(found)
+    assert compared is not None
+    assert alpha < 0.05
+    seen = read_outcomes(read_study(study_dir).predictions, grouped=False)
+    X = {name: runs.correct.astype(float) for name, runs in seen.runs.items()}
+    for test in compared.approaches:
+        one = X[test.name]
+        assert test.accuracy == accuracy(one, alpha=alpha)
+        assert test.balanced_accuracy == balanced_accuracy(one, seen.labels, alpha=alpha)
+        assert test.losses == losses(seen.runs[test.name].scores, alpha=alpha)
+        assert test.classes == class_accuracies(one, seen.labels, alpha=alpha)
+    for pair in compared.pairs:
+        a, b = pair.difference.a, pair.difference.b
+        assert pair.view(BALANCED) == balanced_difference(a, b, X[a], X[b], seen.labels, alpha=alpha)
+        wider = mcnemar.newcombe_of_runs(seen.runs[a].correct[0], seen.runs[b].correct[0], alpha=alpha)
+        assert (pair.view(MCNEMAR) or ())[0].interval == wider
+        in_logs = [log_losses(seen.runs[name].scores) for name in (a, b)]
+        assert pair.losses is not None
+        assert pair.losses.log_loss == mean_difference(a, b, *in_logs, alpha=alpha)
+    for on_class in compared.class_differences:
+        a, b, c = on_class.difference.a, on_class.difference.b, seen.labels == on_class.label
+        assert on_class.difference == difference(a, b, X[a][:, c], X[b][:, c], alpha=alpha)
+    text = render(Findings("a study", compared, found), "report.md.j2")
+    of_the_test_split = text[: text.index("\n## Search")]
+    assert "95 %" not in of_the_test_split
+    assert of_the_test_split.count(f"{level(alpha)} interval") > 8
+    assert f"false-discovery rate of {100 * alpha:.3g} %" in text
+    assert f"below {alpha:.3g} |" in text

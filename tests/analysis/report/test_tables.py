@@ -93,6 +93,8 @@ def test_every_row_has_a_cell_for_each_heading_or_a_remark(findings):
 
 HOSTILE = ("<script>alert(1)</script>", 'a "b" & c', "x|y", "back\\slash", "\\|", "two\nlines")
 LIVE = (
+    "https://h/x", "www.h.org", "&lt;b&gt; &#60;", ":boat: and 10:30:00", "$x^2$", "# heading", "1. one",
+    "12) twelve", "- item", "+ item", "> quoted", "---", "- - -", "-0.3",
     "![a](http://h/x.png)", "[c](javascript:1)", "[d][e]", "__b__", "_i_", "**b**", "*i*", "`code`", "~~gone~~",
     "a_b", "__init__.py", "\\*x\\*", "x_ _y",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -19,6 +20,12 @@ from trainables import finding
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.errors import ApproachError
 from trainables.finding import search_in
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is noted which code has run here."""
+    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -156,6 +163,61 @@ def test_the_copy_that_a_study_keeps_is_found_where_the_module_has_gone(tmp_path
         [sys.executable, "-c", script, str(tmp_path / "study")], capture_output=True, text=True, check=True
     )
     assert told.stdout == "kept\n"
+
+
+def from_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> Store:
+    """A study with code that has run on another machine."""
+    store = Store(str(folder / "study"))
+    with monkeypatch.context() as patch:
+        patch.setenv("TRANSFER_STUDY_CACHE", str(folder / "theirs"))
+        keep(store, Code({f"{name}.py": content for name, content in files.items()}))
+    return store
+
+
+def test_a_copy_that_has_never_run_here_is_searched_only_where_somebody_says_so(folder, monkeypatch):
+    store = from_elsewhere(folder, monkeypatch, code_foreign=b"word = 'theirs'")
+    with pytest.raises(
+        ApproachError, match=r"code.zip: the code of 'code_foreign', which is not installed here, came with"
+    ):
+        search_in_kept(store)
+    assert _finds("code_foreign") is False
+    search_in_kept(store, trusted=True)
+    assert _finds("code_foreign") is True
+
+
+def test_what_has_run_here_once_is_trusted_until_it_changes(folder, monkeypatch):
+    store = from_elsewhere(folder, monkeypatch, code_once=b"word = 1")
+    keep(store, Code({"code_once.py": b"word = 1"}))  # as the session does that was told to trust it
+    search_in_kept(store)
+    changed = from_elsewhere(folder, monkeypatch, code_once_more=b"word = 2")
+    with pytest.raises(ApproachError, match="came with the study"):
+        search_in_kept(changed)
+
+
+def test_a_copy_of_what_is_installed_here_is_not_looked_at(folder, monkeypatch):
+    (folder / "code_mended.py").write_text("word = 'mine'")
+    store = from_elsewhere(folder, monkeypatch, code_mended=b"word = 'theirs'")
+    search_in_kept(store)
+    assert importlib.import_module("code_mended").word == "mine"
+
+
+def test_a_folder_of_the_same_name_is_no_module_that_is_installed(folder, monkeypatch):
+    (folder / "code_namespace").mkdir()
+    store = from_elsewhere(folder, monkeypatch, **{"code_namespace/one": b""})
+    with pytest.raises(ApproachError, match="code_namespace"):
+        search_in_kept(store)
+
+
+def test_of_many_modules_the_message_stays_short(folder, monkeypatch):
+    store = from_elsewhere(folder, monkeypatch, **{f"code_{n}_{'x' * 90}": b"" for n in range(50)})
+    with pytest.raises(ApproachError) as error:
+        search_in_kept(store)
+    assert len(str(error.value).removeprefix(store.location)) <= 200
+
+
+def _finds(name: str) -> bool:
+    importlib.invalidate_caches()
+    return importlib.util.find_spec(name) is not None
 
 
 def test_a_study_without_code_from_outside_keeps_none(tmp_path):

@@ -47,6 +47,11 @@ def test_all_trials_of_an_approach_count_together():
     assert told(event(7.5, 5.0), event(7.5, 5.0, approach="cnn")) == []
 
 
+def test_what_a_trial_is_charged_for_features_before_it_works_does_not_count():
+    begun = event(90.0, None).model_copy(update={"event": "started"})
+    assert told(begun, event(95.0, 3.0), event(100.0, 6.0)) == [2], "6 of 10 s"
+
+
 def test_where_the_wait_is_not_known_nothing_is_told():
     assert told(event(100.0, None)) == []
 
