@@ -15,6 +15,7 @@ Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down t
     published/     what a published table alone can say
     report/        all of it for one study: summary, sentences, figures, pages
     frames.py      the report's numbers as data frames
+    entrance.py    what the command lines have in common: one line and an exit code for whatever is wrong
     api.py         the interface for Python, docs/api.md: what is named in __all__, imported when it is first used
 """
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from analysis.entrance import enter
 from analysis.records.errors import RecordsError
 from analysis.records.slugs import visible
 
@@ -54,11 +54,7 @@ def run() -> None:
     """Entry point: what the user got wrong is one line and exit code 2, never a stack trace."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    try:
-        app(prog_name="python -m analysis")
-    except RecordsError as error:
-        print(f"error: {visible(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
+    enter(app, "python -m analysis", RecordsError)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
+from analysis.entrance import enter
 from analysis.records.errors import RecordsError
 from study.commands import cache, data, results, running
-from study.commands.options import console, errors
-from study.show.terminal import as_is
+from study.commands.options import console
 from trainables.errors import InputError
 
 app = typer.Typer(
@@ -92,8 +91,4 @@ for command in COMMANDS:
 
 def main() -> None:
     """Entry point: what the user got wrong is one line and exit code 2, never a stack trace."""
-    try:
-        app(prog_name="transfer-study")
-    except (InputError, RecordsError) as error:
-        errors.print(Text.assemble(("error:", "bold red"), as_is(f" {error}")))
-        raise SystemExit(2) from None
+    enter(app, "transfer-study", InputError, RecordsError)

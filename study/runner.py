@@ -157,12 +157,10 @@ def _kept(directory: str | os.PathLike[str], *, trust_code: bool) -> tuple[Store
     """A study that is there, and its file."""
     store = existing_study(os.fspath(directory))
     here = Path.cwd()
-    brought = store.folder is not None and here.is_relative_to(
-        store.folder.resolve()
-    )  # Python files there are the study's
-    search_in(*([] if brought else [here]))
+    inside = store.folder is not None and here.is_relative_to(store.folder.resolve())
+    search_in(*([] if inside else [here]))  # Python files in a study are not the user's own
     search_in_kept(store, trusted=trust_code)
-    return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
+    return store, parse_config(store.read_bytes("study.yaml"), name=store.path("study.yaml"))
 
 
 def _go_on(

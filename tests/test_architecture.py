@@ -21,7 +21,7 @@ FLOORS = {
         "statistics",
         "predictions search published",
         "report",
-        "frames",
+        "frames entrance",
         "api",
         "__init__ __main__",
     ),

@@ -13,26 +13,41 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 Probabilities = Literal["softmax", "calibrated_on_validation", "none"]
+LARGEST_SIDE = 4096  # pixels: one such image has 48 MB, and no network here was made for larger ones
+_SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST_SIDE}
+
+
+def _square(size: object) -> object:
+    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+
+
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+ImageSize = Annotated[
+    tuple[Side, Side],
+    BeforeValidator(_square),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": [_SIDE, _SIDE], "minItems": 2, "maxItems": 2}, _SIDE]}),
+]
+"""(height, width) in pixels; one number is a square."""
 
 
 class Settings(BaseModel):
     """What the study file fixes for an approach. Every approach extends it.
 
     Attributes:
-        image_size: (height, width) in pixels to which the images are resized.
+        image_size: (height, width) in pixels to which the images are resized; one number is a square.
         precision: in which networks compute; `auto` takes bfloat16 where the device has it. On a CPU a tiny network on
             tiny images is faster in float32, and gives the same results on every machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    image_size: tuple[int, int]
+    image_size: ImageSize
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 

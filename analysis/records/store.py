@@ -29,9 +29,9 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from pydantic import ValidationError
 
+from analysis.records import yaml_text
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import PREDICTION_COLUMNS, check_predictions
 from analysis.records.schema import (
@@ -83,7 +83,14 @@ class Store(Storage):
     """The files of one study, written and read as what they are."""
 
     def write_record(self, name: str, record: Record) -> None:
-        self.write_bytes(name, record.model_dump_json(exclude_none=True).encode())
+        """Write one record, after reading back what would be written.
+
+        Raises:
+            RecordsError: nobody could read it: a number that must be finite is not, for example.
+        """
+        content = record.model_dump_json(exclude_none=True).encode()
+        self._parsed(name, content, type(record), "it is not written; please report this as a fault of the program")
+        self.write_bytes(name, content)
 
     def read_record(self, name: str, kind: type[R], *, mend: str = RESTORE) -> R:
         """Read one record; `mend` says what to do where it is damaged.
@@ -239,9 +246,9 @@ def _directory(location: str) -> str:
 
 def _read_settings(store: Store) -> StudySettings:
     try:
-        return StudySettings.model_validate(yaml.safe_load(store.read_bytes("study.yaml")))
-    except yaml.YAMLError as error:
-        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({first_line(error)})") from error
+        return StudySettings.model_validate(yaml_text.load(store.read_bytes("study.yaml")))
+    except yaml_text.YAMLTextError as error:
+        raise RecordsError(f"{store.path('study.yaml')}: not a study file ({error})") from error
     except ValidationError as error:
         raise RecordsError(f"{store.path('study.yaml')}: not a study file ({_first_problem(error)})") from error
 

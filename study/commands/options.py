@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.records.errors import cut
 from study.show.terminal import PlainConsole
 from trainables.errors import InputError
 
@@ -37,7 +38,12 @@ JobServerAddress = Annotated[
     str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
 ]
 Budget = Annotated[
-    float | None, typer.Option(help="Charged seconds for one search of each approach.", show_default="file")
+    str | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Charged seconds for one search of each approach; or a duration: 10min, 1h30min.",
+        show_default="file",
+    ),
 ]
 Replicates = Annotated[
     int | None, typer.Option(help="How often the whole search is repeated with new seeds.", show_default="file")
@@ -55,7 +61,7 @@ def config_of(
     study: str,
     assignments: list[str] | None,
     *,
-    budget: float | None = None,
+    budget: str | None = None,
     replicates: int | None = None,
     runs: int | None = None,
 ) -> StudyConfig:
@@ -66,14 +72,32 @@ def config_of(
     """
     from study.config.study_file import read_config, read_yaml
 
-    overrides: dict[str, Any] = {"budget.search_seconds": budget, "replicates": replicates, "final.runs": runs}
+    overrides: dict[str, Any] = {"replicates": replicates, "final.runs": runs}
+    overrides["budget.search_seconds"] = None if budget is None else read_yaml(budget, name="--budget")
     overrides = {key: value for key, value in overrides.items() if value is not None}
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.runs=10")
-        overrides[key] = read_yaml(value, name=f"--set {assignment}")
+            raise InputError(f"--set {cut(assignment, 60)}: not of the form KEY=VALUE, as in --set final.runs=10")
+        overrides[key] = read_yaml(value, name=f"--set {cut(assignment, 60)}")
     return read_config(study, overrides)
+
+
+def seconds_of(budget: str | None) -> float | None:
+    """The seconds of `--budget`.
+
+    Raises:
+        InputError: it is neither a number of them nor a duration.
+    """
+    from analysis.records.seconds import read_seconds
+    from study.config.study_file import read_yaml
+
+    if budget is None:
+        return None
+    try:
+        return read_seconds(read_yaml(budget, name="--budget"))
+    except ValueError as error:
+        raise InputError(f"--budget: {error}") from None
 
 
 def terminal() -> Terminal:

@@ -22,6 +22,7 @@ from study.commands.options import (
     config_of,
     console,
     errors,
+    seconds_of,
     terminal,
 )
 from study.place import begun, new_directory
@@ -82,17 +83,22 @@ def extend(
         int | None, typer.Option(help="Final runs of each approach in all, more than there are.", min=1)
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(help="Charged seconds for one search of each approach in all, more than it had.")
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Charged seconds for one search of each approach in all, more than it had; or a duration: 1h30min.",
+        ),
     ] = None,
     address: Address = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Add replicates, final runs or seconds to a finished study, and look again; the report counts the looks."""
+    search_seconds = seconds_of(budget)
     if is_job_server(address):
         from study.show import remote
 
         given = {"--replicates": replicates, "--runs": runs, "--budget": budget}
-        options = [part for name, value in given.items() if value is not None for part in (name, f"{value:g}")]
+        options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
         options += ["--trust-code"] if trust_code else []
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
     from analysis.records.store import existing_study
@@ -101,7 +107,7 @@ def extend(
     from study import runner
     from study.extend import More
 
-    more = More(replicates, runs, budget)
+    more = More(replicates, runs, search_seconds)
     finish(
         lambda progress: runner.extend(directory, more, address=address, progress=progress, trust_code=trust_code),
         directory,
@@ -124,6 +130,7 @@ def plan(
     ] = False,
 ) -> None:
     """Say what `run` would do, and run nothing but a few steps to time them."""
+    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)  # before what is slow to import
     from study.cluster.connection import connected
     from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
     from study.planning import plan as planning
@@ -132,7 +139,6 @@ def plan(
     from study.show import remote
     from study.show.screens import show_plan, show_suggestion
 
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if suggested and (address or not timing):
         raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
     if is_job_server(address):

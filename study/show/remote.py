@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import typer
 from rich.console import Console
 
+from analysis.records.errors import line
 from study.cluster.code import code_of
 from study.cluster.jobs import STUDY_FILE, ConnectionLost, JobServer
 from study.config.models import StudyConfig
@@ -145,7 +146,7 @@ def _follow(server: JobServer, job: str, terminal: Terminal, *, stopped: str) ->
     if ending.stopped:
         terminal.complain(stopped)
     elif ending.exit_code and not refused:  # a command that refuses says why itself
-        terminal.complain(f"error: job {job} failed with exit code {ending.exit_code}: {ending.reason}")
+        terminal.complain(f"error: {line(f'job {job} failed with exit code {ending.exit_code}: {ending.reason}')}")
     return ending.exit_code
 
 

@@ -22,8 +22,8 @@ from torchvision import models
 from torchvision.models import WeightsEnum
 
 from trainables.backbones.downloads import fetch
-from trainables.backbones.weight_files import SUFFIXES, content_digest, misfit, read_metadata, read_state, short_path
-from trainables.errors import BackboneError, first_line
+from trainables.backbones.weight_files import SUFFIXES, content_digest, misfit, read_metadata, read_state
+from trainables.errors import BackboneError, first_line, shown
 
 Statistics = tuple[float, float, float]
 _THREE_NUMBERS = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat])
@@ -167,7 +167,9 @@ def _check_model(name: str) -> None:
     if name in known:
         return
     close = difflib.get_close_matches(name, known) or ["resnet50", "mobilenet_v2", "shufflenet_v2_x0_5"]
-    raise BackboneError(f"{name[:60]}: not a torchvision classification model; did you mean {' or '.join(close)}?")
+    raise BackboneError(
+        f"{shown(name, 60)}: not a torchvision classification model; did you mean {' or '.join(close)}?"
+    )
 
 
 def _is_name(backbone: Backbone) -> bool:
@@ -182,7 +184,7 @@ def _named_weights(backbone: Backbone) -> WeightsEnum:
     if str(backbone.weights) not in known:
         choice = ", ".join(known)
         raise BackboneError(
-            f"{str(backbone.weights)[:60]}: no weights that torchvision has for {backbone.model}; choose one of "
+            f"{shown(backbone.weights, 60)}: no weights that torchvision has for {backbone.model}; choose one of "
             f"{choice}, 'bundled' or a file (.pth, .pt, .safetensors)"
         )
     return known[str(backbone.weights)]
@@ -233,7 +235,7 @@ def _file(backbone: Backbone) -> Path:
 
 
 def _stated(backbone: Backbone, key: str, text: str) -> Statistics:
-    where, stated_as = short_path(_file(backbone)), f"its metadata give {key} as {reprlib.repr(text)}"
+    where, stated_as = shown(_file(backbone)), f"its metadata give {key} as {reprlib.repr(text)}"
     example = list(IMAGENET_STD if key == "std" else IMAGENET_MEAN)
     try:
         stated = _THREE_NUMBERS.validate_json(text)
@@ -255,7 +257,7 @@ def _fill(network: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> N
             _resize_head(network, len(head))
     problem = misfit(network.state_dict(), state)
     if problem:
-        what, mend = short_path(_file(backbone)), "give the model that the file was saved from"
+        what, mend = shown(_file(backbone)), "give the model that the file was saved from"
         if backbone.weights == BUNDLED:
             what, mend = "the bundled weights", f"set model to {read_metadata(BUNDLED_FILE)['model']}"
         raise BackboneError(f"{what}: not those of {backbone.model} ({problem}); {mend}")

@@ -22,7 +22,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from trainables.errors import BackboneError, first_line
+from trainables.errors import BackboneError, first_line, shown
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 GIVE = "give a state dict saved by torch.save or safetensors"
@@ -48,12 +48,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     with _reading(path):
         state = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BackboneError(f"{short_path(path)}: not a state dict; {SAVE}")
+        raise BackboneError(f"{shown(path)}: not a state dict; {SAVE}")
     for name, tensor in state.items():
         if problem := _unusable(name, tensor):
-            raise BackboneError(
-                f"{short_path(path)}: not a usable state dict ({problem}); {SAVE}, of a network that works"
-            )
+            raise BackboneError(f"{shown(path)}: not a usable state dict ({problem}); {SAVE}, of a network that works")
     return {_current_name(name): tensor for name, tensor in state.items()}
 
 
@@ -125,15 +123,13 @@ def _reading(path: Path) -> Iterator[None]:
     except BackboneError:
         raise
     except FileNotFoundError as error:
-        raise BackboneError(f"{short_path(path)}: no such weights file; check the path") from error
+        raise BackboneError(f"{shown(path)}: no such weights file; check the path") from error
     except (IsADirectoryError, PermissionError) as error:
         why = error.strerror
-        raise BackboneError(
-            f"{short_path(path)}: cannot be read ({why}); check the path and its permissions"
-        ) from error
+        raise BackboneError(f"{shown(path)}: cannot be read ({why}); check the path and its permissions") from error
     except Exception as error:  # a damaged file can raise almost anything
         what, mend = _instead(path, error)
-        raise BackboneError(f"{short_path(path)}: not a weights file ({what}); {mend}") from error
+        raise BackboneError(f"{shown(path)}: not a weights file ({what}); {mend}") from error
 
 
 def _refuse_no_file(path: Path) -> None:
@@ -142,7 +138,7 @@ def _refuse_no_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
-        raise BackboneError(f"{short_path(path)}: not a file, but a pipe or a device; check the path")
+        raise BackboneError(f"{shown(path)}: not a file, but a pipe or a device; check the path")
 
 
 def _instead(path: Path, error: Exception) -> tuple[str, str]:
@@ -169,9 +165,3 @@ def _instead(path: Path, error: Exception) -> tuple[str, str]:
 def _first_words(error: Exception) -> str:
     told = re.search(r"WeightsUnpickler error:\s*(\S.*)", str(error))  # behind many lines of advice
     return shorten(told.group(1) if told else first_line(error), 100, placeholder=" ...")
-
-
-def short_path(path: Path) -> str:
-    """A path as a message needs it: the end of one that is very long."""
-    text = str(path)
-    return text if len(text) <= 100 else f"...{text[-97:]}"
