@@ -79,6 +79,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     running.plan,
     schema,
     results.status,
+    results.check,
     results.report,
     results.export,
     results.board,

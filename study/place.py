@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from analysis.records.errors import StorageError
 from analysis.records.storage import Storage
+from analysis.records.store import StudyRecords
+from analysis.records.trials import trial_table
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +63,23 @@ def refuse_another_study(storage: Storage) -> None:
     """
     if storage.exists("study.yaml"):
         raise StudyError(f"{storage.location}: holds a study already; resume it, or choose another directory")
+
+
+def refuse_incomplete(records: StudyRecords) -> None:
+    """A study whose records can be read, but lack what going on needs.
+
+    Raises:
+        StudyError: it lacks data.json, or a trial that may go on does not say where its hyperparameters come from.
+    """
+    if records.data is None:
+        raise StudyError(f"{records.location}/data.json: missing; restore it from a copy of the study")
+    trials = trial_table(records.events)
+    nameless = trials[trials.origin.isna() & (trials.ended.isna() | (trials.phase == "final"))]
+    if len(nameless):
+        raise StudyError(
+            f"{records.location}/records/{nameless.trial.iloc[0]}/0000-started.json: does not say where its "
+            "hyperparameters come from (origin); restore it from a copy of the study"
+        )
 
 
 def begun(directory: str) -> bool:

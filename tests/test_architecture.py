@@ -19,7 +19,7 @@ FLOORS = {
     "analysis": (
         "records numbers",
         "statistics",
-        "predictions search published",
+        "predictions search published checking",
         "report",
         "frames entrance",
         "api",

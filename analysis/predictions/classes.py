@@ -46,8 +46,8 @@ def read_classes(table: pd.DataFrame, with_probabilities: Sequence[str]) -> Clas
     whole = [_all_whole(column) for column in (labels, predicted)]
     if whole[0] != whole[1]:
         raise RecordsError(
-            f"label '{shown(labels.iloc[0])}' and prediction '{shown(predicted.iloc[0])}' are of different kinds; "
-            "give class indices (0, 1, ...) in both columns, or names of classes in both"
+            f"label '{shown(labels.iloc[0], 20)}' and prediction '{shown(predicted.iloc[0], 20)}' are of different "
+            "kinds; give class indices (0, 1, ...) in both columns, or names of classes in both"
         )
     if all(whole):
         labels, predicted = (column.map(_whole) for column in (labels, predicted))
@@ -69,11 +69,11 @@ def _as_text(column: pd.Series) -> pd.Series:
     """Classes as text; 3 is the class 3, whether the column holds numbers, categories or text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    infinite = column.isin([np.inf, -np.inf])
-    if infinite.any():
-        row = infinite.idxmax()
-        raise RecordsError(f"column {column.name!r} is {column[row]} in row {row}; give a class")
     codes, values = pd.factorize(column)
+    for value in values:
+        if isinstance(value, float) and np.isinf(value):
+            row = (column == value).idxmax()
+            raise RecordsError(f"column {column.name!r} is {value} in row {row}; give a class")
     texts = np.array([str(value) for value in values], dtype=object)
     return pd.Series(texts[codes], index=column.index, dtype=object)
 
@@ -91,8 +91,8 @@ def _refuse_names(with_probabilities: Sequence[str]) -> None:
     strange = [name for name in with_probabilities if not WHOLE.fullmatch(name)]
     if strange:
         raise RecordsError(
-            f"column 'p_{shown(strange[0])}' is of no class where labels and predictions are numbers; rename it, or "
-            "give the probabilities of class 0 in p_0"
+            f"column 'p_{shown(strange[0], 30)}' is of no class where labels and predictions are numbers; rename it, "
+            "or give the probabilities of class 0 in p_0"
         )
 
 
@@ -125,11 +125,11 @@ def _refuse_twins(names: Sequence[str], approaches: pd.Series, labels: pd.Series
         rare = min(twins, key=lambda twin: int((labels == twin).sum()))
         other = next(twin for twin in twins if twin != rare)
         rows = (labels == rare) | (predicted == rare)
-        whose = shown(approaches[rows].iloc[0]) if rows.any() else ""
+        whose = shown(approaches[rows].iloc[0], 30) if rows.any() else ""
         where = f" ({whose}, row {rows.idxmax()})" if whose else " (a column of probabilities)"
         raise RecordsError(
-            f"the classes '{shown(rare)}'{where} and '{shown(other)}' differ by case or blanks alone; write each class "
-            "in one way"
+            f"the classes '{shown(rare, 30)}'{where} and '{shown(other, 30)}' differ by case or blanks alone; write "
+            "each class in one way"
         )
 
 
@@ -156,6 +156,6 @@ def _refuse_other_counting(found: Classes, approaches: pd.Series) -> None:
             moved = named.min() > true.min() and (named.max() == true.max() + 1 or several)
             if moved and shifted > max(0.25, 2 * given):
                 raise RecordsError(
-                    f"{shown(name)} counts its classes {counts}: {100 * given:.1f} % of its predictions are the label, "
-                    f"and {100 * shifted:.1f} % are one {where} it; count as the labels do (lowest: {label.min()})"
+                    f"{shown(name, 25)} counts its classes {counts}: {100 * given:.1f} % of its predictions are the "
+                    f"label, and {100 * shifted:.1f} % are one {where} it; count as the labels do, from {label.min()}"
                 )

@@ -21,7 +21,7 @@ from analysis.records.errors import RecordsError
 from analysis.records.predictions import PREDICTION_COLUMNS, check_predictions
 
 NEEDED = tuple(name for name in PREDICTION_COLUMNS if name != "group")
-NESTED = (list, tuple, dict, set, bytes, np.ndarray)
+NESTED = (list, tuple, dict, set, frozenset, bytes, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,21 @@ def _check_columns(source: str, table: pd.DataFrame) -> None:
 def _refuse_nested(source: str, table: pd.DataFrame) -> None:
     for name in (name for name in table if name in PREDICTION_COLUMNS or str(name).startswith("p_")):
         if table[name].dtype.kind == "O" and not isinstance(table[name].dtype, pd.StringDtype):
-            nested = table[name].map(lambda value: isinstance(value, NESTED))
-            if nested.any():
-                row = nested.idxmax()
-                kind = type(table[name][row]).__name__
-                where = f"column '{shown(name)}' holds a {kind} in row {row}"
+            problem = next(((row, found) for row, value in table[name].items() if (found := _no_value(value))), None)
+            if problem:
+                where = f"column '{shown(name)}' holds {problem[1]} in row {problem[0]}"
                 raise RecordsError(f"{source}: {where}; give one value a row")
+
+
+def _no_value(value: object) -> str | None:
+    """What a cell holds that is neither a number nor text, in words."""
+    if isinstance(value, NESTED):
+        return f"a {type(value).__name__}"
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return "text that is not UTF-8"
+    return None
 
 
 def _checked(source: str, table: pd.DataFrame, grouped: bool) -> PredictionTable:
@@ -115,7 +124,7 @@ def _checked(source: str, table: pd.DataFrame, grouped: bool) -> PredictionTable
         predictions = pd.DataFrame(kept | dict(p), index=table.index)
         check_predictions(predictions)
     except RecordsError as error:
-        raise RecordsError(f"{shown(source, 120)}: {error}") from None
+        raise RecordsError(f"{shown(source, 120)}: {shown(error, 178)}") from None
     odd = contradictions(p, classes.predicted, predictions["approach"]) if given else []
     return PredictionTable(source, predictions, classes.names, grouped, (*([rounded] if rounded else []), *odd))
 
@@ -124,14 +133,19 @@ def _refuse_lacking(wanted: Sequence[str], given: Sequence[str], names: Sequence
     lacking = [name for name in wanted if name not in given]
     if lacking:
         raise RecordsError(
-            f"probabilities of {len(given)} classes, but no column {lacking[0]!r}; give one for each of "
-            f"the classes {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}, or none"
+            f"probabilities of {len(given):,} classes, but no column '{shown(lacking[0], 25)}'; give one for each of "
+            f"the classes {some(names, 15)}, or none"
         )
 
 
 def _numbers(column: pd.Series) -> pd.Series:
     written = column.str.replace(",", ".") if pd.api.types.is_string_dtype(column) else column
-    numbers = pd.to_numeric(written, errors="coerce")
+    try:
+        found = pd.to_numeric(written, errors="coerce")
+        values = np.full(len(column), np.nan) if np.iscomplexobj(found) else found.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError):  # a kind of value that is none, or too large a one
+        values = np.full(len(column), np.nan)
+    numbers = pd.Series(values, index=column.index)
     wrong = numbers.isna() & column.notna()
     if wrong.any():
         raise RecordsError(f"'{shown(column[wrong.idxmax()])}' in column '{shown(column.name)}' is no number")

@@ -23,9 +23,9 @@ ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 
 
 class Section(BaseModel):
-    """What sections and records are: frozen, with no field that is not known."""
+    """What sections and records are: frozen, with no field that is not known, every number finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="null")
 
 
 class Record(Section):
@@ -86,7 +86,7 @@ class TrialEvent(Record):
     time: float = Field(default_factory=time.time)
     approach: str
     phase: Literal["search", "final"]
-    replicate: int = 0
+    replicate: int = Field(0, ge=0)
     index: int = Field(ge=0)
     seed: int = 0
     params: dict[str, HyperparameterValue] | None = None
@@ -287,11 +287,11 @@ class StudySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     name: str
-    approaches: dict[str, dict[str, Any]]
+    approaches: dict[str, dict[str, Any]] = Field(min_length=1)
     budget: BudgetSettings
     data: DataSettings = DataSettings()
     significance: SignificanceSettings = SignificanceSettings()
     feature_cost: FeatureRule = "first_use"
-    replicates: int = 1
+    replicates: int = Field(1, ge=1)
     settle: SettleSettings | None = None
     seed: int = 0

@@ -36,3 +36,8 @@ def slug(name: str, number: int) -> str:
 def visible(text: str) -> str:
     r"""The text with what a terminal would obey written out, as in `\x1b[2J`; line breaks and tabs stay."""
     return OBEYED.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The text in one line, whatever breaks it."""
+    return " ".join(text.splitlines())

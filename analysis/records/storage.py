@@ -189,11 +189,11 @@ class Storage:
 
     def _fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(str(path)) as part:
-            if self.folder is not None and linked(self._at(name), part):
-                return
-            with self.fs.open_input_stream(self._at(name)) as stream, open(part, "wb") as file:
-                shutil.copyfileobj(stream, file, CHUNK)
+        source = self._at(name)
+        if self.folder is not None and linked(source, str(path)):
+            return
+        with whole_file(str(path)) as part, self.fs.open_input_stream(source) as stream, open(part, "wb") as file:
+            shutil.copyfileobj(stream, file, CHUNK)
 
     def _patiently(self, path: str, done: str, work: Callable[[], T]) -> T:
         began, pause_s = time.monotonic(), FIRST_PAUSE_S

@@ -45,16 +45,24 @@ def write_durably(path: str, parts: Sequence[Content]) -> None:
         _to_disk(file)
 
 
-def linked(path: str, part: str) -> bool:
-    """Whether a passing file could be made a link to a file; not where that is on another disk."""
-    with suppress(FileNotFoundError):
-        os.unlink(part)
+def linked(path: str, to: str) -> bool:
+    """Whether a file could be put at a path as a link to another; not where that is on another disk.
+
+    While it passes, it is locked as other passing files are: a lock is one of the file, under whatever name.
+    """
+    passing = os.path.join(os.path.dirname(to), _name())
+    held = os.open(path, os.O_RDONLY)
     try:
-        os.link(path, part)
-    except FileNotFoundError:
-        raise
+        with suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_SH)
+        os.link(path, passing)
+        os.replace(passing, to)
     except OSError:  # on another disk
         return False
+    finally:
+        with suppress(FileNotFoundError):  # there where both were links to one file before
+            os.unlink(passing)
+        os.close(held)
     return True
 
 
@@ -68,13 +76,17 @@ def sweep(root: str) -> None:
 def _passing(folder: str) -> tuple[str, int]:
     """A new passing file, locked. One that is swept before it is locked is made again."""
     while True:
-        part = os.path.join(folder, f".{uuid4().hex}.part")
+        part = os.path.join(folder, _name())
         held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         with suppress(OSError):  # a file system without locks, where nothing can be swept either
             fcntl.flock(held, fcntl.LOCK_EX)
         if os.path.exists(part):
             return part, held
         os.close(held)
+
+
+def _name() -> str:
+    return f".{uuid4().hex}.part"
 
 
 def _remove_if_left(part: str) -> None:

@@ -146,8 +146,12 @@ def summarise(records: StudyRecords) -> StudySummary:
 
 def _best_of_budget(records: StudyRecords, trials: pd.DataFrame) -> BestOfBudget:
     settings = records.settings
-    owed = feature_charges(records.features, settings.feature_cost)
-    sets = {name: trial_sets(trials, name, start_s=owed.get(name, 0.0)) for name in settings.approaches}
+    rule, searches = settings.feature_cost, range(settings.replicates)
+    owed = [feature_charges(records.features, rule, replicate) for replicate in searches]
+    sets = {
+        name: trial_sets(trials, name, start_s=[of_search.get(name, 0.0) for of_search in owed])
+        for name in settings.approaches
+    }
     rng = np.random.default_rng(SEED)
     return best_of_budget(sets, settings.budget.search_seconds, rng=rng, alpha=settings.significance.alpha)
 

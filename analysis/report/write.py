@@ -68,6 +68,8 @@ class Findings:
 def write_report(location: str) -> ReportPaths:
     """Read a study, finished or not, and write report/report.html, .md and .json into it; a new look goes on record.
 
+    SHA256SUMS says what it was made from, so that whatever changes in there later is found.
+
     Args:
         location: the study directory, as a path or a URI.
 
@@ -78,7 +80,9 @@ def write_report(location: str) -> ReportPaths:
     study = summarise(read_study(location))
     store = Store(study.records.location)
     record_look(store, study.records, study.trials, study.comparison)  # first: who reads the report has looked
-    return _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
+    paths = _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
+    store.write_sums(study.records.digests)
+    return paths
 
 
 def write_table_report(path: str, out: str, design: Design) -> ReportPaths:

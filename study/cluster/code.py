@@ -2,8 +2,8 @@
 
 Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file `knn`. Folders without an
 `__init__.py` on the way are no packages of their own, and of these only the way itself is taken. Where the file lies in
-a folder that was searched for the study file's sake, the modules beside it that it imports travel too. What comes with
-the program stays where it is.
+a folder that was searched for the study file's sake, in the current one or in that of the script, which the workers do
+not look in, the modules beside it that it imports travel too. What comes with the program stays where it is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ast
 import atexit
 import hashlib
 import io
+import os
 import reprlib
 import sys
 import tempfile
@@ -190,7 +191,7 @@ def _files_of(module: str, file: Path) -> Iterator[tuple[str, Path]]:
     """The package of a module, or the module alone with what it imports of the same searched folder."""
     parts = module.split(".")
     above = file.parents[len(parts) if file.name == "__init__.py" else len(parts) - 1]
-    beside = str(above) in searched()
+    beside = str(above) in {*searched(), *_here()}
     waiting, seen = [module], {module}
     while waiting:
         files = _files_beside(above, waiting.pop())
@@ -199,6 +200,12 @@ def _files_of(module: str, file: Path) -> Iterator[tuple[str, Path]]:
         imported = {name for name in imported if _lies_in(above, name.partition(".")[0])}
         waiting += sorted(imported - seen)
         seen |= imported
+
+
+def _here() -> list[str]:
+    """Folders in which Python looks for this process's sake: the current one, and that of its script."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return [os.getcwd(), *([os.path.dirname(os.path.abspath(script))] if script else [])]
 
 
 def _files_beside(above: Path, module: str) -> list[Path]:

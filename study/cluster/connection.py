@@ -13,8 +13,7 @@ from study.cluster.code import NO_CODE, Code
 from study.cluster.entry import Entry, shown
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
-from study.cluster.patience import at_most
-from study.cluster.terminated import handler_given_back, terminable
+from study.cluster.signals import at_most, handler_given_back, terminable
 from trainables.errors import first_line
 
 REACHED_WITHIN_S = 10.0
@@ -53,12 +52,20 @@ def connected(address: str | None, code: Code = NO_CODE, *, cpus: int | None = N
 def _started(entry: Entry, code: Code) -> Iterator[None]:
     import ray
 
+    from study.cluster.imports import OwnImports
+
     try:
         with code.unpacked() as modules:
             carried = _carrying(modules)
             try:
                 with at_most(STARTED_WITHIN_S):
-                    ray.init(log_to_driver=False, logging_level=logging.ERROR, **entry.settings, **carried)
+                    ray.init(
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        job_config=OwnImports(),
+                        **entry.settings,
+                        **carried,
+                    )
             except Exception as error:  # Ray's are of all kinds, bare ones too where the machine is too busy
                 raise entry.refused(error) from error
         yield

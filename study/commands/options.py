@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,6 +57,20 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the file: `--set data.path=photos`."),
 ]
+
+
+@contextmanager
+def loading(library: str) -> Iterator[None]:
+    """Say what takes the first seconds, in which nothing else can be said."""
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    if not console.is_terminal:
+        console.print(f"Loading {library}")
+        yield
+        return
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as shown:
+        shown.add_task(f"Loading {library}", total=None)
+        yield
 
 
 def config_of(

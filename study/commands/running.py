@@ -22,6 +22,7 @@ from study.commands.options import (
     config_of,
     console,
     errors,
+    loading,
     seconds_of,
     terminal,
 )
@@ -47,12 +48,14 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
+    with loading("PyTorch"):
+        config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), terminal()))
-    from study import runner
+    with loading("Ray"):
+        from study import runner
 
     directory = out or new_directory(config)
     finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
@@ -67,7 +70,8 @@ def resume(directory: Directory, address: Address = None, trust_code: TrustCode 
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    from study import runner
+    with loading("PyTorch and Ray"):
+        from study import runner
 
     finish(
         lambda progress: runner.resume(directory, address=address, progress=progress, trust_code=trust_code), directory
@@ -104,7 +108,8 @@ def extend(
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    from study import runner
+    with loading("PyTorch and Ray"):
+        from study import runner
     from study.extend import More
 
     more = More(replicates, runs, search_seconds)
@@ -164,7 +169,7 @@ def plan(
 
 def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
-    from study.cluster.terminated import Terminated
+    from study.cluster.signals import Terminated
     from study.show.progress import Progress
 
     try:

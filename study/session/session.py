@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from analysis.records.schema import PhaseEvent, TrialEvent
+from analysis.records.files import predictions_name
+from analysis.records.schema import DataInfo, PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
+from analysis.records.store import predictions_of
+from analysis.records.trials import event_table
 from analysis.report.write import ReportPaths, write_report
 from study.extend import mark_finished
 from study.listeners import History, Listener
@@ -21,7 +24,7 @@ from study.predictions import write_predictions
 from study.search.finals import final_turns
 from study.search.ledger import Account, open_ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
-from study.session.inputs import final_inputs, search_inputs
+from study.session.inputs import final_inputs
 from study.session.ready import Ready
 from study.tune.searcher import Turns, TurnSearcher, run_trials
 from trainables.checkpoints import CheckpointStore
@@ -59,7 +62,7 @@ class Session:
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
         if not turns.finished:
-            inputs = search_inputs(config, ready.dataset, ready.prepared.frozen)
+            inputs = ready.search_inputs
             with self.phases.during("search"):
                 self._run(turns, inputs)
         for event in _exhaustions(turns.exhausted, self.history.phases):
@@ -67,15 +70,26 @@ class Session:
 
     def _final_runs(self) -> None:
         ready = self.ready
-        predicted = {Path(name).stem for name in ready.store.names("predictions", ".parquet")}
-        turns = final_turns(ready.config, self.history.trials, predicted, ready.prepared.precharged_s)
+        predicted = {Path(name).stem for name in ready.store.own("predictions")}
+        lost = self._lost_predictions()
+        turns = final_turns(ready.config, self.history.trials, predicted, ready.prepared.precharged_s, lost)
         ready.progress.final(len(turns))
         if not turns:
             self._close_final_runs()
             return
-        inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+        inputs = ready.sharing.inputs(final_inputs(ready.config, ready.dataset, ready.prepared.frozen))
         with self.phases.during("final"):
             self._run(ListedTurns(turns), inputs, _deliver(ready))
+
+    def _lost_predictions(self) -> Mapping[str, str]:
+        """Final runs to be done again, as what they predicted is gone or damaged: by trial, with what is wrong."""
+        store = self.ready.store
+        events = event_table(self.history.trials)
+        lost = predictions_of(store, events, store.read_record("data.json", DataInfo)).lost
+        for run, problem in lost.items():
+            self.ready.progress.say(f"{store.path(predictions_name(run))}: {problem}; this run is done again")
+        store.forget_predictions(lost)
+        return lost
 
     def _close_final_runs(self) -> None:
         """Whoever was killed after the last of them has not said that they are finished."""
@@ -97,7 +111,7 @@ class Session:
         )
         run_trials(
             searcher,
-            ready.sharing.inputs(inputs),
+            inputs,
             ready.slot,
             checkpoints=checkpoints,
             deliver=deliver,

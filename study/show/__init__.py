@@ -7,6 +7,7 @@ progress.py      a study that runs
 watch.py         what is wrong with it, as soon as it is evident
 timings.py       what timing the approaches showed
 busy.py          a line where its machine is busy with other work
+doing.py         what is being done before there are trials, and for how long
 moved.py         a line where it goes on elsewhere than it began
 remote.py        the same, while a job does the work on a cluster
 curves.py        curves as TensorBoard's event files

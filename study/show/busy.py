@@ -28,12 +28,20 @@ class Busy:
         before = self._trials.get(event.trial, (0.0, 0.0))
         now = self._trials[event.trial] = (event.charged_s + event.overshoot_s, event.waited_s)
         self._sums[event.approach] = (charged + now[0] - before[0], waited + now[1] - before[1])
-        busy = contended({name: _factor(*seconds) for name, seconds in self._sums.items()})
+        busy = self._contended()
         worst = max(busy.values(), default=0.0)
         if worst <= WORSE * self._told:
             return None
         self._told = worst
         return busy_line(busy)
+
+    @property
+    def line(self) -> str | None:
+        """What is to be said of all events so far."""
+        return busy_line(self._contended())
+
+    def _contended(self) -> Mapping[str, float]:
+        return contended({name: _factor(*seconds) for name, seconds in self._sums.items()})
 
 
 def busy_line(busy: Mapping[str, float]) -> str | None:

@@ -23,6 +23,7 @@ from study.new_approach import write_approach
 from study.provenance import commit
 from tests.cluster.soundness import assert_sound
 from tests.support.commands import Machine, machine
+from tests.support.namesakes import imported, write_namesakes
 from tests.support.outside import declare
 from tests.support.planted import SECRETS, holders
 from tests.support.study_files import small_study
@@ -61,7 +62,8 @@ def address(here: Machine) -> Iterator[str]:
 
 @pytest.fixture
 def study(here: Machine) -> Path:
-    """A study of one approach and a few seconds."""
+    """A study of one approach and a few seconds, started from a folder with an `analysis.py` of somebody's own."""
+    write_namesakes(here.folder, "analysis.py")
     content = small_study(budget__search_seconds=6)
     content["approaches"] = {"better_cnn": content["approaches"]["better_cnn"]}
     path = here.folder / "mine.yaml"
@@ -87,6 +89,7 @@ def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, a
     assert "Test accuracy" in followed.out
     assert (out / "report" / "report.html").is_file()
     assert json.loads((out / "environment.json").read_text())["commit"] == commit()
+    assert imported(here.folder, "analysis.py") == []
 
     told = here.transfer_study("status", out, "--address", address)
     assert told.code == 0

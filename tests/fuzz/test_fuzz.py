@@ -9,7 +9,7 @@ from tests.fuzz.kinds.every import KINDS
 from tests.fuzz.report import faults, text
 from tests.fuzz.runner import drawn, tried
 
-FEW = {"weights": 40, "study directories": 60}  # of kinds that take longer
+FEW = {"weights": 40, "study directories": 50, "command lines": 60}  # of kinds that take longer
 SEED = 20_261_127
 
 
@@ -19,6 +19,7 @@ def test_what_broke_the_program_once_ends_well(known, tmp_path):
     assert ended.outcome in known.outcomes, f"{ended.message[:500]}\n{ended.trace[-2000:]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_no_input_of_a_hundred_ends_in_a_fault(name, tmp_path):
     ended = [tried(KINDS[name], one, tmp_path) for one in drawn(KINDS[name], FEW.get(name, 100), SEED)]

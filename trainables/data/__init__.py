@@ -11,7 +11,7 @@ torchvision_sets.py   a source: torchvision's classification sets
 splits.py             train, valid and test, and images that are in two of them
 grouping.py           what names tell of groups, times and twins
 images.py             one image: read, resized
-image_cache.py        images decoded once
+image_cache.py        images decoded once; how far that is, for whoever watches
 stored_examples.py    examples too large for the object store, mapped from each node's cache
 boats.py              downloads the seed study's photographs
 """

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 _BLOCK = 1024  # results that may wait in memory to be written
 _FACTS = 2  # raised when more is learnt of a picture: what was learnt before is learnt anew
 T = TypeVar("T")
+Watcher = Callable[[str, int, int], None]  # told what is being done, how many are done, and of how many
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)  # of this thread
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,16 @@ class Facts:
         return self.height, self.width, self.digest
 
 
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tell this watcher of all pictures that are read or decoded while the context lasts."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
 def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str, str]]:
     """Decode every picture at its own size, or recall what was learnt then; unreadable ones are always tried anew.
 
@@ -69,7 +82,7 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
         path = folder / f"{_key(pictures, learnt=_FACTS)}.json"
         facts = _read_facts(path)
         unknown = [name for name in pictures if name not in facts]
-        looked_at = _in_parallel(_facts, [pictures[name] for name in unknown])
+        looked_at = _counted(_in_parallel(_facts, [pictures[name] for name in unknown]), "reading images", len(unknown))
         found = dict(zip(unknown, looked_at, strict=True))
         new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
         if new:
@@ -103,7 +116,9 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str
             _refuse_what_has_no_room(folder, shape)
             _log.info("decoding %d images at %d x %d", *shape[:3])
             began = time.monotonic()
-            path = _write_sealed(folder, key, _resized(list(pictures.values()), size), shape)
+            what = f"decoding images at {size[0]} x {size[1]}"
+            resized = _counted(_resized(list(pictures.values()), size), what, len(pictures))
+            path = _write_sealed(folder, key, resized, shape)
             with passing(folder) as part:
                 part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
                 part.replace(folder / f"{key}.json")
@@ -161,6 +176,18 @@ def _in_parallel(work: Callable[[Picture], T], pictures: Sequence[Picture]) -> I
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(pictures), _BLOCK):
             yield from pool.map(work, pictures[start : start + _BLOCK])
+
+
+def _counted(things: Iterable[T], what: str, among: int) -> Iterator[T]:
+    """These things, each counted as done when the next one is asked for."""
+    watcher = _watcher.get()
+    if watcher is None:
+        yield from things
+        return
+    watcher(what, 0, among)
+    for done, thing in enumerate(things, 1):
+        yield thing
+        watcher(what, done, among)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from analysis.numbers import (
     seconds,
     unsigned_points,
 )
+from analysis.records.slugs import one_line
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.reservations import Reservation, reservations
 from analysis.report.summary import StudySummary
@@ -58,7 +59,7 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
     if study is not None:
         sentences += [f"{a.name} has no test result: {a.problem}." for a in study.approaches if a.problem]
         sentences += [f"{a.name} {why}." for a in study.approaches if (why := ended_early(a))]
-    return " ".join(sentences)
+    return one_line(" ".join(sentences))
 
 
 def _leader(compared: Comparison, study: StudySummary | None, found: Standing, reserved: Sequence[Reservation]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -268,6 +269,26 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path, content, name):
     assert refusal(str(tmp_path / name)).startswith(f"{tmp_path}/{name}: ")
 
 
+NUMBERS_AND_NONE = (0, -0.0, 10**19, 10**400, 1.5, np.inf, np.nan, 1j, Decimal("1"), Decimal("NaN"), pd.NA, pd.NaT)
+OTHERS = (None, True, b"x", pd.Timestamp(0), object, "", "a ", "\ud800", "x" * 500, "\n", "1e19", "false")
+ODD_VALUES = st.sampled_from((*NUMBERS_AND_NONE, *OTHERS))
+DTYPES = st.sampled_from(["object", "category", "string", "Int64", "boolean", "complex64", "float32", None])
+
+
+@given(
+    column=st.sampled_from([*table([0, 1]).columns, "p_0", "group"]),
+    values=st.lists(ODD_VALUES, min_size=1, max_size=3),
+    dtype=DTYPES,
+)
+def test_a_frame_with_any_values_in_a_column_is_read_or_refused_in_one_line(column, values, dtype):
+    frame = with_p(table([0, 1]), ["0", "1"]).assign(group="g")
+    odd = pd.Series([*values, *frame[column if column in frame else "label"][len(values) :]], dtype=object)
+    with suppress(Exception):  # pandas refuses in many ways what is of no such type
+        odd = odd.infer_objects() if dtype is None else odd.astype(dtype)
+    read = table_or_line(frame.assign(**{column: odd}))
+    assert not isinstance(read, str) or (len(read) <= 300 and read.isprintable())
+
+
 CELLS = st.sampled_from(
     [
         "0",
@@ -311,8 +332,8 @@ def test_any_cells_are_read_as_they_are_written_or_refused_in_one_line(tmp_path_
         assert all(name == text or float(name) == float(text) for name, text in found)
 
 
-def table_or_line(path: str) -> PredictionTable | str:
+def table_or_line(given: str | pd.DataFrame) -> PredictionTable | str:
     try:
-        return read_table(path)
+        return read_table(given) if isinstance(given, str) else as_table(given, source="here")
     except RecordsError as error:
         return str(error)

@@ -269,16 +269,6 @@ def test_a_location_that_is_a_file_cannot_be_written(tmp_path):
         Store(str(tmp_path / "file")).write_bytes("a.json", b"")
 
 
-def test_predictions_without_probabilities_stand_beside_others(tmp_path):
-    store = Store(str(tmp_path))
-    full = predictions("a", 1, accuracy=0.5)
-    store.write_predictions("a", full)
-    store.write_predictions("b", full.drop(columns=["p_0", "p_1", "p_2"]).assign(approach="b", group=None))
-    joined = store.predictions()
-    assert len(joined) == 2 * len(full)
-    assert joined.p_0.isna().sum() == len(full)
-
-
 def test_predictions_are_checked_before_they_are_written():
     good = predictions("a", 1, accuracy=0.5)
     check_predictions(good)

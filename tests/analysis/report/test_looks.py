@@ -21,20 +21,23 @@ from analysis.statistics.paired import accuracy, difference, mean_difference
 from analysis.statistics.per_class import balanced_accuracy, balanced_difference, class_accuracies
 from analysis.statistics.secondary import mcnemar
 from tests.analysis.report.summaries import summary
-from tests.support.synthetic_study import ACCURACY, SETTINGS, StudyWriter, predictions, write_study
+from tests.support.synthetic_study import ACCURACY, INCUMBENTS, SETTINGS, StudyWriter, predictions, write_study
 
 pytestmark = pytest.mark.slow
 
 
-def extended(location: str, *, runs: range, replicate: int = 0, finished: bool = True, **params: float) -> StudyWriter:
-    """More final runs of every approach, later than all that is there."""
+def extended(
+    location: str, *, runs: range, replicate: int = 0, finished: bool = True, another: bool = False
+) -> StudyWriter:
+    """More final runs of every approach, later than all that is there; of another configuration, perhaps."""
     writer = StudyWriter(Path(location))
     writer.now = max(event.time for event in writer.store.trial_events()) + 100
     writer.phase("final", "started", slots=2)
     for approach, reached in ACCURACY.items():
         for index in runs:
             rows = predictions(approach, index, accuracy=reached).assign(group=None)
-            writer.final(approach, index, rows, replicate=replicate, **({"params": params} if params else {}))
+            params = INCUMBENTS[approach] | ({next(iter(INCUMBENTS[approach])): 0.5} if another else {})
+            writer.final(approach, index, rows, replicate=replicate, params=params)
     if finished:
         writer.phase("final", "finished")
     return writer
@@ -126,13 +129,15 @@ def first_look_at_three_runs(study: Path) -> None:
     write_report(str(study))
     (name,) = store.names("looks", ".json")
     look = store.looks()[0]
+    for gone in (name, "SHA256SUMS"):
+        store.delete(gone)
     counted = tuple(run for run in look.counted if run[-1] in "012")
-    store.write_record(name, look.model_copy(update={"counted": counted, "runs": 3}))
+    store.write_look(look.model_copy(update={"counted": counted, "runs": 3}))
 
 
 def test_final_runs_of_a_configuration_that_was_given_up_do_not_count_any_more(study_dir):
     write_report(study_dir)
-    extended(study_dir, runs=range(3, 6), lr=0.5, epochs=3.0)
+    extended(study_dir, runs=range(3, 6), another=True)
     found = summary(study_dir)
     gone = superseded(trial_table(read_study(study_dir).events))
     assert gone == {f"{name}-r0-seed{seed}" for name in ACCURACY for seed in range(3)}
@@ -164,7 +169,7 @@ def test_a_look_that_is_no_step_of_the_plan_is_one_that_nobody_planned(study_dir
     settings(study_dir, **planned)
     write_report(study_dir)
     settings(study_dir, **planned | {"replicates": 2} | changed)
-    extended(study_dir, runs=range(3, 6), replicate=1)
+    extended(study_dir, runs=range(3, 6), replicate=changed.get("replicates", 2) - 1)
     assert summary(study_dir).looks[-1].planned is None
 
 

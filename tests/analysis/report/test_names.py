@@ -114,6 +114,7 @@ def test_no_file_holds_what_a_terminal_obeys(report):
     for path in (paths.html, paths.markdown, paths.json):
         assert not OBEYED.search(Path(path).read_bytes().decode())
     assert json.loads(Path(paths.json).read_text())["schema_version"] == 2
+    assert all(len(text.splitlines()) == 1 for text in (paths.headline, paths.verdict)), "to be quoted"
 
 
 @settings(max_examples=8, deadline=None)

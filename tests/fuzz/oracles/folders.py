@@ -28,7 +28,8 @@ def counted(dataset: Dataset, root: Path, told: str) -> None:
     found = [*_walked(root)]
     if number != len(found) and not TOLD.search(told):
         raise WrongNumber(f"images counted otherwise: {number}, a plain walk finds {len(found)}")
-    if splits := SPLIT_NAMES & {name.casefold() for name in dataset.classes}:
+    splits = SPLIT_NAMES & {name.casefold() for name in dataset.classes}
+    if len(splits) > 1:  # one may be a class
         raise WrongNumber(f"splits taken for classes: {sorted(splits)}")
 
 
@@ -56,7 +57,7 @@ def _levels(path: Path) -> None:
 
 
 def _walked(root: Path) -> Iterator[Path]:
-    """Files that begin like a picture, hidden ones and what programs put there left out; links are followed once."""
+    """Files in its folders that begin like a picture; not hidden ones, nor what programs put there; links once."""
     seen = set()
     for below, folders, names in os.walk(root, followlinks=True):
         if os.path.realpath(below) in seen:
@@ -64,7 +65,7 @@ def _walked(root: Path) -> Iterator[Path]:
             continue
         seen.add(os.path.realpath(below))
         folders[:] = [name for name in folders if name.casefold() not in PASSED_OVER and name[0] != "."]
-        for path in (Path(below, name) for name in names if not name.startswith(".")):
+        for path in (Path(below, name) for name in names if not name.startswith(".") and Path(below) != root):
             if path.is_file() and _begins_like_a_picture(path):
                 yield path
 

@@ -91,6 +91,22 @@ def test_of_a_module_that_python_finds_by_itself_nothing_beside_it_travels(folde
     assert set(code_of([importlib.import_module("code_installed").Mine]).files) == {"code_installed.py"}
 
 
+@pytest.mark.parametrize("where", ["current", "script"])
+def test_of_the_current_folder_and_that_of_the_script_what_a_module_imports_travels_too(folder, monkeypatch, where):
+    """Python looks there first, the workers do not."""
+    place = folder / where
+    place.mkdir()
+    (place / f"code_{where}.py").write_text(f"import code_of_{where}\nclass Mine: pass\n")
+    (place / f"code_of_{where}.py").touch()
+    monkeypatch.syspath_prepend(place)
+    if where == "current":
+        monkeypatch.chdir(place)
+    else:
+        monkeypatch.setattr(sys.modules["__main__"], "__file__", str(place / "script.py"), raising=False)
+    kind = importlib.import_module(f"code_{where}").Mine
+    assert set(code_of([kind]).files) == {f"code_{where}.py", f"code_of_{where}.py"}
+
+
 def test_of_a_package_nothing_hidden_travels(folder):
     hidden = ("code_hidden/.git/config", "code_hidden/.env", "code_hidden/deep/.secret/key.txt")
     kind = imported(folder, "code_hidden.one", "code_hidden/__init__.py", *hidden)

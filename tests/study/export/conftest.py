@@ -33,7 +33,7 @@ def study(tmp_path: Path) -> str:
     """BetterCNN's published configuration has no weight decay, which its search space cannot hold; one trial runs."""
     published = {"lr": 0.001, "weight_decay": 0.0, "epochs": 10}
     changes = {"approaches__better_cnn__space": SPACE, "approaches__better_cnn__published": published}
-    writer = written(tmp_path / "small", **changes)
+    writer = written(tmp_path / "small", **changes, budget__search_seconds=8)
     writer.phase("search", "started", slots=2)
     origin = {"origin": "published"}
     writer.trial("better_cnn", 0, "finished", 2.0, 0.55, params=network(0.001, 10, 0.0), **origin)
@@ -50,5 +50,6 @@ def study(tmp_path: Path) -> str:
     writer.event("fine_tune-r0-0001", 2, "validated", **running, charged_s=0.8, steps=16, valid_accuracy=0.6)
     writer.phase("final", "started", slots=2)
     for index in range(2):
-        writer.final("feature_svm", index, predictions("feature_svm", index, accuracy=0.88))
+        rows = predictions("feature_svm", index, accuracy=0.88)
+        writer.final("feature_svm", index, rows, params={"C": 1.0, "kernel": "rbf"})
     return str(tmp_path / "small")

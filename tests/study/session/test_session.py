@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from analysis.records.errors import RecordsError
 from analysis.records.schema import DataInfo
 from analysis.records.storage import Storage
 from analysis.records.store import Store, read_study
@@ -47,7 +48,7 @@ def killed(tmp_path: Path) -> Store:
     for turn in final_turns(CONFIG, writer.store.trial_events()):
         name, index = turn.spec.approach, turn.spec.index
         rows = predictions(name, index, accuracy=0.8).assign(group=None)
-        writer.final(name, index, rows, params=dict(turn.spec.params))
+        writer.final(name, index, rows, params=dict(turn.spec.params), origin="incumbent")
     return writer.store
 
 
@@ -80,6 +81,20 @@ def test_a_study_that_is_resumed_when_it_is_finished_is_as_it_was(killed):
     go_on(killed, CONFIG)
     assert (killed.trial_events(), len(killed.looks())) == before
     assert [event.event for event in killed.phase_events() if event.phase == "final"] == ["started", "finished"]
+
+
+def test_a_final_run_whose_predictions_are_lost_is_done_again_and_nothing_else_is(killed, monkeypatch):
+    go_on(killed, CONFIG)
+    lost = "predictions/one-r0-seed1.parquet"
+    killed.delete(lost)
+    turns = []
+    monkeypatch.setattr("study.session.session.final_inputs", lambda *_: {})
+    monkeypatch.setattr("study.session.session._deliver", lambda _: None)
+    monkeypatch.setattr(Session, "_run", lambda self, listed, *_: turns.append(listed.next()))
+    with pytest.raises(RecordsError, match=r"one-r0-seed1\.parquet: missing, and its run was evaluated"):
+        go_on(killed, CONFIG)  # as nobody has really run it
+    assert [turn.trial for turn in turns] == ["one-r0-seed1"]
+    assert lost not in killed.sums(), "the new ones need not be those of before to the last digit"
 
 
 def test_an_extension_too_small_for_a_trial_does_not_lock_the_study(killed):

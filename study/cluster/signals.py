@@ -1,4 +1,7 @@
-"""SIGTERM, with which a machine that shuts down asks its processes to end: it goes the way of Ctrl-C."""
+"""Signals: SIGTERM, with which a machine that shuts down ends its processes, goes the way of Ctrl-C; and an alarm.
+
+Without that, Ray would try for a quarter of an hour where one of its parts hangs.
+"""
 
 from __future__ import annotations
 
@@ -46,3 +49,39 @@ def terminable() -> Iterator[None]:
 def in_main_thread() -> bool:
     """Only there may handlers be set: a notebook or a server may run a study in another thread."""
     return threading.current_thread() is threading.main_thread()
+
+
+class _Late(KeyboardInterrupt):
+    """No Exception: Ray catches these, and tries again."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """End what takes longer, as soon as it comes back from whatever call of a library it is in.
+
+    In another thread than the main one, where no signal arrives, it may take as long as it does.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    if not in_main_thread():
+        yield
+        return
+    late = False
+
+    def ring(signum: int, frame: object) -> None:
+        nonlocal late
+        late = True
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if late:
+            raise TimeoutError(f"not ready after {seconds:g} s") from None
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

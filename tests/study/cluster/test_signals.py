@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from study.cluster.patience import at_most
+from study.cluster.signals import at_most
 
 
 def test_what_hangs_is_ended_even_where_it_catches_every_exception_and_tries_again():
