@@ -24,7 +24,7 @@ class StudyError(InputError):
 
 def new_directory(config: StudyConfig) -> str:
     """The first of storage/name, storage/name-2, ... that holds nothing yet."""
-    storage = config.storage.rstrip("/") if _is_uri(config.storage) else str(Path(config.storage).expanduser())
+    storage = config.storage.rstrip("/") if is_uri(config.storage) else str(Path(config.storage).expanduser())
     first = f"{storage}/{config.name}"
     candidates = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
     return next(path for path in candidates if not _taken(path))
@@ -37,7 +37,7 @@ def refuse_unwritable(directory: str) -> None:
         StudyError: a folder cannot be written.
         StorageError: an object store cannot.
     """
-    if _is_uri(directory):
+    if is_uri(directory):
         probe = f".probe-{uuid4().hex}"
         storage = Storage(directory, patience_s=0)
         storage.write_bytes(probe, b"")
@@ -90,10 +90,11 @@ def begun(directory: str) -> bool:
         return True
 
 
-def _is_uri(directory: str) -> bool:
+def is_uri(directory: str) -> bool:
+    """Whether it lies in an object store."""
     return "://" in directory
 
 
 def _taken(directory: str) -> bool:
     """Whether a folder is there, or a study in an object store (which has no folders)."""
-    return Storage(directory, patience_s=0).exists("study.yaml" if _is_uri(directory) else "")
+    return Storage(directory, patience_s=0).exists("study.yaml" if is_uri(directory) else "")

@@ -12,7 +12,7 @@ from analysis.records.storage import Storage
 from analysis.records.store import Store, StudyRecords, read_records, read_study
 from analysis.report.write import ReportPaths, write_report
 from study.cluster.code import Code, code_of, keep, search_in_kept
-from study.cluster.nodes import connected
+from study.cluster.connection import connected
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config
 from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence

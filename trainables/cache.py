@@ -29,13 +29,24 @@ UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finish
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 
 
-def cache_dir() -> Path:
-    """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study."""
-    return Path(os.environ.get("TRANSFER_STUDY_CACHE") or Path.home() / ".cache" / "transfer-study")
-
-
 class CacheError(InputError):
-    """What is to be dropped is not there, or cannot be removed."""
+    """There is no place for a cache, or what is to be dropped from it is not there or cannot be removed."""
+
+
+def cache_dir() -> Path:
+    """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study.
+
+    Raises:
+        CacheError: the user has no home.
+    """
+    if given := os.environ.get("TRANSFER_STUDY_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "transfer-study"
+    except RuntimeError as error:
+        raise CacheError(
+            "this user has no home (HOME is not set): set TRANSFER_STUDY_CACHE to a folder for images and features"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,7 +136,8 @@ def plan(
 ) -> None:
     """Say what `run` would do, and run nothing but a few steps to time them."""
     config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)  # before what is slow to import
-    from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
+    from study.cluster.connection import connected
+    from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
     from study.planning import plan as planning
     from study.planning.here import time_here
     from study.runner import open_checked
@@ -168,7 +169,7 @@ def plan(
 
 def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
-    from study.cluster.nodes import Terminated
+    from study.cluster.signals import Terminated
     from study.show.progress import Progress
 
     try:

@@ -14,7 +14,9 @@ from analysis.records.store import Store
 from analysis.records.trials import costs_by_approach
 from study import prepare
 from study.cluster.code import Code, keep
-from study.cluster.nodes import Slots, first_slot, nodes
+from study.cluster.first_node import first_slot
+from study.cluster.nodes import Slots, nodes
+from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
 from study.planning.in_slots import time_in_slots
@@ -51,6 +53,7 @@ def get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pro
     """Prepare a study on the connected cluster."""
     clean(cache_dir())
     slot = first_slot(config, progress.say)
+    refuse_out_of_reach(store.absolute, slot)
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
     prepared = prepare.prepare(config, dataset, store, slot, sharing, progress.doing)

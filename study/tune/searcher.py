@@ -24,6 +24,7 @@ from analysis.records.schema import TrialEvent
 from study.place import StudyError
 from study.search.turns import Turn
 from study.tune.failures import Failures, cause_of
+from study.tune.keys import keys_kept_out
 from study.tune.scheduler import Handover
 from study.variables import variables
 from trainables.checkpoints import Files
@@ -267,7 +268,8 @@ def _settled_tune() -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.CRITICAL)  # which trials failed stands in the records
     try:
-        with variables({name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}):
+        settings = {name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}
+        with variables(settings), keys_kept_out():
             yield
     finally:
         logger.setLevel(before)

@@ -25,6 +25,7 @@ from tests.cluster.soundness import assert_sound
 from tests.support.commands import Machine, machine
 from tests.support.namesakes import imported, write_namesakes
 from tests.support.outside import declare
+from tests.support.planted import SECRETS, holders
 from tests.support.study_files import small_study
 from tests.support.waiting import free_port, listens, until
 
@@ -155,6 +156,16 @@ def test_approaches_from_outside_go_along_with_their_code_and_are_resumed_from_t
     told = here.transfer_study("resume", out, "--address", address)
     assert told.code == 0, told
     assert f"predictions/{last}.parquet" in store.names("predictions")
+
+
+@pytest.mark.cluster
+def test_no_secret_of_the_environment_travels_with_a_job_or_turns_up_on_its_cluster(here, address, study, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    out = here.folder / "secret"
+    told = here.transfer_study("run", study, "--address", address, "--out", out)
+    assert told.code == 0, told
+    assert holders(here.ray, out) == []
 
 
 @pytest.mark.cluster

@@ -192,6 +192,18 @@ def test_what_a_study_is_making_just_now_is_not_dropped():
     assert not path.exists()
 
 
+def test_without_a_home_the_cache_wants_a_place(monkeypatch):
+    """As in a container whose user has no entry in /etc/passwd."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TRANSFER_STUDY_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(CacheError, match="set TRANSFER_STUDY_CACHE to a folder"):
+        cache_dir()
+
+
 class TestWhatKilledProcessesLeave:
     @pytest.mark.parametrize("folder", ["images", "features", "facts", "arrays"])
     def test_is_cleaned_by_the_next_session_but_not_what_a_living_one_writes(self, folder):

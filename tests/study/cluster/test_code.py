@@ -15,7 +15,7 @@ from analysis.records.errors import RecordsError
 from analysis.records.store import Store
 from study.cluster import code as module
 from study.cluster.code import Code, code_of, keep, search_in_kept
-from study.cluster.nodes import JOB_VARIABLE, _carrying
+from study.cluster.connection import JOB_VARIABLE, _carrying
 from trainables import finding
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.errors import ApproachError

@@ -15,7 +15,7 @@ from tests.support.commands import machine
 ASKED = """
 import json, sys, ray
 from study.cluster.counts import Counts
-from study.cluster.nodes import connected
+from study.cluster.connection import connected
 
 with connected(None):
     path = ray.get(ray.remote(lambda: sys.path).remote())
