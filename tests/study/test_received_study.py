@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +58,8 @@ def with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     study = tmp_path / "study"
     write_study(study)
+    for folder in ("records", "predictions", "features", "phases"):  # it has another study file now, and has just begun
+        shutil.rmtree(study / folder)
     keep(Store(str(study)), Code({"evil_stranger.py": EVIL.encode()}))
     text = small_config().to_yaml().replace("approach: better_cnn", "approach: evil_stranger:Mine")
     (study / "study.yaml").write_text(text)

@@ -22,7 +22,9 @@ number = st.floats()
         TrialEvent.model_construct(**IDENTITY, charged_s=math.inf),
         TrialEvent.model_construct(**IDENTITY, allowance_s=math.nan),
         TrialEvent.model_construct(**IDENTITY, time=-math.inf),
-        FeatureCost.model_construct(key="k", backbone="b", image_size=(1, 1), cost_s=math.inf, cached=False, approaches=()),
+        FeatureCost.model_construct(
+            key="k", backbone="b", image_size=(1, 1), cost_s=math.inf, cached=False, approaches=()
+        ),
     ],
     ids=["charged", "allowance", "time", "features"],
 )
@@ -33,9 +35,19 @@ def test_a_record_that_nobody_could_read_is_not_written(record, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@given(st.builds(PhaseEvent.model_construct, phase=st.just("search"), event=st.just("started"), time=number, reason=st.text())
-       | st.builds(TrialEvent.model_construct, **{key: st.just(value) for key, value in IDENTITY.items()}, charged_s=number,
-                   train_loss=number | st.none(), lr=number | st.none()))  # fmt: skip
+phases = st.builds(
+    PhaseEvent.model_construct, phase=st.just("search"), event=st.just("started"), time=number, reason=st.text()
+)
+trials = st.builds(
+    TrialEvent.model_construct,
+    **{key: st.just(value) for key, value in IDENTITY.items()},
+    charged_s=number,
+    train_loss=number | st.none(),
+    lr=number | st.none(),
+)
+
+
+@given(phases | trials)
 def test_a_record_is_written_and_read_back_or_not_written(tmp_path_factory, record: Record):
     store = Store(str(tmp_path_factory.getbasetemp() / "readable"))
     store.delete("r.json")

@@ -89,7 +89,7 @@ def test_a_study_that_has_only_just_begun_is_a_table_without_rows(transfer_study
 
 def test_no_text_of_a_csv_is_a_formula_and_numbers_stay_numbers(transfer_study, tmp_path):
     writer = written(tmp_path / "small")
-    params = {"lr": -0.3, "kernel": '=HYPERLINK("http://h")'}
+    params = {"lr": -0.3, "epochs": 2, "kernel": '=HYPERLINK("http://h")'}
     writer.trial("better_cnn", 0, "failed", 1.0, None, params=params, reason="@SUM(1+1)")
     transfer_study("export", tmp_path / "small", "--table", tmp_path / "trials.csv")
     row = pd.read_csv(tmp_path / "trials.csv").iloc[0]

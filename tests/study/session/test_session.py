@@ -57,7 +57,13 @@ def ready(store: Store, config: StudyConfig) -> Ready:
     prepared = SimpleNamespace(owed_s={}, precharged_s={}, frozen={})
     quiet = Progress(Console(quiet=True))
     made: Any = SimpleNamespace(
-        config=config, store=store, prepared=prepared, progress=quiet, count_slots=lambda: 1, dataset=None
+        config=config,
+        store=store,
+        prepared=prepared,
+        progress=quiet,
+        count_slots=lambda: 1,
+        dataset=None,
+        sharing=SimpleNamespace(inputs=lambda inputs: inputs),
     )
     return cast(Ready, made)
 
