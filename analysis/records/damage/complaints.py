@@ -7,7 +7,7 @@ are no trace of a fault that a study survives: somebody has changed the files si
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -43,8 +43,9 @@ class Parsed:
 
 def complaints(study: Parsed) -> Iterator[Complaint]:
     """Everything that cannot be, the simplest causes first; later rules take for granted what earlier ones say."""
-    yield from data_complaints(study.data)
-    yield from feature_complaints(study.features, study.settings)
+    tried = {event.approach for event in study.events.values()}
+    yield from data_complaints(study.data, needed=any(event.event == "evaluated" for event in study.events.values()))
+    yield from feature_complaints(study.features, study.settings, tried)
     yield from trial_complaints(
         study.events, study.settings, tuple(study.features.values()), tuple(study.phases.values())
     )
@@ -89,8 +90,14 @@ def look_complaints(looks: Mapping[str, LookEvent], digests: Mapping[str, str]) 
         before = look
 
 
-def feature_complaints(features: Mapping[str, FeatureCost], settings: StudySettings) -> Iterator[Complaint]:
-    """What cannot be in the records of features, by the names of their files."""
+def feature_complaints(
+    features: Mapping[str, FeatureCost], settings: StudySettings, tried: Collection[str] = ()
+) -> Iterator[Complaint]:
+    """What cannot be in the records of features, by the names of their files.
+
+    Args:
+        tried: approaches with trials on record, which began when the cost of their features was known.
+    """
     paid: set[str] = set()
     for name, cost in features.items():
         if name != f"features/{cost.key}.json":
@@ -100,11 +107,22 @@ def feature_complaints(features: Mapping[str, FeatureCost], settings: StudySetti
         if twice := paid & set(cost.approaches):
             yield name, f"charges {min(twice):.40}, as another file of features does; {RESTORE}"
         paid |= set(cost.approaches)
+    for approach, section in settings.approaches.items():
+        if approach in tried and approach not in paid and _uses_features(section):
+            yield "features", f"no cost of the frozen features that {approach:.40} uses; {RESTORE}"
 
 
-def data_complaints(data: DataInfo | None) -> Iterator[Complaint]:
-    """What cannot be in data.json."""
+def _uses_features(section: Mapping[str, object]) -> bool:
+    """Of the approaches that come with the program; others are not known here."""
+    kind = section.get("approach")
+    return kind == "feature_svm" or (kind == "fine_tune" and section.get("frozen") == "backbone")
+
+
+def data_complaints(data: DataInfo | None, *, needed: bool = False) -> Iterator[Complaint]:
+    """What cannot be in data.json; it is written before anything runs, and `needed` where test images were read."""
     if data is None:
+        if needed:
+            yield "data.json", f"missing, and final runs were evaluated; {RESTORE}"
         return
     if min(data.train, data.valid, data.test) < 0:
         yield "data.json", f"a split of fewer than 0 images; {RESTORE}"

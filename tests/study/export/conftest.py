@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.records.schema import FeatureCost
 from tests.support.study_files import small_config
 from tests.support.synthetic_study import StudyWriter, predictions
 
@@ -34,6 +35,10 @@ def study(tmp_path: Path) -> str:
     published = {"lr": 0.001, "weight_decay": 0.0, "epochs": 10}
     changes = {"approaches__better_cnn__space": SPACE, "approaches__better_cnn__published": published}
     writer = written(tmp_path / "small", **changes, budget__search_seconds=8)
+    features = FeatureCost(
+        key="k", backbone="glyphs", image_size=(8, 8), cost_s=0.0, cached=False, approaches=("feature_svm",)
+    )
+    writer.store.write_record("features/k.json", features)
     writer.phase("search", "started", slots=2)
     origin = {"origin": "published"}
     writer.trial("better_cnn", 0, "finished", 2.0, 0.55, params=network(0.001, 10, 0.0), **origin)
