@@ -43,7 +43,7 @@ def refusal(path: Path, read: Callable[[Path], object] = read_state) -> str:
         (b"<!DOCTYPE html><html><title>Log in</title>", "a page of HTML"),
         (b"\n  <html>", "a page of HTML"),
         (b'{"error": "quota"}', "JSON"),
-        (gzip.compress(b"weights"), "a compressed file"),
+        (gzip.compress(b"weights", mtime=0), "a compressed file"),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file"),
     ],
 )
