@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -118,11 +119,8 @@ def passing(folder: Path) -> Iterator[Path]:
 
     It is locked for as long as its writer lives, so that `clean` can tell what a killed one left.
     """
-    part = folder / f"{uuid4().hex}.part"
-    held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    part, held = _passing(folder)
     try:
-        with suppress(OSError):  # a file system without locks, where nothing can be cleaned either
-            fcntl.flock(held, fcntl.LOCK_EX)
         yield part
     finally:
         part.unlink(missing_ok=True)
@@ -145,14 +143,32 @@ def _is_alone(beside: Path) -> bool:
     return not any(path.suffix in (".npy", ".safetensors") for path in beside.parent.glob(f"{beside.stem}*"))
 
 
+def _passing(folder: Path) -> tuple[Path, int]:
+    """A new passing file, locked. One that is cleaned away before it is locked is made again."""
+    while True:
+        part = folder / f"{uuid4().hex}.part"
+        held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        with suppress(OSError):  # a file system without locks, where nothing can be cleaned either
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if part.exists():
+            return part, held
+        os.close(held)
+
+
 def _remove_if_left(part: Path) -> None:
-    with suppress(OSError):  # its writer lives, or has moved it
-        held = os.open(part, os.O_WRONLY)
+    """Remove it if it is unlocked and old: a lock alone says nothing where locks hold on one node only."""
+    with suppress(OSError):  # its writer lives, or has moved it; or it is a link, or a pipe without a reader
+        held = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            part.unlink()
+            if _is_old(os.fstat(held)):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
         finally:
             os.close(held)
+
+
+def _is_old(about: os.stat_result) -> bool:
+    return stat.S_ISREG(about.st_mode) and time.time() - about.st_mtime > UNFINISHED_S
 
 
 def _features(path: Path) -> dict[str, Any]:
