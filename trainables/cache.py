@@ -1,5 +1,7 @@
 """The cache: where decoded images, frozen features and copies of examples are kept from one study to the next.
 
+It also remembers, by digest, which code that came with a study may run here (the folder `code`).
+
 What lies there is listed from file names, headers and what was written beside them, and dropped. Nothing here reads an
 array, so that a list of many gigabytes is quick: a file is called damaged where its header is, or where it is shorter
 than its header says. (Whoever uses it checks all of it.)
@@ -27,6 +29,7 @@ from trainables.errors import InputError
 
 UNFINISHED = "unfinished"
 UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
+ARRAYS = (".npy", ".safetensors")
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 
 
@@ -55,8 +58,8 @@ class Entry:
     """One thing in the cache, with what is known of it: entries of earlier versions tell little but their key.
 
     Attributes:
-        kind: `features`, `images`, `facts` (sizes and digests of pictures), `copies` (of a study's examples), or
-            `unfinished` (left by a process that died).
+        kind: `features`, `images`, `facts` (sizes and digests of pictures), `copies` (of a study's examples), `trust`
+            (that code which came with a study may run here), or `unfinished` (left by a process that died).
         key: by which it is dropped.
         files: that are removed then.
         size: of them together, in bytes.
@@ -130,17 +133,33 @@ def passing(folder: Path) -> Iterator[Path]:
 def clean(cache: Path) -> None:
     """Remove what killed processes left: files half written, and words about what is not there."""
     for folder, *_ in PLACES:
-        for part in _files(cache / folder, "*.part"):
-            _remove_if_left(part)
-    for beside in (*_files(cache / "images", "*.json"), *_files(cache / "features", "*.json")):
-        if _is_alone(beside):
-            with suppress(OSError, Timeout), FileLock(beside.with_suffix(".lock"), timeout=0):
-                if _is_alone(beside):  # nobody has made the images meanwhile
-                    beside.unlink()
+        with suppress(OSError):  # not there, or not for this user: who needs it will say so
+            _clean(cache / folder, words=folder in ("images", "features"))
+
+
+def _clean(folder: Path, *, words: bool) -> None:
+    """Clean one folder, listed once: every process of a trial does so as it starts.
+
+    Args:
+        words: whether a .json there is about arrays beside it.
+    """
+    paths = [folder / name for name in os.listdir(folder)]
+    keys = {path.name.split(".")[0].partition("-")[0] for path in paths if path.suffix in ARRAYS}
+    for path in paths:
+        if path.suffix == ".part":
+            _remove_if_left(path)
+        elif words and path.suffix == ".json" and path.stem not in keys:
+            _remove_if_alone(path)
+
+
+def _remove_if_alone(beside: Path) -> None:
+    with suppress(OSError, Timeout), FileLock(beside.with_suffix(".lock"), timeout=0):
+        if _is_alone(beside):  # nobody has made the images meanwhile
+            beside.unlink()
 
 
 def _is_alone(beside: Path) -> bool:
-    return not any(path.suffix in (".npy", ".safetensors") for path in beside.parent.glob(f"{beside.stem}*"))
+    return not any(path.suffix in ARRAYS for path in beside.parent.glob(f"{beside.stem}*"))
 
 
 def _passing(folder: Path) -> tuple[Path, int]:
@@ -200,12 +219,17 @@ def _copies(path: Path) -> dict[str, Any]:
     return _images(path) | {"what": "examples of a study, copied from its storage", "cost_s": None}
 
 
+def _trust(_: Path) -> dict[str, Any]:
+    return {"what": "code of a study that may run here"}
+
+
 Reader = Callable[[Path], dict[str, Any]]
 PLACES: tuple[tuple[str, str, str, Reader], ...] = (  # folder, kind, files, what reads one
     ("features", "features", "*.safetensors", _features),
     ("images", "images", "*.npy", _images),
     ("facts", "facts", "*.json", _facts),
     ("arrays", "copies", "*.npy", _copies),
+    ("code", "trust", "[0-9a-f]" * 64, _trust),
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -288,9 +290,51 @@ class TestWhatKilledProcessesLeave:
         clean(cache_dir())
         assert not (place / "ab12.json").exists()
 
+    def test_is_found_by_listing_a_folder_once(self, monkeypatch):
+        place = cache_dir() / "images"
+        place.mkdir(parents=True)
+        for number in range(9):
+            (place / f"{number}.json").write_text("{}")
+            (place / f"{number}-seal.npy").write_bytes(b"")
+        counted = Counter[Path]()
+        listdir, scandir = os.listdir, os.scandir
+        monkeypatch.setattr(os, "listdir", lambda path: counted.update([path]) or listdir(path))
+        monkeypatch.setattr(os, "scandir", lambda path: counted.update([Path(path)]) or scandir(path))
+        clean(cache_dir())
+        assert counted[place] == 1
+        assert len(list(place.iterdir())) == 18
+
+    def test_stays_where_this_user_cannot_enter(self, monkeypatch):
+        """A folder that can be listed, and no file in it looked at: every process of a trial died in it."""
+        place = cache_dir() / "images"
+        place.mkdir(parents=True)
+        (place / "left.part").write_bytes(b"half")
+        (place / "words.json").write_text("{}")
+
+        def refused(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        with monkeypatch.context() as patched:
+            for name in ("stat", "lstat", "open", "unlink"):
+                patched.setattr(os, name, refused)
+            patched.setattr(Path, "is_file", refused)
+            clean(cache_dir())
+        assert len(list(place.iterdir())) == 2
+
     def test_needs_no_cache_to_be_there(self):
         clean(cache_dir())
         assert not cache_dir().exists()
+
+
+def test_the_code_that_may_run_here_is_listed_and_trust_in_it_withdrawn():
+    mark = cache_dir() / "code" / ("ab12" * 16)
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    (mark.parent / "notes").touch()
+    (entry,) = entries(cache_dir())
+    assert (entry.kind, entry.key, entry.files, entry.damaged) == ("trust", "ab12" * 16, (mark,), False)
+    drop("ab12", cache_dir())
+    assert [path.name for path in mark.parent.iterdir()] == ["notes"]
 
 
 @pytest.mark.parametrize("form", list(bombs(Path("x"))))
