@@ -25,7 +25,9 @@ SPELLINGS: dict[Split, str] = {
     "validação validación валидация 验证 検証",
     "test": "test tests testing essai prova teste prueba pruebas тест 测试 テスト",
 }
+OR_CLASSES = "; if they are classes, say layout: classes in the section data"
 BEHIND = re.compile(r"(set|data|dataset|split|folder|images?|imgs?|pictures?|photos?|集)$")
+Layout = Literal["auto", "splits", "classes"]
 DATED = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # classes may well have folders of the same years
 
 
@@ -39,6 +41,8 @@ class FolderData(DividedSource):
 
     Attributes:
         path: the folder.
+        layout: what the folders in it are: `splits`, by their names; `classes`, whatever they are called and hold; or
+            `auto`, whichever of the two they look like, and refused where they look like both.
         groups: regular expression searched in each file's name; what it finds (its first group, if it has one) names
             the group of the image, for example the boat or the patient. The group is the unit of the statistics, so the
             test split needs three at least. What is divided here is divided by whole groups.
@@ -49,6 +53,7 @@ class FolderData(DividedSource):
 
     source: Literal["folder"] = "folder"
     path: str
+    layout: Layout = "auto"
     groups: str | None = None
     allow_shared_groups: bool = False
     skip_corrupt: bool = False
@@ -72,19 +77,19 @@ class FolderData(DividedSource):
         """
         root = Path(self.path).expanduser()
         try:
-            return _read(root, self.groups)
+            return _read(root, self.layout, self.groups)
         except OSError as error:
             where, cause = error.filename or root, error.strerror or type(error).__name__
             raise DataError(f"{shown(where)}: cannot be read ({cause}); check the path and its permissions") from error
 
 
-def _read(root: Path, groups: str | None) -> Contents:
+def _read(root: Path, layout: Layout, groups: str | None) -> Contents:
     if not root.is_dir():
         problem = "not a folder" if root.exists() else "no such folder"
         raise DataError(f"{shown(root)}: {problem}; give the path of the images")
     named_in_utf8(root)
     tree = Tree(root)
-    tops = _split_folders(root)
+    tops = {"train": root} if layout == "classes" else _split_folders(root, surely=layout == "splits")
     if tops != {"train": root}:
         tree.leave_beside(root, tops.values())
     folders = {split: _class_folders(tree, top) for split, top in tops.items()}
@@ -116,18 +121,25 @@ def _split_of(name: str) -> Split | None:
     return SPLIT_OF.get(whole) or SPLIT_OF.get(BEHIND.sub("", whole))
 
 
-def _split_folders(root: Path) -> dict[Split, Path]:
-    """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class."""
+def _split_folders(root: Path, *, surely: bool) -> dict[Split, Path]:
+    """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class.
+
+    Args:
+        surely: whether the folders that are called as splits are some, whatever else is there.
+    """
     tops = subfolders(root)
     found = [(folder.name, split) for folder in tops if (split := _split_of(folder.name))]
     splits = [split for _, split in found]
     twice = [name for name, split in found if splits.count(split) > 1]
-    if len(set(splits)) > 1 or 0 < len(tops) == len(splits):
+    if surely and not found:
+        raise DataError(f"{shown(root)}: no folder of a split in it (layout: splits); call one train, or drop layout")
+    if surely or len(set(splits)) > 1 or 0 < len(tops) == len(splits):
         if twice:
             names = _some(twice)
-            raise DataError(f"{shown(root)}: more than one folder for the same split ({names}); keep one")
+            raise DataError(f"{shown(root)}: more than one folder for the same split ({names}); keep one{OR_CLASSES}")
         if "train" not in splits:
-            raise DataError(f"{shown(root)}: {' and '.join(name for name, _ in found)}, but no train folder; add one")
+            names = " and ".join(name for name, _ in found)
+            raise DataError(f"{shown(root)}: {names}, but no train folder; add one{OR_CLASSES}")
         return {split: root / name for name, split in found}
     _refuse_doubtful_splits(root, tops)
     _refuse_splits_of_other_names(root, tops)
@@ -140,8 +152,8 @@ def _refuse_doubtful_splits(root: Path, tops: Sequence[Path]) -> None:
         if _split_of(top.name) and len(inner := _folders_alone(top)) > 1:
             raise DataError(
                 f"{shown(root, 80)}: '{shown(top.name, 30)}' looks like a split, and holds folders "
-                f"({_some(sorted(inner))}), but the others are none; give it as path, or put the images of a class "
-                "directly into its folder"
+                f"({_some(sorted(inner))}), but the others are none; say layout: splits in the section data if it is "
+                "one, layout: classes if it is a class"
             )
 
 
@@ -162,7 +174,7 @@ def _refuse_splits_of_other_names(root: Path, tops: Sequence[Path]) -> None:
         raise DataError(f"{shown(root)}: the splits ({shared}) lie below the classes; put them above: {above}")
     raise DataError(
         f"{shown(root, 70)}: {_some([top.name for top in tops])} hold the same folders ({shared}); if those are "
-        "classes, call these train, valid and test; if not, put each class's images directly into its folder"
+        "classes, call these train, valid and test; if these are, say layout: classes in the section data"
     )
 
 

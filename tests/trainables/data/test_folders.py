@@ -258,6 +258,34 @@ def test_a_folder_called_train_that_holds_folders_beside_others_is_refused(tmp_p
     assert "'train' looks like a split, and holds folders (cat, dog)" in refusal(root)
 
 
+@pytest.mark.parametrize(
+    ("tops", "inner"),
+    [
+        (("cat", "dog"), ("left", "right")),
+        (("train", "bus"), ("near", "far")),
+        (("test", "dev", "ham"), ("a", "b")),
+        (("train", "tests"), ("a", "b")),
+    ],
+)
+def test_folders_that_are_said_to_be_classes_are_classes_whatever_they_look_like(tmp_path, tops, inner):
+    root = image_folder(tmp_path / "pets", dict.fromkeys(tops, 9), inner)
+    if tops != ("train", "tests"):
+        assert "layout: classes" in refusal(root)
+    dataset = open_dataset(FolderData(path=str(root), layout="classes"))
+    assert dataset.classes == tuple(sorted(tops))
+    assert sum(map(sum, dataset.counts.values())) == 18 * len(tops)
+
+
+def test_folders_that_are_said_to_be_splits_are_splits_whatever_lies_beside_them(tmp_path):
+    root = image_folder(tmp_path / "pets", {"train": 9})
+    save(root / "unlabelled" / "more" / "x.png", 99)
+    assert "layout: splits" in refusal(root)
+    dataset = open_dataset(FolderData(path=str(root), layout="splits"))
+    assert dataset.classes == ("cat", "dog")
+    with pytest.raises(DataError, match=r"no folder of a split in it \(layout: splits\)"):
+        FolderData(path=str(root / "train"), layout="splits").read()
+
+
 def test_what_lies_beside_the_splits_is_left_out_and_counted(tmp_path):
     root = image_folder(tmp_path / "pets")
     save(root / "unlabelled" / "x.png", 99)
