@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +31,14 @@ SPELLINGS: dict[Split, str] = {
 OR_CLASSES = "; if they are classes, say layout: classes in the section data"
 BEHIND = re.compile(r"(set|data|dataset|split|folder|images?|imgs?|pictures?|photos?|集)$")
 Layout = Literal["auto", "splits", "classes"]
+SEARCH_S, SEARCH_S_PER_NAME = 10.0, 1e-4  # thirty times what an ordinary expression takes
+SEARCH = """
+import json, re, sys
+expression, names = json.load(sys.stdin)
+searched = re.compile(expression)
+found = map(searched.search, names)
+json.dump([match and [match.group(min(1, searched.groups))] for match in found], sys.stdout)
+"""
 DATED = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # classes may well have folders of the same years
 
 
@@ -73,7 +84,8 @@ class FolderData(DividedSource):
 
         Raises:
             DataError: no such folder, one that cannot be read, no class folders or no images in it, splits under other
-                names, a name that is not UTF-8, a folder that is there twice through a link, or files without a group.
+                names, a name that is not UTF-8, a folder that is there twice through a link, files without a group, or
+                an expression for groups that takes for ever.
         """
         root = Path(self.path).expanduser()
         try:
@@ -213,9 +225,8 @@ def _index(files: Sequence[tuple[str, Path, str]], classes: Sequence[str], group
 
 def _groups(paths: Sequence[Path], expression: str) -> dict[Path, str]:
     """The group of each image. An optional part that finds nothing makes no group, least of all one that all share."""
-    searched = re.compile(expression)
-    found = {path: searched.search(path.name) for path in paths}
-    names = {path: match and match.group(min(1, searched.groups)) for path, match in found.items()}
+    found = dict(zip(paths, _searched(expression, [path.name for path in paths]), strict=True))
+    names = {path: match and match[0] for path, match in found.items()}
     without = [path for path, name in names.items() if not name]
     if without:
         more = f" and {len(without) - 1:,} more" if len(without) > 1 else ""
@@ -225,6 +236,30 @@ def _groups(paths: Sequence[Path], expression: str) -> dict[Path, str]:
             "the name"
         )
     return {path: str(name) for path, name in names.items()}
+
+
+def _searched(expression: str, names: Sequence[str]) -> list[list[str | None] | None]:
+    """What an expression finds in each name, in a list of one; None where it does not match.
+
+    In a process of its own: an expression such as `(a+)+$` can take longer than anybody lives, and a search cannot
+    be stopped otherwise.
+    """
+    command = [sys.executable, "-I", "-S", "-c", SEARCH]
+    try:
+        told = subprocess.run(
+            command,
+            input=json.dumps([expression, names]).encode(),
+            capture_output=True,
+            check=True,
+            timeout=SEARCH_S + SEARCH_S_PER_NAME * len(names),
+        )
+    except subprocess.TimeoutExpired:
+        raise DataError(
+            f"groups: '{shown(expression, 40)}' takes for ever on the names of the files; let it repeat nothing that "
+            "holds a repetition, as (a+)+ does"
+        ) from None
+    found: list[list[str | None] | None] = json.loads(told.stdout)
+    return found
 
 
 def _some(names: Collection[str]) -> str:

@@ -330,6 +330,12 @@ def test_images_without_a_group_are_named_and_counted_not_put_into_one(root, gro
     )
 
 
+def test_an_expression_for_groups_that_would_take_for_ever_is_refused(root, monkeypatch):
+    monkeypatch.setattr("trainables.data.folders.SEARCH_S", 1.0)
+    save(root / "cat" / f"{'a' * 60}.png", 99)
+    assert "groups: '(a+)+$' takes for ever" in refusal(root, groups="(a+)+$")
+
+
 def test_one_picture_in_two_classes_is_refused_by_name_and_counted(root):
     for number in range(3):
         shutil.copy(root / "cat" / f"{number:03d}.png", root / "dog" / f"copy{number}.png")
