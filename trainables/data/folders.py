@@ -101,7 +101,9 @@ def _read(root: Path, layout: Layout, groups: str | None) -> Contents:
         raise DataError(f"{shown(root)}: {problem}; give the path of the images")
     named_in_utf8(root)
     tree = Tree(root)
-    tops = {"train": root} if layout == "classes" else _split_folders(root, surely=layout == "splits")
+    tops: dict[Split, Path] = (
+        {"train": root} if layout == "classes" else _split_folders(root, surely=layout == "splits")
+    )
     if tops != {"train": root}:
         tree.leave_beside(root, tops.values())
     folders = {split: _class_folders(tree, top) for split, top in tops.items()}
