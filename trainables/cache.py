@@ -25,7 +25,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
-from trainables.errors import InputError
+from trainables.errors import InputError, first_line
 
 UNFINISHED = "unfinished"
 UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
@@ -34,7 +34,7 @@ DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, R
 
 
 class CacheError(InputError):
-    """There is no place for a cache, or what is to be dropped from it is not there or cannot be removed."""
+    """There is no place for a cache, or none that can be used; or what is to be dropped is not there or has to stay."""
 
 
 def cache_dir() -> Path:
@@ -51,6 +51,12 @@ def cache_dir() -> Path:
         raise CacheError(
             "this user has no home (HOME is not set): set TRANSFER_STUDY_CACHE to a folder for images and features"
         ) from error
+
+
+def unusable(folder: Path, error: Exception) -> str:
+    """The line about a folder of the cache in which the system refuses something."""
+    cause = getattr(error, "strerror", None) or first_line(error)
+    return f"{folder}: the cache cannot be used ({cause}); make room, or set TRANSFER_STUDY_CACHE to another folder"
 
 
 @dataclass(frozen=True, kw_only=True)

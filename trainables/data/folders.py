@@ -101,9 +101,7 @@ def _read(root: Path, layout: Layout, groups: str | None) -> Contents:
         raise DataError(f"{shown(root)}: {problem}; give the path of the images")
     named_in_utf8(root)
     tree = Tree(root)
-    tops: dict[Split, Path] = (
-        {"train": root} if layout == "classes" else _split_folders(root, surely=layout == "splits")
-    )
+    tops = _split_folders(root, layout)
     if tops != {"train": root}:
         tree.leave_beside(root, tops.values())
     folders = {split: _class_folders(tree, top) for split, top in tops.items()}
@@ -135,19 +133,17 @@ def _split_of(name: str) -> Split | None:
     return SPLIT_OF.get(whole) or SPLIT_OF.get(BEHIND.sub("", whole))
 
 
-def _split_folders(root: Path, *, surely: bool) -> dict[Split, Path]:
-    """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class.
-
-    Args:
-        surely: whether the folders that are called as splits are some, whatever else is there.
-    """
+def _split_folders(root: Path, layout: Layout) -> dict[Split, Path]:
+    """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class."""
+    if layout == "classes":
+        return {"train": root}
     tops = subfolders(root)
     found = [(folder.name, split) for folder in tops if (split := _split_of(folder.name))]
     splits = [split for _, split in found]
     twice = [name for name, split in found if splits.count(split) > 1]
-    if surely and not found:
+    if layout == "splits" and not found:
         raise DataError(f"{shown(root)}: no folder of a split in it (layout: splits); call one train, or drop layout")
-    if surely or len(set(splits)) > 1 or 0 < len(tops) == len(splits):
+    if layout == "splits" or len(set(splits)) > 1 or 0 < len(tops) == len(splits):
         if twice:
             names = _some(twice)
             raise DataError(f"{shown(root)}: more than one folder for the same split ({names}); keep one{OR_CLASSES}")
