@@ -25,7 +25,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
-from trainables.errors import InputError, first_line
+from trainables.errors import InputError, cause
 
 UNFINISHED = "unfinished"
 UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
@@ -55,8 +55,9 @@ def cache_dir() -> Path:
 
 def unusable(folder: Path, error: Exception) -> str:
     """The line about a folder of the cache in which the system refuses something."""
-    cause = getattr(error, "strerror", None) or first_line(error)
-    return f"{folder}: the cache cannot be used ({cause}); make room, or set TRANSFER_STUDY_CACHE to another folder"
+    return (
+        f"{folder}: the cache cannot be used ({cause(error)}); make room, or set TRANSFER_STUDY_CACHE to another folder"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,4 +295,4 @@ def _remove(entry: Entry) -> None:
     except Timeout:
         raise CacheError(f"{entry.key}: a study is using it just now; drop it when that has ended") from None
     except OSError as error:
-        raise CacheError(f"{path}: cannot be removed ({error.strerror}); change its permissions") from error
+        raise CacheError(f"{path}: cannot be removed ({cause(error)}); change its permissions") from error

@@ -18,7 +18,7 @@ from trainables.data.config import Contents, DividedSource
 from trainables.data.images import FilePicture
 from trainables.data.splits import SPLITS, Split, SplitIndex
 from trainables.data.tree import SUFFIXES, Tree, is_picture, listed, named_in_utf8, subfolders
-from trainables.errors import DataError, shown
+from trainables.errors import DataError, cause, shown
 
 # Chinese, French, German, Italian, Japanese, Portuguese, Russian and Spanish at the end.
 SPELLINGS: dict[Split, str] = {
@@ -91,8 +91,10 @@ class FolderData(DividedSource):
         try:
             return _read(root, self.layout, self.groups)
         except OSError as error:
-            where, cause = error.filename or root, error.strerror or type(error).__name__
-            raise DataError(f"{shown(where)}: cannot be read ({cause}); check the path and its permissions") from error
+            where = error.filename or root
+            raise DataError(
+                f"{shown(where)}: cannot be read ({cause(error)}); check the path and its permissions"
+            ) from error
 
 
 def _read(root: Path, layout: Layout, groups: str | None) -> Contents:
