@@ -21,6 +21,7 @@ place.py        where a study lies
 lease.py        one study, one driver
 predictions.py  what final runs predict, into the records
 provenance.py   what the results depend on
+scratch.py      temporary folders, and what is left of those of killed processes
 variables.py    environment variables, for as long as something runs
 
 `from study import read_config` and the like are the interface for Python. What stands behind a name is imported when it

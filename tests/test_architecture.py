@@ -34,7 +34,7 @@ FLOORS = {
         "trainable contract",
     ),
     "study": (
-        "config lease provenance template variables",
+        "config lease provenance scratch template variables",
         "search place listeners predictions",
         "tune cluster phases export new_approach extend",
         "prepare",

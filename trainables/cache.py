@@ -1,5 +1,7 @@
 """The cache: where decoded images, frozen features and copies of examples are kept from one study to the next.
 
+It also remembers, by digest, which code that came with a study may run here (the folder `code`).
+
 What lies there is listed from file names, headers and what was written beside them, and dropped. Nothing here reads an
 array, so that a list of many gigabytes is quick: a file is called damaged where its header is, or where it is shorter
 than its header says. (Whoever uses it checks all of it.)
@@ -10,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,15 +25,16 @@ import numpy as np
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
-from trainables.errors import InputError
+from trainables.errors import InputError, cause
 
 UNFINISHED = "unfinished"
 UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
+ARRAYS = (".npy", ".safetensors")
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 
 
 class CacheError(InputError):
-    """There is no place for a cache, or what is to be dropped from it is not there or cannot be removed."""
+    """There is no place for a cache, or none that can be used; or what is to be dropped is not there or has to stay."""
 
 
 def cache_dir() -> Path:
@@ -49,13 +53,20 @@ def cache_dir() -> Path:
         ) from error
 
 
+def unusable(folder: Path, error: Exception) -> str:
+    """The line about a folder of the cache in which the system refuses something."""
+    return (
+        f"{folder}: the cache cannot be used ({cause(error)}); make room, or set TRANSFER_STUDY_CACHE to another folder"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One thing in the cache, with what is known of it: entries of earlier versions tell little but their key.
 
     Attributes:
-        kind: `features`, `images`, `facts` (sizes and digests of pictures), `copies` (of a study's examples), or
-            `unfinished` (left by a process that died).
+        kind: `features`, `images`, `facts` (sizes and digests of pictures), `copies` (of a study's examples), `trust`
+            (that code which came with a study may run here), or `unfinished` (left by a process that died).
         key: by which it is dropped.
         files: that are removed then.
         size: of them together, in bytes.
@@ -118,11 +129,8 @@ def passing(folder: Path) -> Iterator[Path]:
 
     It is locked for as long as its writer lives, so that `clean` can tell what a killed one left.
     """
-    part = folder / f"{uuid4().hex}.part"
-    held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    part, held = _passing(folder)
     try:
-        with suppress(OSError):  # a file system without locks, where nothing can be cleaned either
-            fcntl.flock(held, fcntl.LOCK_EX)
         yield part
     finally:
         part.unlink(missing_ok=True)
@@ -132,27 +140,61 @@ def passing(folder: Path) -> Iterator[Path]:
 def clean(cache: Path) -> None:
     """Remove what killed processes left: files half written, and words about what is not there."""
     for folder, *_ in PLACES:
-        for part in _files(cache / folder, "*.part"):
-            _remove_if_left(part)
-    for beside in (*_files(cache / "images", "*.json"), *_files(cache / "features", "*.json")):
-        if _is_alone(beside):
-            with suppress(OSError, Timeout), FileLock(beside.with_suffix(".lock"), timeout=0):
-                if _is_alone(beside):  # nobody has made the images meanwhile
-                    beside.unlink()
+        with suppress(OSError):  # not there, or not for this user: who needs it will say so
+            _clean(cache / folder, words=folder in ("images", "features"))
+
+
+def _clean(folder: Path, *, words: bool) -> None:
+    """Clean one folder, listed once: every process of a trial does so as it starts.
+
+    Args:
+        words: whether a .json there is about arrays beside it.
+    """
+    paths = [folder / name for name in os.listdir(folder)]
+    keys = {path.name.split(".")[0].partition("-")[0] for path in paths if path.suffix in ARRAYS}
+    for path in paths:
+        if path.suffix == ".part":
+            _remove_if_left(path)
+        elif words and path.suffix == ".json" and path.stem not in keys:
+            _remove_if_alone(path)
+
+
+def _remove_if_alone(beside: Path) -> None:
+    with suppress(OSError, Timeout), FileLock(beside.with_suffix(".lock"), timeout=0):
+        if _is_alone(beside):  # nobody has made the images meanwhile
+            beside.unlink()
 
 
 def _is_alone(beside: Path) -> bool:
-    return not any(path.suffix in (".npy", ".safetensors") for path in beside.parent.glob(f"{beside.stem}*"))
+    return not any(path.suffix in ARRAYS for path in beside.parent.glob(f"{beside.stem}*"))
+
+
+def _passing(folder: Path) -> tuple[Path, int]:
+    """A new passing file, locked. One that is cleaned away before it is locked is made again."""
+    while True:
+        part = folder / f"{uuid4().hex}.part"
+        held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        with suppress(OSError):  # a file system without locks, where nothing can be cleaned either
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if part.exists():
+            return part, held
+        os.close(held)
 
 
 def _remove_if_left(part: Path) -> None:
-    with suppress(OSError):  # its writer lives, or has moved it
-        held = os.open(part, os.O_WRONLY)
+    """Remove it if it is unlocked and old: a lock alone says nothing where locks hold on one node only."""
+    with suppress(OSError):  # its writer lives, or has moved it; or it is a link, or a pipe without a reader
+        held = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            part.unlink()
+            if _is_old(os.fstat(held)):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
         finally:
             os.close(held)
+
+
+def _is_old(about: os.stat_result) -> bool:
+    return stat.S_ISREG(about.st_mode) and time.time() - about.st_mtime > UNFINISHED_S
 
 
 def _features(path: Path) -> dict[str, Any]:
@@ -184,12 +226,17 @@ def _copies(path: Path) -> dict[str, Any]:
     return _images(path) | {"what": "examples of a study, copied from its storage", "cost_s": None}
 
 
+def _trust(_: Path) -> dict[str, Any]:
+    return {"what": "code of a study that may run here"}
+
+
 Reader = Callable[[Path], dict[str, Any]]
 PLACES: tuple[tuple[str, str, str, Reader], ...] = (  # folder, kind, files, what reads one
     ("features", "features", "*.safetensors", _features),
     ("images", "images", "*.npy", _images),
     ("facts", "facts", "*.json", _facts),
     ("arrays", "copies", "*.npy", _copies),
+    ("code", "trust", "[0-9a-f]" * 64, _trust),
 )
 
 
@@ -248,4 +295,4 @@ def _remove(entry: Entry) -> None:
     except Timeout:
         raise CacheError(f"{entry.key}: a study is using it just now; drop it when that has ended") from None
     except OSError as error:
-        raise CacheError(f"{path}: cannot be removed ({error.strerror}); change its permissions") from error
+        raise CacheError(f"{path}: cannot be removed ({cause(error)}); change its permissions") from error

@@ -40,6 +40,11 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
+def cause(error: BaseException) -> str:
+    """What went wrong without the file's name, which the message around it has: the system's words, or `first_line`."""
+    return getattr(error, "strerror", None) or first_line(error)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message without the stop at its end, or its kind where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")

@@ -7,6 +7,7 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Mapping
@@ -23,9 +24,11 @@ from trainables.cache import cache_dir, clean
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
-from trainables.errors import UnreachableError, one_line
+from trainables.errors import UnreachableError, one_line, shown
 from trainables.precision import in_bfloat16
 from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, TrialSpec, pin_threads
+
+logger = logging.getLogger(__name__)
 
 
 class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
@@ -91,6 +94,31 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         return self._result(result)
 
     def _make_driver(self) -> tuple[Driver, float]:
+        """Of the state that was saved, if there is one that fits; and the charged seconds from which it goes on."""
+        driver = self._new_driver()
+        saved = self._store.load()
+        if saved is not None:
+            if self._goes_on(driver, saved):
+                self._saved_at_s = driver.clock.charged_s
+            else:
+                driver = self._new_driver()
+        self._charged_before = driver.clock.charged_s
+        return driver, driver.clock.charged_s
+
+    def _goes_on(self, driver: Driver, saved: Mapping[str, Any]) -> bool:
+        """Whether a driver could load a state. Where it could not, it is of no use any more."""
+        try:
+            driver.load_state(saved)
+        except (torch.AcceleratorError, torch.OutOfMemoryError):  # which say nothing about the state
+            raise
+        except Exception as error:  # whatever an approach raises whose code was edited since
+            logger.warning(
+                "%s: its checkpoint does not fit (%s), so it begins anew", self._spec.trial, shown(one_line(error))
+            )
+            return False
+        return True
+
+    def _new_driver(self) -> Driver:
         spec, inputs = self._spec, self._inputs[self._spec.approach]
         task = inputs.task_of(spec.replicate)
         approach = inputs.kind(
@@ -101,13 +129,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             device=self._device,
         )
         clock = clock_for(self._device, charged_s=spec.precharged_s)
-        driver = Driver(approach, task.valid, allowance_s=spec.allowance_s, clock=clock)
-        saved = self._store.load()
-        if saved is not None:
-            driver.load_state(saved)
-            self._saved_at_s = clock.charged_s
-        self._charged_before = clock.charged_s
-        return driver, clock.charged_s
+        return Driver(approach, task.valid, allowance_s=spec.allowance_s, clock=clock)
 
     def _evaluate(self, driver: Driver) -> tuple[float, Probabilities]:
         """Read the test split: the only place that does."""

@@ -1,7 +1,8 @@
 """Files on a disk that are written whole or not at all, by any number of writers at once.
 
 A file is written under a passing name of its writer's own, and renamed. The passing file is locked for as long as its
-writer lives, so that what a killed one left can be told from what is written just now, and swept.
+writer lives. What nobody has locked, and nobody has written to for an hour, was left by a killed writer, and is swept.
+(A lock alone says nothing where a network's disk is mounted so that locks hold on one node only.)
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 from uuid import uuid4
 
 PASSING = re.compile(r"\.[0-9a-f]{32}\.part")
+UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
 Content = bytes | memoryview
 
 
@@ -67,7 +71,7 @@ def linked(path: str, to: str) -> bool:
 
 
 def sweep(root: str) -> None:
-    """Remove the passing files below a folder whose writers live no more."""
+    """Remove the passing files below a folder whose writers live no more: unlocked, and old."""
     for folder, _, names in os.walk(root):
         for name in filter(PASSING.fullmatch, names):
             _remove_if_left(os.path.join(folder, name))
@@ -90,13 +94,18 @@ def _name() -> str:
 
 
 def _remove_if_left(part: str) -> None:
-    with suppress(OSError):  # its writer has renamed it, or holds it
-        held = os.open(part, os.O_WRONLY)
+    with suppress(OSError):  # its writer has renamed it, or holds it; or it is a link, or a pipe without a reader
+        held = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(part)
+            if _is_old(os.fstat(held)):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(part)
         finally:
             os.close(held)
+
+
+def _is_old(about: os.stat_result) -> bool:
+    return stat.S_ISREG(about.st_mode) and time.time() - about.st_mtime > UNFINISHED_S
 
 
 def _to_disk(file: BinaryIO) -> None:

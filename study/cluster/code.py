@@ -15,11 +15,10 @@ import io
 import os
 import reprlib
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import invalidate_caches
 from importlib.util import find_spec, resolve_name
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.records.errors import RecordsError
+from study.scratch import scratch
 from trainables.cache import cache_dir
 from trainables.errors import ApproachError
 from trainables.finding import search_in, searched
@@ -56,9 +56,9 @@ class Code:
     @contextmanager
     def unpacked(self) -> Iterator[list[str]]:
         """The modules and packages at the top, as paths, while the context lasts."""
-        with tempfile.TemporaryDirectory(prefix="transfer-study-code-") as folder:
-            self.unpack(Path(folder))
-            yield sorted(map(str, Path(folder).iterdir()))
+        with scratch("code") as folder:
+            self.unpack(folder)
+            yield sorted(map(str, folder.iterdir()))
 
     def zipped(self) -> bytes:
         """One archive of all files; the same files make the same bytes."""
@@ -133,14 +133,15 @@ def search_in_kept(store: Store, *, trusted: bool = False) -> None:
                 return
             if not trusted and not _mark(content).exists():
                 raise ApproachError(_untrusted(store, needed))
-            folder = tempfile.TemporaryDirectory(prefix="transfer-study-code-")
-            atexit.register(folder.cleanup)
-            archive.extractall(folder.name)
+            stays = ExitStack()
+            atexit.register(stays.close)
+            folder = stays.enter_context(scratch("code"))
+            archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise RecordsError(
             f"{store.path(KEPT)}: damaged ({error}); remove it, and put the approaches' modules on PYTHONPATH"
         ) from error
-    search_in(*searched(), folder.name)
+    search_in(*searched(), str(folder))
 
 
 def _mark(archive: bytes) -> Path:

@@ -12,7 +12,6 @@ import logging
 import os
 import shlex
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 from study.cluster.code import NO_CODE, OWN, Code
 from study.cluster.entry import shown
 from study.provenance import COMMIT_VARIABLE, commit
+from study.scratch import scratch
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ class JobServer:
         Raises:
             JobError: the job server refuses it.
         """
-        with tempfile.TemporaryDirectory(prefix="transfer-study-job-") as folder, self._errors():
+        with scratch("job") as folder, self._errors():
             if study is not None:
-                (Path(folder) / STUDY_FILE).write_text(study)
-            code.unpack(Path(folder))
+                (folder / STUDY_FILE).write_text(study)
+            code.unpack(folder)
             identifier: str = self._client.submit_job(
                 entrypoint=shlex.join(["python", "-m", "study", *command]),
-                runtime_env=_runtime_environment(folder),
+                runtime_env=_runtime_environment(str(folder)),
                 metadata={DIRECTORY: directory} if directory else {},
             )
         return identifier

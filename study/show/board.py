@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from tensorboard import default, program
 
 from analysis.records.storage import Storage
+from study.scratch import scratch
 from study.show.event_files import shown
 
 COMPARED = ("incumbent", "final")
@@ -44,8 +44,7 @@ def chosen(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
     TensorBoard's own way to show several folders, --logdir_spec, is a list with commas and colons between their paths,
     which may hold both.
     """
-    with tempfile.TemporaryDirectory(prefix="transfer-study-board-") as scratch:
-        links = Path(scratch)
+    with scratch("board") as links:
         for part in parts:
             (links / part).symlink_to(folder / part, target_is_directory=True)
         yield links

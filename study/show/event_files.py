@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from analysis.records.errors import StorageError
 from analysis.records.storage import AT_ONCE, Storage
+from study.scratch import scratch
 
 REFRESH_S = 15.0
 
@@ -34,18 +34,16 @@ class EventFiles:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._at_once = Storage(storage.absolute, patience_s=0.0)
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        if storage.folder is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="transfer-study-curves-")
-        self.folder = storage.folder or Path(self._scratch.name if self._scratch else "")
+        self._scratch = ExitStack()
+        self._in_place = storage.folder is not None
+        self.folder = storage.folder or self._scratch.enter_context(scratch("curves"))
         self._kept: dict[str, int] = {}  # bytes that the store has, by name
 
     def __enter__(self) -> EventFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        self._scratch.close()
 
     def keep(self, run: str = "") -> None:
         """Put the files of one run, or of all, into the store if they have grown; a folder has them already.
@@ -53,7 +51,7 @@ class EventFiles:
         Where that fails nobody waits: the same files are put when they have grown again, and curves can always be drawn
         anew from the records.
         """
-        if self._scratch is None:
+        if self._in_place:
             return
         sizes = {
             path.relative_to(self.folder).as_posix(): path.stat().st_size
@@ -71,7 +69,7 @@ class EventFiles:
 
     def clear(self) -> None:
         """Remove them all."""
-        if self._scratch is None:
+        if self._in_place:
             if self.folder.is_symlink():  # in a study from elsewhere it may lead anywhere
                 self.folder.unlink()
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -89,8 +87,8 @@ def shown(storage: Storage, *, refresh_s: float = REFRESH_S) -> Iterator[Path]:
     if storage.folder is not None:
         yield storage.folder.absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="transfer-study-curves-", ignore_cleanup_errors=True) as scratch:
-        folder, over = Path(scratch), threading.Event()
+    with scratch("curves") as folder:
+        over = threading.Event()
         refresh(storage, folder)
 
         def keep_up() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ray.tune.search import Searcher
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
 from study.place import StudyError
+from study.scratch import scratch
 from study.search.turns import Turn
 from study.tune.failures import Failures, cause_of
 from study.tune.keys import keys_kept_out
@@ -239,7 +239,7 @@ def run_trials(
     trainable = tune.with_parameters(
         ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, deliver=deliver, pace=pace
     )
-    with _settled_tune(), tempfile.TemporaryDirectory(prefix="transfer-study-", ignore_cleanup_errors=True) as scratch:
+    with _settled_tune(), scratch("tune") as folder:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),
             tune_config=tune.TuneConfig(
@@ -247,7 +247,7 @@ def run_trials(
             ),
             run_config=tune.RunConfig(
                 name="study",
-                storage_path=scratch,
+                storage_path=str(folder),
                 verbose=0,
                 callbacks=[searcher.failures],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),

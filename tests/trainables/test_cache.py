@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -211,8 +213,10 @@ class TestWhatKilledProcessesLeave:
         place.mkdir(parents=True)
         for name in ("left.part", ".0123.part", "key.npy.part"):
             (place / name).write_bytes(b"half")
+            os.utime(place / name, (1e9, 1e9))
         with passing(place) as living:
             living.write_bytes(b"half")
+            os.utime(living, (1e9, 1e9))
             clean(cache_dir())
             assert list(place.iterdir()) == [living]
         assert list(place.iterdir()) == []
@@ -229,11 +233,47 @@ class TestWhatKilledProcessesLeave:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"writing\n"
+            (part,) = folder.iterdir()
+            os.utime(part, (1e9, 1e9))
             clean(cache_dir())
             assert len(list(folder.iterdir())) == 1
             process.kill()
         clean(cache_dir())
         assert list(folder.iterdir()) == []
+
+    def test_stays_for_an_hour_since_a_lock_may_hold_on_the_node_of_its_writer_only(self):
+        folder = cache_dir() / "images"
+        folder.mkdir(parents=True)
+        (folder / "new.part").write_bytes(b"half")
+        clean(cache_dir())
+        assert (folder / "new.part").exists()
+
+    def test_and_is_no_file_keeps_nobody_waiting(self, tmp_path):
+        folder = cache_dir() / "images"
+        folder.mkdir(parents=True)
+        os.mkfifo(folder / "pipe.part")
+        (tmp_path / "mine").write_bytes(b"mine")
+        (folder / "link.part").symlink_to(tmp_path / "mine")
+        for path in ("pipe.part", "link.part"):
+            os.utime(folder / path, (1e9, 1e9))
+        clean(cache_dir())
+        assert {path.name for path in folder.iterdir()} == {"pipe.part", "link.part"}
+
+    def test_and_was_cleaned_before_it_was_locked_is_made_again(self, tmp_path, monkeypatch):
+        swept: list[Path] = []
+
+        def late(held: int, operation: int) -> None:
+            if not swept:
+                swept.extend(tmp_path.iterdir())
+                swept[0].unlink()
+
+        monkeypatch.setattr("trainables.cache.fcntl.flock", late)
+        with passing(tmp_path) as part:
+            part.write_bytes(b"whole")
+            part.replace(tmp_path / "whole")
+        assert len(swept) == 1
+        assert part not in swept
+        assert (tmp_path / "whole").read_bytes() == b"whole"
 
     @pytest.mark.parametrize(("folder", "whole"), [("images", "ab12-seal.npy"), ("features", "ab12.safetensors")])
     def test_words_about_what_is_not_there_are_cleaned_too(self, folder, whole):
@@ -250,9 +290,51 @@ class TestWhatKilledProcessesLeave:
         clean(cache_dir())
         assert not (place / "ab12.json").exists()
 
+    def test_is_found_by_listing_a_folder_once(self, monkeypatch):
+        place = cache_dir() / "images"
+        place.mkdir(parents=True)
+        for number in range(9):
+            (place / f"{number}.json").write_text("{}")
+            (place / f"{number}-seal.npy").write_bytes(b"")
+        counted = Counter[Path]()
+        listdir, scandir = os.listdir, os.scandir
+        monkeypatch.setattr(os, "listdir", lambda path: counted.update([path]) or listdir(path))
+        monkeypatch.setattr(os, "scandir", lambda path: counted.update([Path(path)]) or scandir(path))
+        clean(cache_dir())
+        assert counted[place] == 1
+        assert len(list(place.iterdir())) == 18
+
+    def test_stays_where_this_user_cannot_enter(self, monkeypatch):
+        """A folder that can be listed, and no file in it looked at: every process of a trial died in it."""
+        place = cache_dir() / "images"
+        place.mkdir(parents=True)
+        (place / "left.part").write_bytes(b"half")
+        (place / "words.json").write_text("{}")
+
+        def refused(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        with monkeypatch.context() as patched:
+            for name in ("stat", "lstat", "open", "unlink"):
+                patched.setattr(os, name, refused)
+            patched.setattr(Path, "is_file", refused)
+            clean(cache_dir())
+        assert len(list(place.iterdir())) == 2
+
     def test_needs_no_cache_to_be_there(self):
         clean(cache_dir())
         assert not cache_dir().exists()
+
+
+def test_the_code_that_may_run_here_is_listed_and_trust_in_it_withdrawn():
+    mark = cache_dir() / "code" / ("ab12" * 16)
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    (mark.parent / "notes").touch()
+    (entry,) = entries(cache_dir())
+    assert (entry.kind, entry.key, entry.files, entry.damaged) == ("trust", "ab12" * 16, (mark,), False)
+    drop("ab12", cache_dir())
+    assert [path.name for path in mark.parent.iterdir()] == ["notes"]
 
 
 @pytest.mark.parametrize("form", list(bombs(Path("x"))))

@@ -177,10 +177,34 @@ class TestAFailure:
         assert result["reason"].startswith("FloatingPointError: the kept state predicts")
         assert delivered == []
 
-    def test_to_go_on_from_its_checkpoint_is_a_result_too(self, places):
-        CheckpointStore(places["checkpoints"], "cnn-r0-0000").save({"not": "a driver's state"})
-        (result,) = run(start(config_of(), {"cnn": CNN}, places))
-        assert (result["event"], result["reason"]) == ("failed", "KeyError: 'approach'")
+    @pytest.mark.parametrize("lost", ["approach", "steps", "timing"])
+    def test_to_go_on_from_a_checkpoint_that_does_not_fit_begins_anew_with_a_word(self, places, caplog, lost):
+        """As after an edit of the approach: the trial was to fail with KeyError, although nothing is wrong with it."""
+        fresh = worked(run(start(config_of(), {"cnn": CNN}, places)))
+        before = start(config_of(params=LONG), {"cnn": CNN}, places)
+        for _ in range(4):
+            before.step()
+        store = CheckpointStore(places["checkpoints"], "cnn-r0-0000")
+        state = store.load()
+        assert state is not None
+        del state[lost]
+        store.save(state)
+        results = run(start(config_of(), {"cnn": CNN}, places))
+        assert worked(results) == fresh
+        assert results[0]["resumed_at_s"] == 0
+        (word,) = caplog.messages
+        assert word == f"cnn-r0-0000: its checkpoint does not fit (KeyError: '{lost}'), so it begins anew"
+
+    def test_of_the_device_to_load_a_checkpoint_is_left_to_tune(self, places):
+        class Lost(BetterCNN):
+            def load_training_state(self, state: Any) -> None:
+                raise torch.AcceleratorError("device lost")
+
+        before = start(config_of(params=LONG), {"cnn": CNN}, places)
+        for _ in range(4):
+            before.step()
+        with pytest.raises(torch.AcceleratorError):
+            start(config_of(params=LONG), {"cnn": replace(CNN, kind=Lost)}, places).step()
 
     def test_right_after_going_on_says_from_where(self, places):
         """Otherwise what the attempt before had done since its checkpoint would be neither lost nor charged."""

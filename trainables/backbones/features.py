@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, priced
 from trainables.backbones.networks import Backbone
 from trainables.batches import normalised, prediction_batches
-from trainables.cache import passing
+from trainables.cache import CacheError, passing, unusable
 from trainables.clock import clock_for
 
 # How much of it is timed again: batches until one of these is reached.
@@ -69,9 +69,9 @@ def frozen_features(
 
     Raises:
         BackboneError: the backbone cannot be loaded.
+        CacheError: the cache cannot be read or written.
     """
     path = cache / "features" / f"{content_key(backbone, images, device=device, bfloat16=bfloat16)}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "data": data,
         "backbone": f"{backbone.model} ({backbone.weights or 'random weights'})",
@@ -79,8 +79,9 @@ def frozen_features(
         "worker": _worker(device),
         "made": repr(time.time()),
     }
-    with FileLock(f"{path}.lock"):
-        found = _read(path)
+    with _alone(path):
+        with _usable(path.parent):
+            found = _read(path)
         if found is None:
             made = extract(backbone, images, device=device, bfloat16=bfloat16, told=told)
             _write(path, made.values, made.price.cost, about)
@@ -165,11 +166,31 @@ def _worker(device: torch.device) -> str:
     return f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads"
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    lock = FileLock(f"{path}.lock")
+    with _usable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise CacheError(unusable(folder, error)) from error
+
+
 def _write(path: Path, values: np.ndarray, cost: Cost, about: dict[str, str]) -> None:
     seconds = {"cost_s": cost.seconds, "cpu_s": cost.cpu_s, "waited_s": cost.waited_s}
     told = {name: repr(value) for name, value in seconds.items() if value is not None}
     kept = {name: value for name, value in about.items() if name not in seconds}
-    with passing(path.parent) as part:
+    with _usable(path.parent), passing(path.parent) as part:
         save_file({"features": values}, part, metadata=kept | told)
         part.replace(path)
 

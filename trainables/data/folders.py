@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +18,7 @@ from trainables.data.config import Contents, DividedSource
 from trainables.data.images import FilePicture
 from trainables.data.splits import SPLITS, Split, SplitIndex
 from trainables.data.tree import SUFFIXES, Tree, is_picture, listed, named_in_utf8, subfolders
-from trainables.errors import DataError, shown
+from trainables.errors import DataError, cause, shown
 
 # Chinese, French, German, Italian, Japanese, Portuguese, Russian and Spanish at the end.
 SPELLINGS: dict[Split, str] = {
@@ -25,7 +28,17 @@ SPELLINGS: dict[Split, str] = {
     "validação validación валидация 验证 検証",
     "test": "test tests testing essai prova teste prueba pruebas тест 测试 テスト",
 }
+OR_CLASSES = "; if they are classes, say layout: classes in the section data"
 BEHIND = re.compile(r"(set|data|dataset|split|folder|images?|imgs?|pictures?|photos?|集)$")
+Layout = Literal["auto", "splits", "classes"]
+SEARCH_S, SEARCH_S_PER_NAME = 10.0, 1e-4  # thirty times what an ordinary expression takes
+SEARCH = """
+import json, re, sys
+expression, names = json.load(sys.stdin)
+searched = re.compile(expression)
+found = map(searched.search, names)
+json.dump([match and [match.group(min(1, searched.groups))] for match in found], sys.stdout)
+"""
 DATED = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # classes may well have folders of the same years
 
 
@@ -39,6 +52,8 @@ class FolderData(DividedSource):
 
     Attributes:
         path: the folder.
+        layout: what the folders in it are: `splits`, by their names; `classes`, whatever they are called and hold; or
+            `auto`, whichever of the two they look like, and refused where they look like both.
         groups: regular expression searched in each file's name; what it finds (its first group, if it has one) names
             the group of the image, for example the boat or the patient. The group is the unit of the statistics, so the
             test split needs three at least. What is divided here is divided by whole groups.
@@ -49,6 +64,7 @@ class FolderData(DividedSource):
 
     source: Literal["folder"] = "folder"
     path: str
+    layout: Layout = "auto"
     groups: str | None = None
     allow_shared_groups: bool = False
     skip_corrupt: bool = False
@@ -68,23 +84,26 @@ class FolderData(DividedSource):
 
         Raises:
             DataError: no such folder, one that cannot be read, no class folders or no images in it, splits under other
-                names, a name that is not UTF-8, a folder that is there twice through a link, or files without a group.
+                names, a name that is not UTF-8, a folder that is there twice through a link, files without a group, or
+                an expression for groups that takes for ever.
         """
         root = Path(self.path).expanduser()
         try:
-            return _read(root, self.groups)
+            return _read(root, self.layout, self.groups)
         except OSError as error:
-            where, cause = error.filename or root, error.strerror or type(error).__name__
-            raise DataError(f"{shown(where)}: cannot be read ({cause}); check the path and its permissions") from error
+            where = error.filename or root
+            raise DataError(
+                f"{shown(where)}: cannot be read ({cause(error)}); check the path and its permissions"
+            ) from error
 
 
-def _read(root: Path, groups: str | None) -> Contents:
+def _read(root: Path, layout: Layout, groups: str | None) -> Contents:
     if not root.is_dir():
         problem = "not a folder" if root.exists() else "no such folder"
         raise DataError(f"{shown(root)}: {problem}; give the path of the images")
     named_in_utf8(root)
     tree = Tree(root)
-    tops = _split_folders(root)
+    tops = _split_folders(root, layout)
     if tops != {"train": root}:
         tree.leave_beside(root, tops.values())
     folders = {split: _class_folders(tree, top) for split, top in tops.items()}
@@ -116,18 +135,23 @@ def _split_of(name: str) -> Split | None:
     return SPLIT_OF.get(whole) or SPLIT_OF.get(BEHIND.sub("", whole))
 
 
-def _split_folders(root: Path) -> dict[Split, Path]:
+def _split_folders(root: Path, layout: Layout) -> dict[Split, Path]:
     """The folder of each split; the root itself if it holds class folders. One `train` among others may be a class."""
+    if layout == "classes":
+        return {"train": root}
     tops = subfolders(root)
     found = [(folder.name, split) for folder in tops if (split := _split_of(folder.name))]
     splits = [split for _, split in found]
     twice = [name for name, split in found if splits.count(split) > 1]
-    if len(set(splits)) > 1 or 0 < len(tops) == len(splits):
+    if layout == "splits" and not found:
+        raise DataError(f"{shown(root)}: no folder of a split in it (layout: splits); call one train, or drop layout")
+    if layout == "splits" or len(set(splits)) > 1 or 0 < len(tops) == len(splits):
         if twice:
             names = _some(twice)
-            raise DataError(f"{shown(root)}: more than one folder for the same split ({names}); keep one")
+            raise DataError(f"{shown(root)}: more than one folder for the same split ({names}); keep one{OR_CLASSES}")
         if "train" not in splits:
-            raise DataError(f"{shown(root)}: {' and '.join(name for name, _ in found)}, but no train folder; add one")
+            names = " and ".join(name for name, _ in found)
+            raise DataError(f"{shown(root)}: {names}, but no train folder; add one{OR_CLASSES}")
         return {split: root / name for name, split in found}
     _refuse_doubtful_splits(root, tops)
     _refuse_splits_of_other_names(root, tops)
@@ -140,8 +164,8 @@ def _refuse_doubtful_splits(root: Path, tops: Sequence[Path]) -> None:
         if _split_of(top.name) and len(inner := _folders_alone(top)) > 1:
             raise DataError(
                 f"{shown(root, 80)}: '{shown(top.name, 30)}' looks like a split, and holds folders "
-                f"({_some(sorted(inner))}), but the others are none; give it as path, or put the images of a class "
-                "directly into its folder"
+                f"({_some(sorted(inner))}), but the others are none; say layout: splits in the section data if it is "
+                "one, layout: classes if it is a class"
             )
 
 
@@ -162,7 +186,7 @@ def _refuse_splits_of_other_names(root: Path, tops: Sequence[Path]) -> None:
         raise DataError(f"{shown(root)}: the splits ({shared}) lie below the classes; put them above: {above}")
     raise DataError(
         f"{shown(root, 70)}: {_some([top.name for top in tops])} hold the same folders ({shared}); if those are "
-        "classes, call these train, valid and test; if not, put each class's images directly into its folder"
+        "classes, call these train, valid and test; if these are, say layout: classes in the section data"
     )
 
 
@@ -201,9 +225,8 @@ def _index(files: Sequence[tuple[str, Path, str]], classes: Sequence[str], group
 
 def _groups(paths: Sequence[Path], expression: str) -> dict[Path, str]:
     """The group of each image. An optional part that finds nothing makes no group, least of all one that all share."""
-    searched = re.compile(expression)
-    found = {path: searched.search(path.name) for path in paths}
-    names = {path: match and match.group(min(1, searched.groups)) for path, match in found.items()}
+    found = dict(zip(paths, _searched(expression, [path.name for path in paths]), strict=True))
+    names = {path: match and match[0] for path, match in found.items()}
     without = [path for path, name in names.items() if not name]
     if without:
         more = f" and {len(without) - 1:,} more" if len(without) > 1 else ""
@@ -213,6 +236,30 @@ def _groups(paths: Sequence[Path], expression: str) -> dict[Path, str]:
             "the name"
         )
     return {path: str(name) for path, name in names.items()}
+
+
+def _searched(expression: str, names: Sequence[str]) -> list[list[str | None] | None]:
+    """What an expression finds in each name, in a list of one; None where it does not match.
+
+    In a process of its own: an expression such as `(a+)+$` can take longer than anybody lives, and a search cannot
+    be stopped otherwise.
+    """
+    command = [sys.executable, "-I", "-S", "-c", SEARCH]
+    try:
+        told = subprocess.run(
+            command,
+            input=json.dumps([expression, names]).encode(),
+            capture_output=True,
+            check=True,
+            timeout=SEARCH_S + SEARCH_S_PER_NAME * len(names),
+        )
+    except subprocess.TimeoutExpired:
+        raise DataError(
+            f"groups: '{shown(expression, 40)}' takes for ever on the names of the files; let it repeat nothing that "
+            "holds a repetition, as (a+)+ does"
+        ) from None
+    found: list[list[str | None] | None] = json.loads(told.stdout)
+    return found
 
 
 def _some(names: Collection[str]) -> str:

@@ -25,7 +25,7 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
-from trainables.cache import cache_dir, passing
+from trainables.cache import cache_dir, passing, unusable
 from trainables.data.images import MOST_PIXELS, Picture, pixels, pixels_and_depth, reason
 from trainables.errors import DataError, shown
 
@@ -197,10 +197,7 @@ def _folder(name: str) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
     except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise DataError(
-            f"{folder}: the cache cannot be used ({cause}); make room, or set TRANSFER_STUDY_CACHE to another folder"
-        ) from error
+        raise DataError(unusable(folder, error)) from error
 
 
 def _read_facts(path: Path) -> dict[str, Facts]:

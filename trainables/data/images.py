@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from trainables.errors import shown
+from trainables.errors import cause, shown
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
 RAW = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw"})
@@ -108,9 +108,7 @@ def reason(error: Exception) -> str:
         return "in no image format that is read here"
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         return f"more than {MOST_PIXELS / 1e6:.0f} million pixels, which Pillow takes for a bomb; make it smaller"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return shown((str(error).splitlines() or [type(error).__name__])[0], 80)
+    return shown(cause(error), 80)
 
 
 def _decoded(picture: Picture, size: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int] | None]:

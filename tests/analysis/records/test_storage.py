@@ -187,6 +187,7 @@ def test_a_file_on_another_disk_is_copied_under_a_name_that_stays_locked(tmp_pat
         shutil.copyfileobj(*given)
 
     monkeypatch.setattr(os, "link", other_disk)
+    monkeypatch.setattr("analysis.records.whole_files.UNFINISHED_S", -1e9)  # the lock alone
     monkeypatch.setattr("analysis.records.storage.shutil", SimpleNamespace(copyfileobj=copied))
     storage = Storage(str(tmp_path / "study"))
     storage.write_bytes("data/x", b"one")

@@ -71,6 +71,8 @@ def test_what_a_killed_writer_left_is_swept_and_what_a_live_one_writes_is_not(tm
     place = Storage(str(tmp_path))
     with started(STAYS, str(tmp_path / "a" / "alive")) as alive:
         assert len(passing(tmp_path)) == 2
+        for path in tmp_path.rglob("*.part"):
+            os.utime(path, (1e9, 1e9))
         assert place.names("") == [], "what is half written is no file yet"
         place.sweep()
         assert len(passing(tmp_path)) == 1
@@ -81,7 +83,29 @@ def test_what_a_killed_writer_left_is_swept_and_what_a_live_one_writes_is_not(tm
     assert passing(tmp_path) == []
 
 
-def test_sweeping_while_others_write_takes_nothing_from_them(tmp_path):
+def test_what_nobody_has_locked_stays_for_an_hour_since_a_lock_may_hold_on_its_writers_node_only(tmp_path):
+    part = tmp_path / f".{'0a' * 16}.part"
+    part.write_bytes(b"half")
+    Storage(str(tmp_path)).sweep()
+    assert part.exists()
+    os.utime(part, (1e9, 1e9))
+    Storage(str(tmp_path)).sweep()
+    assert not part.exists()
+
+
+def test_a_pipe_or_a_link_with_the_name_of_a_passing_file_keeps_nobody_waiting(tmp_path):
+    mine, pipe, link = tmp_path / "mine", tmp_path / f".{'0a' * 16}.part", tmp_path / f".{'0b' * 16}.part"
+    mine.write_bytes(b"mine")
+    link.symlink_to(mine)
+    os.mkfifo(pipe)
+    for path in (mine, pipe):
+        os.utime(path, (1e9, 1e9))
+    Storage(str(tmp_path)).sweep()
+    assert sorted(tmp_path.iterdir()) == sorted((mine, pipe, link))
+
+
+def test_sweeping_while_others_write_takes_nothing_from_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.records.whole_files.UNFINISHED_S", -1e9)  # the locks alone
     place = Storage(str(tmp_path), patience_s=0)
     with ThreadPoolExecutor(8) as pool:
         writes = [pool.submit(place.write_bytes, f"a/{number}", b"x") for number in range(200)]

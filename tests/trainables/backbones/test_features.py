@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +20,7 @@ from trainables.backbones.costs import Cost, Price
 from trainables.backbones.features import Features, content_key, extract, frozen_features
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
+from trainables.cache import CacheError
 from trainables.clock import Clock
 from trainables.run_queue import SCHEDSTAT
 
@@ -267,3 +269,18 @@ class TestKey:
     def test_names_the_file(self, tmp_path):
         cached(tmp_path)
         assert cache_file(tmp_path).stem == key()
+
+
+@pytest.mark.parametrize("step", ["made", "written"])
+def test_a_cache_that_cannot_be_used_is_said_with_the_mend(tmp_path, monkeypatch, step):
+    """A file is where its folder is to be; or the disk is full when the features are there."""
+    if step == "made":
+        (tmp_path / "features").touch()
+    else:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("trainables.backbones.features.save_file", full)
+    with pytest.raises(CacheError, match=r"features: the cache cannot be used \(.+\); .*TRANSFER_STUDY_CACHE"):
+        frozen_features(GLYPHS, images(3).inputs, device=torch.device("cpu"), bfloat16=False, cache=tmp_path)

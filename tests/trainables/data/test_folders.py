@@ -258,6 +258,34 @@ def test_a_folder_called_train_that_holds_folders_beside_others_is_refused(tmp_p
     assert "'train' looks like a split, and holds folders (cat, dog)" in refusal(root)
 
 
+@pytest.mark.parametrize(
+    ("tops", "inner"),
+    [
+        (("cat", "dog"), ("left", "right")),
+        (("train", "bus"), ("near", "far")),
+        (("test", "dev", "ham"), ("a", "b")),
+        (("train", "tests"), ("a", "b")),
+    ],
+)
+def test_folders_that_are_said_to_be_classes_are_classes_whatever_they_look_like(tmp_path, tops, inner):
+    root = image_folder(tmp_path / "pets", dict.fromkeys(tops, 9), inner)
+    if tops != ("train", "tests"):
+        assert "layout: classes" in refusal(root)
+    dataset = open_dataset(FolderData(path=str(root), layout="classes"))
+    assert dataset.classes == tuple(sorted(tops))
+    assert sum(map(sum, dataset.counts.values())) == 18 * len(tops)
+
+
+def test_folders_that_are_said_to_be_splits_are_splits_whatever_lies_beside_them(tmp_path):
+    root = image_folder(tmp_path / "pets", {"train": 9})
+    save(root / "unlabelled" / "more" / "x.png", 99)
+    assert "layout: splits" in refusal(root)
+    dataset = open_dataset(FolderData(path=str(root), layout="splits"))
+    assert dataset.classes == ("cat", "dog")
+    with pytest.raises(DataError, match=r"no folder of a split in it \(layout: splits\)"):
+        FolderData(path=str(root / "train"), layout="splits").read()
+
+
 def test_what_lies_beside_the_splits_is_left_out_and_counted(tmp_path):
     root = image_folder(tmp_path / "pets")
     save(root / "unlabelled" / "x.png", 99)
@@ -300,6 +328,12 @@ def test_images_without_a_group_are_named_and_counted_not_put_into_one(root, gro
     assert f"{root}/cat/000.png and 39 more: its name {finds} groups: '{groups}'; change the" in refusal(
         root, groups=groups
     )
+
+
+def test_an_expression_for_groups_that_would_take_for_ever_is_refused(root, monkeypatch):
+    monkeypatch.setattr("trainables.data.folders.SEARCH_S", 1.0)
+    save(root / "cat" / f"{'a' * 60}.png", 99)
+    assert "groups: '(a+)+$' takes for ever" in refusal(root, groups="(a+)+$")
 
 
 def test_one_picture_in_two_classes_is_refused_by_name_and_counted(root):
