@@ -34,7 +34,7 @@ def connected(address: str | None, code: Code = NO_CODE, *, cpus: int | None = N
 
     Raises:
         ClusterError: there is no cluster at this address, or Ray does not start here.
-        Terminated: SIGTERM came meanwhile.
+        Terminated: SIGTERM or SIGHUP came meanwhile.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -176,10 +177,13 @@ def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
         outcome = start(Progress(console))
     except KeyboardInterrupt as end:
         goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"
-        errors.print(
-            f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}", markup=False, soft_wrap=True
-        )
-        raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
+        with suppress(OSError):  # the terminal may have gone
+            errors.print(
+                f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}",
+                markup=False,
+                soft_wrap=True,
+            )
+        raise typer.Exit(128 + (end.signum if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.show.screens import show_outcome
 
     show_outcome(outcome.directory, console)

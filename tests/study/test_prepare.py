@@ -24,7 +24,7 @@ from trainables.backbones.costs import Cost, Price
 from trainables.backbones.features import Features
 from trainables.backbones.networks import GLYPHS
 from trainables.data.dataset import open_dataset
-from trainables.errors import ApproachError, HyperparameterError
+from trainables.errors import ApproachError, HyperparameterError, InputError
 from trainables.spec import Inputs, Slot
 
 
@@ -150,7 +150,7 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
 )
 def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
     asked: list[bool] = []
-    for name in ("rehearse", "refuse_not_arrived", "data_info", "_refuse_other_data"):
+    for name in ("rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
         monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
 
     def freeze(*_: object, charged: bool) -> dict[str, Any]:
@@ -159,9 +159,25 @@ def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monk
 
     monkeypatch.setattr("study.prepare.freeze", freeze)
     cost = FeatureCost(key="k", backbone="net", image_size=(8, 8), cost_s=1.0, cached=True, approaches=("svm",))
-    store: Any = SimpleNamespace(exists=lambda name: resumed, feature_costs=lambda: [cost])
+    store: Any = SimpleNamespace(absolute="", exists=lambda name: resumed, feature_costs=lambda: [cost])
     budget = SimpleNamespace(search_seconds=10.0, trial_seconds=5.0)
     config: Any = SimpleNamespace(approaches={}, feature_cost=rule, budget=budget)
     nothing: Any = None
     prepare(config, nothing, store, nothing, nothing, lambda *_: None)
     assert asked == [charged]
+
+
+def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_program(monkeypatch):
+    """Else a program that is not installed there is said to be a matter of keys."""
+    asked: list[str] = []
+    monkeypatch.setattr("study.prepare.rehearse", lambda *_: None)
+    monkeypatch.setattr("study.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
+
+    def reach(*_: object) -> None:
+        asked.append("store")
+        raise InputError("no keys")
+
+    monkeypatch.setattr("study.prepare.refuse_out_of_reach", reach)
+    with pytest.raises(InputError, match="no keys"):
+        prepare(small_config(), *[SimpleNamespace(absolute="")] * 4, lambda *_: None)  # type: ignore[arg-type]
+    assert asked == ["program", "store"]

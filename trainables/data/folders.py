@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -70,7 +71,7 @@ class FolderData(DividedSource):
             DataError: no such folder, one that cannot be read, no class folders or no images in it, splits under other
                 names, a name that is not UTF-8, a folder that is there twice through a link, or files without a group.
         """
-        root = Path(self.path).expanduser()
+        root = Path(os.path.expanduser(self.path))
         try:
             return _read(root, self.groups)
         except OSError as error:

@@ -122,3 +122,7 @@ def test_a_later_session_elsewhere_leaves_its_environment_beside_the_first(kille
         write_environment(ready(killed, CONFIG))
     assert killed.names("environments", ".json") == ["environments/0002.json"]
     assert b"new" in killed.read_bytes("environments/0002.json")
+    killed.write_bytes("environments/._0002.json", b"\0\5\x16\7")  # as macOS leaves beside a file
+    about["processor"] = "newest"
+    write_environment(ready(killed, CONFIG))
+    assert killed.own("environments") == ["environments/0002.json", "environments/0003.json"]
