@@ -19,7 +19,8 @@ from study.cluster.arrival import refuse_not_arrived
 from study.cluster.counts import Counts
 from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.approaches import ApproachConfig
+from study.config.models import StudyConfig
 from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones.costs import costs_note, in_all
@@ -79,13 +80,13 @@ def prepare(
 
     Raises:
         InputError: an approach cannot be built on this data or imported by the workers, these cannot write to the
-            object store, the data has changed since the study began, or the budget is too small for what features cost.
+            storage, the data has changed since the study began, or the budget is too small for what features cost.
     """
     doing("building each approach once", 0, 0)
     rehearse(config, dataset)
     doing("starting a process in a slot", 0, 0)
     refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
-    refuse_out_of_reach(store.absolute, slot)  # not before: where the program is absent, that is the cause
+    refuse_out_of_reach(store.absolute, slot)
     with watched(doing):
         info = data_info(config, dataset)
     _refuse_other_data(store, info)

@@ -73,6 +73,16 @@ def loading(library: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def counting() -> Iterator[None]:
+    """Show how many images are read or decoded meanwhile, where that is done."""
+    from study.show.progress import Progress
+    from trainables.data.image_cache import watched
+
+    with Progress(console) as shown, watched(shown.doing):
+        yield
+
+
 def config_of(
     study: str,
     assignments: list[str] | None,

@@ -12,7 +12,8 @@ from ray import cloudpickle
 
 from analysis.records.schema import FeatureCost
 from study.cluster.arrival import _imported
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.approaches import ApproachConfig
+from study.config.models import StudyConfig
 from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
 from study.session.inputs import final_inputs, search_inputs
 from study.session.ready import Ready
@@ -113,6 +114,19 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
     )
 
 
+@pytest.mark.slow
+def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(tmp_path):
+    with machine(tmp_path) as here:
+        told = here.python(
+            "import time, ray\nfrom study.cluster.arrival import answer\nfrom trainables.spec import Slot\n"
+            "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
+            "try:\n    answer(lambda _: time.sleep(3600), None, slot=Slot(1, 0.0), within_s=1)\n"
+            "except ray.exceptions.RayError as error:\n    print(error)\n"
+            "print(answer(lambda given: given, 'free', slot=Slot(1, 0.0), within_s=100))\n"
+        )
+    assert told.out == "no answer within 1 s\nfree\n"
+
+
 @pytest.mark.parametrize("made", [search_inputs, final_inputs])
 def test_every_replicate_gets_a_division_of_its_own_where_the_study_file_asks_for_it(made, tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
@@ -178,6 +192,7 @@ def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_pr
         raise InputError("no keys")
 
     monkeypatch.setattr("study.prepare.refuse_out_of_reach", reach)
+    nothing: Any = SimpleNamespace(absolute="")
     with pytest.raises(InputError, match="no keys"):
-        prepare(small_config(), *[SimpleNamespace(absolute="")] * 4, lambda *_: None)  # type: ignore[arg-type]
+        prepare(small_config(), nothing, nothing, nothing, nothing, lambda *_: None)
     assert asked == ["program", "store"]
