@@ -109,8 +109,8 @@ def _refuse_too_long(parent: Path, why: str) -> None:
     if len(longest) > SOCKET_BYTES:
         raise StartError(
             f"Ray cannot keep its files in {cut(str(parent), 60)} ({why}): it is {len(longest) - SOCKET_BYTES} bytes "
-            "too long for the paths of sockets; set RAY_TMPDIR to a short folder of this machine, such as /tmp; the study "
-            "is as it was"
+            "too long for the paths of sockets; set RAY_TMPDIR to a short folder of this machine, such as /tmp; the "
+            "study is as it was"
         )
 
 

@@ -151,7 +151,7 @@ def plan(
         from study.planning import plan as planning
         from study.planning.here import time_here
         from study.runner import open_checked
-        from study.show.screens import show_plan, show_suggestion
+        from study.show.plan_screen import show_plan, show_suggestion
 
     with counting():
         dataset = open_checked(config)
