@@ -17,7 +17,10 @@ def main() -> None:
 
 def _leave_out_the_current_folder() -> None:
     """Python puts it first for `python -m study`; it stays only where the program itself lies there."""
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except OSError:  # it has been deleted
+        return
     if sys.path[0] == here and here != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
         del sys.path[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ class StudyError(InputError):
 
 def new_directory(config: StudyConfig) -> str:
     """The first of storage/name, storage/name-2, ... that holds nothing yet."""
-    storage = config.storage.rstrip("/") if is_uri(config.storage) else str(Path(config.storage).expanduser())
+    storage = config.storage.rstrip("/") if is_uri(config.storage) else os.path.expanduser(config.storage)
     first = f"{storage}/{config.name}"
     candidates = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
     return next(path for path in candidates if not _taken(path))

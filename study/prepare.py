@@ -17,8 +17,10 @@ from analysis.records.store import Store
 from analysis.records.trials import charged_first, feature_charges
 from study.cluster.arrival import refuse_not_arrived
 from study.cluster.counts import Counts
+from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.approaches import ApproachConfig
+from study.config.models import StudyConfig
 from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones.costs import costs_note, in_all
@@ -77,13 +79,14 @@ def prepare(
         doing: told what is being done, and how far it is (0 of 0 where that is not counted).
 
     Raises:
-        InputError: an approach cannot be built on this data or imported by the workers, the data has changed since the
-            study began, or the budget is too small for what features cost.
+        InputError: an approach cannot be built on this data or imported by the workers, these cannot write to the
+            storage, the data has changed since the study began, or the budget is too small for what features cost.
     """
     doing("building each approach once", 0, 0)
     rehearse(config, dataset)
     doing("starting a process in a slot", 0, 0)
     refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
+    refuse_out_of_reach(store.absolute, slot)
     with watched(doing):
         info = data_info(config, dataset)
     _refuse_other_data(store, info)

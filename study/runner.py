@@ -11,14 +11,15 @@ from pathlib import Path
 from analysis.records.storage import Storage
 from analysis.records.store import Store, StudyRecords, read_records, read_study
 from analysis.report.write import ReportPaths, write_report
-from study.cluster.code import Code, code_of, keep, search_in_kept
+from study.cluster.code import Code, code_of
 from study.cluster.connection import connected
 from study.config.models import StudyConfig
-from study.config.study_file import parse_config
+from study.config.study_file import parse_config, read_yaml
 from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence
 from study.lease import Lease, alone
 from study.listeners import History, Record
 from study.place import new_directory, refuse_another_study, refuse_incomplete, refuse_unwritable
+from study.received import addresses_in, keep, refuse_modules_inside, search_in_kept
 from study.session.ready import (
     Ready,
     get_ready,
@@ -160,7 +161,10 @@ def _kept(records: StudyRecords, *, trust_code: bool) -> tuple[Store, StudyConfi
     inside = store.folder is not None and here.is_relative_to(store.folder.resolve())
     search_in(*([] if inside else [here]))  # Python files in a study are not the user's own
     search_in_kept(store, trusted=trust_code)
-    return store, parse_config(store.read_bytes("study.yaml"), name=store.path("study.yaml"))
+    text, name = store.read_whole("study.yaml"), store.path("study.yaml")
+    if not trust_code:
+        refuse_modules_inside(store, addresses_in(read_yaml(text, name=name)))
+    return store, parse_config(text, name=name)
 
 
 def _go_on(

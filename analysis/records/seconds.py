@@ -21,8 +21,10 @@ def in_seconds(written: object) -> object:
     """A duration in seconds; what is no text is left as it is.
 
     Raises:
-        ValueError: a text that is no duration.
+        ValueError: a text that is no duration, or true or false.
     """
+    if isinstance(written, bool):  # which pydantic would take for 1 or 0
+        raise ValueError(f"needs a number of seconds, or a duration such as 90s or 1h30min, but got {written}".lower())
     if not isinstance(written, str):
         return written
     found = DURATION.fullmatch(written) if len(written) <= LONGEST_TEXT else None

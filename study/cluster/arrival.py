@@ -6,6 +6,7 @@ Else each of their trials would fail as its process begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import ray
 from ray import cloudpickle
@@ -15,8 +16,11 @@ from trainables.errors import ApproachError, InputError, one_line
 from trainables.spec import Slot
 
 # What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
+IMPORTED_WITHIN_S = 180.0  # torch from a network's disk takes a minute where nobody has read it yet
 FIRST = ("trainables.trainable", "analysis.records.storage", "study.cluster.arrival")
 OWN_RAY = "where Ray ran in this process before the study, ray.shutdown() first"
+T = TypeVar("T")
+A = TypeVar("A")
 Asked = Callable[[Mapping[str, bytes]], tuple[str, dict[str, str]]]
 
 
@@ -44,12 +48,32 @@ def refuse_not_arrived(kinds: Mapping[str, type], slot: Slot) -> None:
         )
 
 
-def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
-    task = ray.remote(_question()).options(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)
+def answer(question: Callable[[T], A], given: T, *, slot: Slot, within_s: float) -> A:
+    """What one task, in a slot as a trial would be, answers.
+
+    Args:
+        within_s: seconds that it may take, from when a slot is free for it. Until then, others may hold them all, and
+            that is waited for.
+
+    Raises:
+        RayError: its process ended, or it was too late.
+    """
+    holding = {"num_cpus": slot.cpus, "num_gpus": slot.gpus, "max_retries": 0}
+    ray.get(ray.remote(lambda: None).options(**holding).remote())
+    asked = ray.remote(question).options(**holding).remote(given)
     try:
-        program, problems = ray.get(task.remote(outside))
+        told: A = ray.get(asked, timeout=within_s)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(asked, force=True)
+        raise ray.exceptions.GetTimeoutError(f"no answer within {within_s:.0f} s") from None
+    return told
+
+
+def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
+    try:
+        program, problems = answer(_question(), outside, slot=slot, within_s=IMPORTED_WITHIN_S)
     except ray.exceptions.RayError as error:  # a module may end the process that imports it
-        if outside:
+        if outside and not isinstance(error, ray.exceptions.GetTimeoutError):
             return {next(iter(outside)): one_line(error)}
         raise WorkerError(f"a worker ended as it began ({one_line(error)}); Ray's logs say more") from error
     if program:

@@ -1,4 +1,4 @@
-"""The code of approaches and data sources from outside: what of it travels to the nodes, and a study's copy of it.
+"""The code of approaches and data sources from outside: what of it travels to the nodes.
 
 Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file `knn`. Folders without an
 `__init__.py` on the way are no packages of their own, and of these only the way itself is taken. Where the file lies in
@@ -9,32 +9,20 @@ not look in, the modules beside it that it imports travel too. What comes with t
 from __future__ import annotations
 
 import ast
-import atexit
-import hashlib
 import io
 import os
-import reprlib
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import invalidate_caches
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from analysis.records.errors import RecordsError
 from study.scratch import scratch
-from trainables.cache import cache_dir
 from trainables.errors import ApproachError
-from trainables.finding import search_in, searched
+from trainables.finding import searched
 
-if TYPE_CHECKING:
-    from analysis.records.store import Store
-
-KEPT = "code.zip"  # in a study's directory
 OWN = ("study", "trainables", "analysis")
 MOST_BYTES = 50_000_000
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that the same code makes the same archive
@@ -96,78 +84,6 @@ def code_of(classes: Iterable[type]) -> Code:
 def is_outside(kind: type) -> bool:
     """Whether a class does not come with the program."""
     return kind.__module__.partition(".")[0] not in OWN
-
-
-def keep(store: Store, code: Code) -> None:
-    """Put a copy of the code into a study's directory, so that it goes on wherever that can be read."""
-    archive = code.zipped()
-    if not code.files:
-        return
-    if not (store.exists(KEPT) and store.read_bytes(KEPT) == archive):
-        store.write_bytes(KEPT, archive)
-    with suppress(OSError):  # then --trust-code is asked for where the copy is needed
-        _mark(archive).parent.mkdir(parents=True, exist_ok=True)
-        _mark(archive).touch()
-
-
-def search_in_kept(store: Store, *, trusted: bool = False) -> None:
-    """Look for modules in the copy that a study keeps, too, for as long as we run, where they are nowhere else.
-
-    Args:
-        store: of the study.
-        trusted: whether somebody has said that code may run which came with the study. Code that has run here before
-            may run again.
-
-    Raises:
-        ApproachError: it would be needed, and is not trusted.
-        RecordsError: the copy is damaged.
-    """
-    if not store.exists(KEPT):
-        return
-    content = store.read_bytes(KEPT)
-    invalidate_caches()  # a module may be younger than this process
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            needed = [name for name in _modules(archive.namelist()) if not _is_elsewhere(name)]
-            if not needed:
-                return
-            if not trusted and not _mark(content).exists():
-                raise ApproachError(_untrusted(store, needed))
-            stays = ExitStack()
-            atexit.register(stays.close)
-            folder = stays.enter_context(scratch("code"))
-            archive.extractall(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise RecordsError(
-            f"{store.path(KEPT)}: damaged ({error}); remove it, and put the approaches' modules on PYTHONPATH"
-        ) from error
-    search_in(*searched(), str(folder))
-
-
-def _mark(archive: bytes) -> Path:
-    """A file of this user that says that this code has run here: this user's, or trusted once."""
-    return cache_dir() / "code" / hashlib.sha256(archive).hexdigest()
-
-
-def _modules(names: Iterable[str]) -> list[str]:
-    """The modules and packages at the top of an archive."""
-    return sorted({name.partition("/")[0].removesuffix(".py") for name in names})
-
-
-def _is_elsewhere(name: str) -> bool:
-    """Whether Python finds a module that is no mere folder without looking into the study's copy."""
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return False
-    return spec is not None and spec.origin is not None
-
-
-def _untrusted(store: Store, needed: list[str]) -> str:
-    return (
-        f"{store.path(KEPT)}: the code of {reprlib.repr(', '.join(needed))}, which is not installed here, came with "
-        "the study and would run; read it (unzip -c), then give --trust-code, or put your own on PYTHONPATH"
-    )
 
 
 def _files(kind: type) -> Iterator[tuple[str, Path]]:

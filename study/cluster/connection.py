@@ -9,8 +9,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from analysis.records.errors import cut
 from study.cluster.code import NO_CODE, Code
-from study.cluster.entry import Entry, shown
+from study.cluster.entry import Entry
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
 from study.cluster.signals import at_most, handler_given_back, terminable
@@ -34,7 +35,7 @@ def connected(address: str | None, code: Code = NO_CODE, *, cpus: int | None = N
 
     Raises:
         ClusterError: there is no cluster at this address, or Ray does not start here.
-        Terminated: SIGTERM came meanwhile.
+        Terminated: SIGTERM or SIGHUP came meanwhile.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -101,13 +102,13 @@ def _refuse_unreachable(address: str) -> None:
 
 
 def _not_joined(error: Exception, address: str) -> ClusterError:
-    reason = shown(getattr(error, "strerror", None) or first_line(error), 90)
+    reason = cut(getattr(error, "strerror", None) or first_line(error), 90)
     if _is_about_the_token(error):
         return ClusterError(
-            f"--address {shown(address)}: the cluster refuses this token ({reason}); set RAY_AUTH_MODE=token, and "
+            f"--address {cut(address, 60)}: the cluster refuses this token ({reason}); set RAY_AUTH_MODE=token, and "
             "RAY_AUTH_TOKEN or ~/.ray/auth_token to the token of the cluster"
         )
-    return ClusterError(f"--address {shown(address)}: no Ray cluster ({reason}); start one, or leave it out")
+    return ClusterError(f"--address {cut(address, 60)}: no Ray cluster ({reason}); start one, or leave it out")
 
 
 def _is_about_the_token(error: BaseException | None) -> bool:

@@ -19,9 +19,3 @@ class Entry:
 
     settings: Mapping[str, object]
     refused: Callable[[Exception], ClusterError]
-
-
-def shown(value: object, most: int = 60) -> str:
-    """A value in a message: where it is long, its beginning and its end."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= most else f"{text[: most * 2 // 3 - 3]}...{text[-(most // 3) :]}"

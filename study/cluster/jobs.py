@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from analysis.records.errors import cut
 from study.cluster.code import NO_CODE, OWN, Code
-from study.cluster.entry import shown
 from study.provenance import COMMIT_VARIABLE, commit
 from study.scratch import scratch
-from trainables.errors import InputError
+from trainables.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
@@ -175,12 +175,12 @@ class JobServer:
             yield
         except AuthenticationError as error:
             raise JobError(
-                f"--address {shown(self.address)}: the job server refuses this token ({_first_line(error)}); set "
+                f"--address {cut(self.address, 60)}: the job server refuses this token ({_reason(error)}); set "
                 "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token to the token of the cluster"
             ) from error
         except _connection_errors() as error:
             raise JobError(
-                f"--address {shown(self.address)}: no answer as from a Ray job server ({_first_line(error)})"
+                f"--address {cut(self.address, 60)}: no answer as from a Ray job server ({_reason(error)})"
             ) from error
 
 
@@ -219,7 +219,7 @@ def _refuse_unreachable(address: str) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=PATIENCE_S).close()
     except (OSError, ValueError) as error:
         raise JobError(
-            f"--address {shown(address)}: no job server there ({_first_line(error)}); start Ray with its dashboard, "
+            f"--address {cut(address, 60)}: no job server there ({_reason(error)}); start Ray with its dashboard, "
             "and forward its port to here (`ray dashboard`, `ssh -L` or `kubectl port-forward`)"
         ) from error
 
@@ -266,6 +266,5 @@ def _ending(job: JobDetails) -> Ending:
     return Ending(code, stopped=False, reason=words[-1] if words else "it printed nothing")
 
 
-def _first_line(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return shown((text.strip().splitlines() or [type(error).__name__])[0].rstrip("."), 90)
+def _reason(error: Exception) -> str:
+    return cut(getattr(error, "strerror", None) or first_line(error), 90)

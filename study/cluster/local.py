@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from study.cluster.entry import Entry, shown
+from analysis.records.errors import cut
+from study.cluster.entry import Entry
 from study.cluster.ray_folder import RayFolder, StartError, ray_folder
 from study.variables import variables
 from trainables.errors import first_line
@@ -86,6 +87,6 @@ def _not_started(error: Exception, folder: RayFolder) -> StartError:
         number = getattr(error, "errno", None)
         mend = MENDS.get(number or 0, "try again when the machine is less busy, or has more memory")
     return StartError(
-        f"Ray does not start on this machine ({shown(first_line(error), 90)}); {mend}; the study is as it was. "
+        f"Ray does not start on this machine ({cut(first_line(error), 90)}); {mend}; the study is as it was. "
         f"Ray's logs, until the next try: {folder.path}"
     )

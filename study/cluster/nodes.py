@@ -32,7 +32,7 @@ def this_machine() -> list[Resources]:
     """What this machine has, without starting Ray (which may find fewer CPUs in a container with a limit)."""
     import torch
 
-    return [{"CPU": float(len(os.sched_getaffinity(0))), "GPU": float(torch.cuda.device_count())}]
+    return [{"CPU": float(_cpus()), "GPU": float(torch.cuda.device_count())}]
 
 
 class Slots:
@@ -76,6 +76,11 @@ def slot_for(config: StudyConfig, cluster: Sequence[Resources]) -> Slot:
             f"(at most {has}); ask for less"
         )
     return slot
+
+
+def _cpus() -> int:
+    """Of these that this process may use, where the system says so (macOS does not)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _slots_on(node: Resources, slot: Slot) -> int:

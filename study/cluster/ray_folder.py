@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.cluster.entry import shown
+from analysis.records.errors import cut
 from study.cluster.nodes import ClusterError
 
 UNFINISHED = "new-"  # before its name, where nobody looks for what is left over
@@ -73,8 +73,8 @@ def ray_folder() -> Iterator[RayFolder]:
         folder, lock = _made(parent)
     except OSError as error:
         raise StartError(
-            f"Ray cannot keep its files in {shown(parent)} ({error.strerror}; {why}); set RAY_TMPDIR to a folder of "
-            "this machine that you can write, such as /tmp; the study is as it was"
+            f"Ray cannot keep its files in {cut(str(parent), 60)} ({error.strerror}; {why}); set RAY_TMPDIR to a "
+            "folder of this machine that you can write, such as /tmp; the study is as it was"
         ) from error
     kept = False
     try:
@@ -108,9 +108,9 @@ def _refuse_too_long(parent: Path, why: str) -> None:
     longest = os.fsencode(parent / "ts-12345678" / DEEPEST.format(pid=os.getpid()))
     if len(longest) > SOCKET_BYTES:
         raise StartError(
-            f"Ray cannot keep its files in {shown(parent)} ({why}): it is {len(longest) - SOCKET_BYTES} bytes too long "
-            "for the paths of sockets; set RAY_TMPDIR to a short folder of this machine, such as /tmp; the study is as "
-            "it was"
+            f"Ray cannot keep its files in {cut(str(parent), 60)} ({why}): it is {len(longest) - SOCKET_BYTES} bytes "
+            "too long for the paths of sockets; set RAY_TMPDIR to a short folder of this machine, such as /tmp; the "
+            "study is as it was"
         )
 
 

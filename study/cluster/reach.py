@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ray
 
-from analysis.records.errors import StorageError
-from study.cluster.entry import shown
+from analysis.records.errors import StorageError, cut
+from study.cluster.arrival import answer
 from study.cluster.nodes import ClusterError
 from study.place import is_uri, refuse_unwritable
 from trainables.errors import first_line, one_line
 from trainables.spec import Slot
+
+TRIED_WITHIN_S = 60.0
 
 
 def refuse_out_of_reach(directory: str, slot: Slot) -> None:
@@ -24,14 +26,13 @@ def refuse_out_of_reach(directory: str, slot: Slot) -> None:
     """
     if not is_uri(directory):
         return
-    task = ray.remote(_problem).options(num_cpus=slot.cpus, num_gpus=slot.gpus)
     try:
-        problem: str | None = ray.get(task.remote(directory))
+        problem = answer(_problem, directory, slot=slot, within_s=TRIED_WITHIN_S)
     except ray.exceptions.RayError as error:
         problem = one_line(error)
     if problem is not None:
         raise ClusterError(
-            f"{shown(problem, 120)}: so says a worker; every node needs keys of its own, such as AWS_ACCESS_KEY_ID and "
+            f"{cut(problem, 120)}: so says a worker; every node needs keys of its own, such as AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, in the environment of its `ray start`"
         )
 

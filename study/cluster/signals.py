@@ -1,4 +1,6 @@
-"""Signals: SIGTERM, with which a machine that shuts down ends its processes, goes the way of Ctrl-C; and an alarm.
+"""Signals: those that ask a process to end go the way of Ctrl-C; and an alarm.
+
+SIGTERM comes from a machine that shuts down, SIGHUP from a terminal that is closed or a connection that breaks.
 
 Without that, Ray would try for a quarter of an hour where one of its parts hangs.
 """
@@ -10,39 +12,55 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+ASKING = (signal.SIGTERM, signal.SIGHUP)
+
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM), as a machine does that shuts down; goes the way of Ctrl-C."""
+    """The process was asked to end by a signal; goes the way of Ctrl-C.
+
+    Attributes:
+        signum: the signal's number.
+    """
+
+    def __init__(self, signum: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.signum = signum
 
 
 @contextmanager
 def handler_given_back() -> Iterator[None]:
-    """Leave SIGTERM to whoever had it before: Ray and `terminable` each set a handler of their own."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Leave these signals to whoever had them before: Ray and `terminable` each set handlers of their own."""
+    before = {signum: signal.getsignal(signum) for signum in ASKING}
     try:
         yield
     finally:
-        if before is not None and in_main_thread():
-            signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            if handler is not None and in_main_thread():
+                signal.signal(signum, handler)
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise Terminated on SIGTERM; Ray's own handler would end the process without a word."""
-    asked = False
+    """Raise Terminated when asked to end; Ray's own handler, or none, would end the process without a word.
+
+    A SIGHUP that is ignored stays so: under `nohup`, a study outlives its terminal.
+    """
+    asked = 0
 
     def terminate(signum: int, frame: object) -> None:
         nonlocal asked
-        asked = True
-        raise Terminated
+        asked = signum
+        raise Terminated(signum)
 
     if in_main_thread():
-        signal.signal(signal.SIGTERM, terminate)
+        for signum in ASKING:
+            if signum == signal.SIGTERM or signal.getsignal(signum) is not signal.SIG_IGN:
+                signal.signal(signum, terminate)
     try:
         yield
     except KeyboardInterrupt:
         if asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
-            raise Terminated from None
+            raise Terminated(asked) from None
         raise
 
 

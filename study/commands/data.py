@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from study.commands.options import Set, config_of, console
+from study.commands.options import Set, config_of, console, counting, loading
 from trainables.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Describe a data set, or fetch one.")
@@ -20,15 +20,18 @@ def describe(
     set_: Set = None,
 ) -> None:
     """Describe a data set: classes, sizes of the splits and images, duplicates."""
-    from study.show.screens import show_data
-    from trainables.data.dataset import open_dataset
-    from trainables.data.description import describe as described
-    from trainables.data.folders import FolderData
-    from trainables.data.tree import named_in_utf8
-
     is_folder = os.path.isdir(data)  # unlike Path.is_dir, also where the name is too long for one
-    config = FolderData(path=str(named_in_utf8(Path(data)))) if is_folder else config_of(data, set_).data
-    show_data(described(open_dataset(config)), console)
+    with loading("PyTorch"):
+        from study.show.screens import show_data
+        from trainables.data.dataset import open_dataset
+        from trainables.data.description import describe as described
+        from trainables.data.folders import FolderData
+        from trainables.data.tree import named_in_utf8
+
+        config = FolderData(path=str(named_in_utf8(Path(data)))) if is_folder else config_of(data, set_).data
+    with counting():
+        description = described(open_dataset(config))
+    show_data(description, console)
 
 
 @app.command()

@@ -73,6 +73,16 @@ def loading(library: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def counting() -> Iterator[None]:
+    """Show how many images are read or decoded meanwhile, where that is done."""
+    from study.show.progress import Progress
+    from trainables.data.image_cache import watched
+
+    with Progress(console) as shown, watched(shown.doing):
+        yield
+
+
 def config_of(
     study: str,
     assignments: list[str] | None,
@@ -89,7 +99,7 @@ def config_of(
     from study.config.study_file import read_config, read_yaml
 
     overrides: dict[str, Any] = {"replicates": replicates, "final.runs": runs}
-    overrides["budget.search_seconds"] = None if budget is None else read_yaml(budget, name="--budget")
+    overrides["budget.search_seconds"] = seconds_of(budget)
     overrides = {key: value for key, value in overrides.items() if value is not None}
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
@@ -112,7 +122,8 @@ def seconds_of(budget: str | None) -> float | None:
     if budget is None:
         return None
     try:
-        return read_seconds(read_yaml(budget, name="--budget"))
+        written = read_yaml(budget, name="--budget")
+        return read_seconds("" if written is None else written)
     except ValueError as error:
         raise InputError(f"--budget: {error}") from None
 

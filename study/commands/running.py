@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ from study.commands.options import (
     TrustCode,
     config_of,
     console,
+    counting,
     errors,
     loading,
     seconds_of,
@@ -135,20 +137,24 @@ def plan(
     ] = False,
 ) -> None:
     """Say what `run` would do, and run nothing but a few steps to time them."""
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)  # before what is slow to import
-    from study.cluster.connection import connected
-    from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
-    from study.planning import plan as planning
-    from study.planning.here import time_here
-    from study.runner import open_checked
-    from study.show import remote
-    from study.show.screens import show_plan, show_suggestion
-
+    with loading("PyTorch"):
+        config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if suggested and (address or not timing):
         raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
     if is_job_server(address):
+        from study.show import remote
+
         raise typer.Exit(remote.plan(config, str(address), terminal()))
-    dataset = open_checked(config)
+    with loading("Ray"):
+        from study.cluster.connection import connected
+        from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
+        from study.planning import plan as planning
+        from study.planning.here import time_here
+        from study.runner import open_checked
+        from study.show.plan_screen import show_plan, show_suggestion
+
+    with counting():
+        dataset = open_checked(config)
     if address is None:
         cluster = this_machine()
     else:
@@ -159,7 +165,8 @@ def plan(
     if timing and address is None:
         with console.status("Timing a step and a validation of each approach"):
             timings = time_here(config, dataset, slot)
-    made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
+    with counting():
+        made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
     show_plan(made, console)
     if address is not None:
         console.print("Not timed: the slots are a cluster's, where `run` times each approach before its search begins")
@@ -176,10 +183,13 @@ def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
         outcome = start(Progress(console))
     except KeyboardInterrupt as end:
         goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"
-        errors.print(
-            f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}", markup=False, soft_wrap=True
-        )
-        raise typer.Exit(128 + (signal.SIGTERM if isinstance(end, Terminated) else signal.SIGINT)) from None
+        with suppress(OSError):  # the terminal may have gone
+            errors.print(
+                f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}",
+                markup=False,
+                soft_wrap=True,
+            )
+        raise typer.Exit(128 + (end.signum if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.show.screens import show_outcome
 
     show_outcome(outcome.directory, console)

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
+from study.config.approaches import ApproachConfig
 from study.config.docstrings import attributes, summary
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.models import StudyConfig
 from study.config.space import CATEGORICAL, RANGES
 from trainables.approach import Approach
 from trainables.approaches import APPROACHES

@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from analysis.records.schema import HyperparameterValue
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.config.space import Choice, Distribution, space_size
 
 Which = Literal["published", "median"]

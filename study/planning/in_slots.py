@@ -12,7 +12,8 @@ from typing import Any
 import ray
 import torch
 
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.approaches import ApproachConfig
+from study.config.models import StudyConfig
 from study.planning.timing import Timing, Untimed, seconds_each, time_approach
 from trainables.checkpoints import StateError
 from trainables.errors import one_line

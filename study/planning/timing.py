@@ -13,7 +13,7 @@ from statistics import median
 
 import torch
 
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.planning.configurations import configurations
 from trainables.approach import Approach, Examples, Task
 from trainables.backbones.costs import Cost, in_all

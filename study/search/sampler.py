@@ -20,7 +20,7 @@ from optuna.distributions import (
 )
 
 from analysis.records.schema import HyperparameterValue
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.config.space import Choice, Distribution, space_size
 from study.search.seeds import derived_seed
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from analysis.records.schema import ENDINGS, TrialEvent
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.search.ledger import Account, Ledger
 from study.search.sampler import Sampler
 from study.search.seeds import derived_seed

@@ -13,15 +13,15 @@ from analysis.records.storage import Storage
 from analysis.records.store import Store
 from analysis.records.trials import costs_by_approach
 from study import prepare
-from study.cluster.code import Code, keep
+from study.cluster.code import Code
 from study.cluster.first_node import first_slot
 from study.cluster.nodes import Slots, nodes
-from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
 from study.planning.in_slots import time_in_slots
 from study.prepare import Prepared
 from study.provenance import environment
+from study.received import keep
 from study.session.inputs import search_inputs
 from study.show.progress import Progress
 from study.show.timings import timing_lines
@@ -53,7 +53,6 @@ def get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pro
     """Prepare a study on the connected cluster."""
     clean(cache_dir())
     slot = first_slot(config, progress.say)
-    refuse_out_of_reach(store.absolute, slot)
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
     prepared = prepare.prepare(config, dataset, store, slot, sharing, progress.doing)
@@ -100,7 +99,7 @@ def write_study_file(ready: Ready) -> None:
 def write_environment(ready: Ready) -> None:
     """Where a later session runs, unless that is on record: beside the first, in environments/0002.json and so on."""
     store, about = ready.store, _environment(ready)
-    later = store.names("environments", ".json")
+    later = store.own("environments")
     known = store.read_many([name for name in ("environment.json", *later) if store.exists(name)])
     if _machine(about) not in map(_machine, known):
         store.write_bytes(f"environments/{len(later) + 2:04d}.json", about)

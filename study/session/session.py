@@ -6,7 +6,7 @@ Tune run with what is left to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from study.predictions import write_predictions
 from study.search.finals import final_turns
 from study.search.ledger import Account, open_ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
+from study.session.checkpoints import Checkpoints
 from study.session.inputs import final_inputs
 from study.session.ready import Ready
 from study.tune.searcher import Turns, TurnSearcher, run_trials
@@ -99,9 +100,10 @@ class Session:
 
     def _run(self, turns: Turns, inputs: Mapping[str, Inputs], deliver: Deliver | None = None) -> None:
         ready = self.ready
-        checkpoints = Storage(f"{ready.store.absolute}/checkpoints")
-        in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
-        _drop_pickles(checkpoints, ready.progress.say)
+        place = ready.store.absolute
+        checkpoints = Checkpoints(Storage(place))
+        in_passing = Checkpoints(Storage(place, patience_s=0.0))  # one that stays is harmless, and removed in the end
+        checkpoints.drop_pickles(ready.progress.say)
         searcher = TurnSearcher(
             turns,
             slots=self.phases.slots,
@@ -117,18 +119,7 @@ class Session:
             deliver=deliver,
             pace=Pace(ready.config.pace.heartbeat_seconds, ready.config.pace.checkpoint_seconds),
         )
-        for name in checkpoints.names(""):  # nothing runs any more
-            checkpoints.delete(name)
-
-
-def _drop_pickles(checkpoints: Storage, say: Callable[[str], None]) -> None:
-    """Checkpoints of earlier versions: reading one could run code, so nothing reads them any more."""
-    older = checkpoints.names("", ".pt")
-    for name in older:
-        checkpoints.delete(name)
-    if older:
-        count = "1 checkpoint" if len(older) == 1 else f"{len(older)} checkpoints"
-        say(f"{count} of an earlier version dropped, as a pickle can run code when it is read; their trials begin anew")
+        checkpoints.clear()
 
 
 def _exhaustions(exhausted: Mapping[Account, str], phases: list[PhaseEvent]) -> list[PhaseEvent]:

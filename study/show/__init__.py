@@ -2,6 +2,7 @@
 
 terminal.py      the console: text as it is, whatever names hold
 screens.py       what the commands print
+plan_screen.py   what `plan` prints
 cache.py         what the cache holds
 progress.py      a study that runs
 watch.py         what is wrong with it, as soon as it is evident

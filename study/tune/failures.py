@@ -19,9 +19,11 @@ UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.
 NO_WORD = "connection error code"
 NOT_MADE = "error raised in its creation task"  # the traceback follows; its last line is the error
+MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
 # Each of the trials that are out has died so often, with no report of any between, when the study is stopped: as a rule
 # none has failed for good yet, and all of them begin anew when it is resumed. Where trials are known to work, some that
-# follow these have died too, as that much may be due to hyperparameters.
+# follow these have died too, as that much may be due to hyperparameters. One trial alone, which fails for good, is not
+# enough: with a single slot it would be, and each `resume` would come to it again.
 ROUNDS, ROUNDS_IF_KNOWN_TO_WORK = 2, 4
 NO_WORK = frozenset({"started", "lost", "failed"})  # events of a trial that perhaps never trained
 
@@ -58,7 +60,7 @@ class Failures(Callback):  # type: ignore[misc]
             most: how many trials were out at a time, those that wait for a process among them.
         """
         rounds = ROUNDS_IF_KNOWN_TO_WORK if self._known_to_work else ROUNDS
-        if self._deaths < max(1, rounds * most):
+        if self._deaths < max(MAX_FAILURES + 2, rounds * most):
             return None
         latest = textwrap.shorten(self._latest, 150, placeholder=" ...")
         return (

@@ -23,7 +23,7 @@ from analysis.records.schema import TrialEvent
 from study.place import StudyError
 from study.scratch import scratch
 from study.search.turns import Turn
-from study.tune.failures import Failures, cause_of
+from study.tune.failures import MAX_FAILURES, Failures, cause_of
 from study.tune.keys import keys_kept_out
 from study.tune.scheduler import Handover
 from study.variables import variables
@@ -33,7 +33,6 @@ from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, 
 from trainables.trainable import ApproachTrainable
 
 Listener = Callable[[TrialEvent], None]
-MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
 # Tune keeps the process of a trial that has ended only if another trial waits for it already.
 AHEAD = 1
 EVALUATION = frozenset({"test_accuracy", "probabilities"})

@@ -34,8 +34,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     [
         (lambda driver: os.killpg(driver.pid, signal.SIGINT), 130),  # as Ctrl-C does
         (lambda driver: os.kill(driver.pid, signal.SIGTERM), 143),
+        (lambda driver: os.kill(driver.pid, signal.SIGHUP), 129),  # as a terminal does that is closed
     ],
-    ids=["Ctrl-C", "SIGTERM"],
+    ids=["Ctrl-C", "SIGTERM", "SIGHUP"],
 )
 def test_a_study_that_is_told_to_stop_says_how_it_goes_on(node, end, code):
     told, complaints = interrupted(node, end, code)

@@ -330,6 +330,13 @@ def test_a_plan_follows_the_options(transfer_study):
     assert "One search of each approach" not in text
 
 
+@pytest.mark.parametrize("command", [("data", "describe"), ("plan", "--no-timing")], ids=["describe", "plan"])
+def test_what_takes_long_before_a_data_set_is_known_is_said_and_counted(command, transfer_study, study_file, photos):
+    lines = transfer_study(*command, study_file()).out.splitlines()
+    assert lines[0] == "Loading PyTorch"
+    assert any("reading images: 0 of" in line for line in lines[1:4])
+
+
 def test_data_are_described(transfer_study, study_file, photos):
     text = " ".join(transfer_study("data", "describe", study_file()).out.split())
     assert "3 classes" in text

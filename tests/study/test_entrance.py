@@ -124,6 +124,20 @@ def test_the_budget_may_be_given_as_a_duration(budget, seconds, transfer_study):
     assert seconds in " ".join(transfer_study("plan", "digits", "--no-timing", "--budget", budget).out.split())
 
 
+@pytest.mark.parametrize("budget", ["", "~", "null", "true"])
+@pytest.mark.parametrize("command", [("run", "digits"), ("extend", "study")], ids=["run", "extend"])
+def test_a_budget_that_is_none_is_refused(command, budget, transfer_study):
+    told = transfer_study(*command, "--budget", budget).complaint
+    assert told.startswith("--budget: needs a number of seconds, or a duration such as 90s or 1h30min, but got ")
+
+
+def test_in_a_folder_that_has_been_deleted_the_help_is_shown(tmp_path):
+    (tmp_path / "gone").mkdir()
+    script = f"cd gone && rmdir ../gone && PYTHONPATH={ROOT} {sys.executable} -m study --help"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_budget_of_an_extension_reaches_a_job_with_all_its_digits(transfer_study, monkeypatch):
     """It was written with six."""
     sent = []

@@ -74,3 +74,9 @@ def test_from_python_a_directory_is_a_path_or_text(kind, tmp_path):
         run(config, kind(tmp_path / "new"))
     with pytest.raises(RecordsError, match="new"):
         resume(kind(tmp_path / "new"))
+
+
+def test_the_home_of_nobody_is_a_folder_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = small_config(storage="~nosuchuser/results")
+    assert new_directory(config) == "~nosuchuser/results/small"

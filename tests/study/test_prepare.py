@@ -12,7 +12,8 @@ from ray import cloudpickle
 
 from analysis.records.schema import FeatureCost
 from study.cluster.arrival import _imported
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.approaches import ApproachConfig
+from study.config.models import StudyConfig
 from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
 from study.session.inputs import final_inputs, search_inputs
 from study.session.ready import Ready
@@ -24,7 +25,7 @@ from trainables.backbones.costs import Cost, Price
 from trainables.backbones.features import Features
 from trainables.backbones.networks import GLYPHS
 from trainables.data.dataset import open_dataset
-from trainables.errors import ApproachError, HyperparameterError
+from trainables.errors import ApproachError, HyperparameterError, InputError
 from trainables.spec import Inputs, Slot
 
 
@@ -113,6 +114,19 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
     )
 
 
+@pytest.mark.slow
+def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(tmp_path):
+    with machine(tmp_path) as here:
+        told = here.python(
+            "import time, ray\nfrom study.cluster.arrival import answer\nfrom trainables.spec import Slot\n"
+            "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
+            "try:\n    answer(lambda _: time.sleep(3600), None, slot=Slot(1, 0.0), within_s=1)\n"
+            "except ray.exceptions.RayError as error:\n    print(error)\n"
+            "print(answer(lambda given: given, 'free', slot=Slot(1, 0.0), within_s=100))\n"
+        )
+    assert told.out == "no answer within 1 s\nfree\n"
+
+
 @pytest.mark.parametrize("made", [search_inputs, final_inputs])
 def test_every_replicate_gets_a_division_of_its_own_where_the_study_file_asks_for_it(made, tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
@@ -150,7 +164,7 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
 )
 def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
     asked: list[bool] = []
-    for name in ("rehearse", "refuse_not_arrived", "data_info", "_refuse_other_data"):
+    for name in ("rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
         monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
 
     def freeze(*_: object, charged: bool) -> dict[str, Any]:
@@ -159,9 +173,26 @@ def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monk
 
     monkeypatch.setattr("study.prepare.freeze", freeze)
     cost = FeatureCost(key="k", backbone="net", image_size=(8, 8), cost_s=1.0, cached=True, approaches=("svm",))
-    store: Any = SimpleNamespace(exists=lambda name: resumed, feature_costs=lambda: [cost])
+    store: Any = SimpleNamespace(absolute="", exists=lambda name: resumed, feature_costs=lambda: [cost])
     budget = SimpleNamespace(search_seconds=10.0, trial_seconds=5.0)
     config: Any = SimpleNamespace(approaches={}, feature_cost=rule, budget=budget)
     nothing: Any = None
     prepare(config, nothing, store, nothing, nothing, lambda *_: None)
     assert asked == [charged]
+
+
+def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_program(monkeypatch):
+    """Else a program that is not installed there is said to be a matter of keys."""
+    asked: list[str] = []
+    monkeypatch.setattr("study.prepare.rehearse", lambda *_: None)
+    monkeypatch.setattr("study.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
+
+    def reach(*_: object) -> None:
+        asked.append("store")
+        raise InputError("no keys")
+
+    monkeypatch.setattr("study.prepare.refuse_out_of_reach", reach)
+    nothing: Any = SimpleNamespace(absolute="")
+    with pytest.raises(InputError, match="no keys"):
+        prepare(small_config(), nothing, nothing, nothing, nothing, lambda *_: None)
+    assert asked == ["program", "store"]

@@ -12,7 +12,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from analysis.records.schema import BudgetSettings, TrialEvent
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.search.ledger import Ledger, open_ledger
 from study.search.turns import EqualTimeTurns
 from study.tune.searcher import TurnSearcher

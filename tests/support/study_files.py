@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from study.config.models import ApproachConfig, StudyConfig
+from study.config.approaches import ApproachConfig
+from study.config.models import StudyConfig
 
 # Everything that takes long is as small as it can be; three approaches, one of each kind.
 SMALL: dict[str, Any] = {

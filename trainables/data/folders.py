@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -87,7 +88,7 @@ class FolderData(DividedSource):
                 names, a name that is not UTF-8, a folder that is there twice through a link, files without a group, or
                 an expression for groups that takes for ever.
         """
-        root = Path(self.path).expanduser()
+        root = Path(os.path.expanduser(self.path))
         try:
             return _read(root, self.layout, self.groups)
         except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import inspect
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class TorchvisionData(DividedSource):
         Raises:
             DataError: no such data set, not one for classification, files missing, or a download that failed.
         """
-        root = Path(self.root).expanduser()
+        root = Path(os.path.expanduser(self.root))
         cls = _find_class(self.name)
         calls = _calls(cls, root)
         opened = {split: _open(cls, root, arguments, self.download) for split, (_, arguments) in calls.items()}

@@ -1,10 +1,12 @@
 """How many trials a machine or a cluster can run at once."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.cluster.nodes import ClusterError, Slots, slot_for, slots_of
+from study.cluster.nodes import ClusterError, Slots, slot_for, slots_of, this_machine
 from tests.support.study_files import small_config
 from trainables.spec import Slot
 
@@ -62,3 +64,10 @@ def test_a_cluster_is_asked_for_its_nodes_once_a_second_at_most(monkeypatch):
     assert [slots() for _ in range(1000)] == [2] * 1000
     now[0] += 1
     assert (slots(), asked) == (4, [100.0, 101.0])
+
+
+def test_where_the_system_does_not_say_which_cpus_are_ours_all_are_counted(monkeypatch):
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    (here,) = this_machine()
+    assert here["CPU"] == os.cpu_count()

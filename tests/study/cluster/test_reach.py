@@ -9,7 +9,7 @@ import pytest
 import ray
 
 from analysis.records.errors import StorageError
-from study.cluster import reach
+from study.cluster import arrival, reach
 from study.cluster.nodes import ClusterError
 from study.cluster.reach import refuse_out_of_reach
 from trainables.spec import Slot
@@ -22,14 +22,15 @@ def worker(monkeypatch) -> list[str]:
     """What the one worker is asked for."""
     asked: list[str] = []
 
-    def remote(function: Callable[[str], str | None]) -> SimpleNamespace:
-        def run(directory: str) -> str | None:
-            asked.append(directory)
-            return function(directory)
+    def remote(function: Callable[..., str | None]) -> SimpleNamespace:
+        def run(*directory: str) -> str | None:
+            asked.extend(directory)
+            return function(*directory)
 
         return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=run))
 
-    monkeypatch.setattr(reach, "ray", SimpleNamespace(remote=remote, get=lambda done: done, exceptions=ray.exceptions))
+    stand_in = SimpleNamespace(remote=remote, get=lambda done, timeout=None: done, exceptions=ray.exceptions)
+    monkeypatch.setattr(arrival, "ray", stand_in)
     return asked
 
 

@@ -1,9 +1,11 @@
-"""An end to waiting for a library."""
+"""Being asked to end, and an end to waiting for a library."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -45,3 +47,46 @@ def test_in_another_thread_nothing_is_set():
     thread.start()
     thread.join()
     assert done == [(0.0, 0.0)]
+
+
+WAITING = """
+import sys, typer
+from study.cluster.signals import handler_given_back, terminable
+from study.commands.running import finish
+def start(progress):
+    with handler_given_back(), terminable():
+        print("waiting", flush=True)
+        while sys.stdin.readline():  # a line is how the test goes on
+            print("still here", flush=True)
+    raise SystemExit(7)
+try:
+    finish(start, "no-study")
+except typer.Exit as end:
+    sys.exit(end.exit_code)
+"""
+
+
+def waiting(*wrapped: str) -> subprocess.Popen[str]:
+    command = [*wrapped, sys.executable, "-c", WAITING]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    return process
+
+
+@pytest.mark.parametrize(("asking", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_process_that_is_asked_to_end_says_so_in_one_line(asking, code):
+    with waiting() as process:
+        process.send_signal(asking)
+        _, complaints = process.communicate()
+    assert process.returncode == code
+    assert complaints == "interrupted; nothing is on record yet\n"
+
+
+def test_under_nohup_a_study_outlives_its_terminal():
+    with waiting("nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate("line\n")
+    assert process.returncode == 7
+    assert out == "still here\n"

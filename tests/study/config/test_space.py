@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.config.space import Choice, Range, parse_hyperparameter
 from tests.support.study_files import approach, small_config
 

@@ -28,7 +28,7 @@ class Deadly(NoOp):
 TIMING = """
 import numpy as np, ray, timed_here
 from types import SimpleNamespace
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.planning.in_slots import time_in_slots
 from trainables.approach import Examples, Settings, Task
 from trainables.errors import InputError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from study.config.models import ApproachConfig
+from study.config.approaches import ApproachConfig
 from study.planning.timing import Schedule, Timing, Untimed, seconds_each, time_approach, time_schedule
 from tests.support.stand_ins import VALID, FakeApproach, Ticker, driver_of, image_task, run
 from tests.support.study_files import approach as better_cnn

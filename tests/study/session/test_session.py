@@ -10,16 +10,14 @@ import pytest
 from rich.console import Console
 
 from analysis.records.errors import RecordsError
-from analysis.records.storage import Storage
 from analysis.records.store import Store, read_study
 from study.config.models import StudyConfig
 from study.extend import More, extended, refuse_unfinished
 from study.listeners import History, Record
 from study.search.finals import final_turns
 from study.session.ready import Ready, write_environment
-from study.session.session import Session, _drop_pickles
+from study.session.session import Session
 from study.show.progress import Progress
-from tests.support.bombs import bombs
 from tests.support.study_files import small_config
 from tests.support.synthetic_study import StudyWriter, data_info, predictions
 
@@ -119,17 +117,7 @@ def test_a_later_session_elsewhere_leaves_its_environment_beside_the_first(kille
         write_environment(ready(killed, CONFIG))
     assert killed.names("environments", ".json") == ["environments/0002.json"]
     assert b"new" in killed.read_bytes("environments/0002.json")
-
-
-def test_checkpoints_of_earlier_versions_are_dropped_unread_in_one_line(tmp_path):
-    checkpoints, said, mark = Storage(str(tmp_path)), list[str](), tmp_path / "mark"
-    for name in ("a.pt", "b.pt", "b.state"):
-        checkpoints.write_bytes(name, bombs(mark)["torch"])
-    _drop_pickles(checkpoints, said.append)
-    assert checkpoints.names("") == ["b.state"]
-    assert said == [
-        "2 checkpoints of an earlier version dropped, as a pickle can run code when it is read; their trials begin anew"
-    ]
-    _drop_pickles(checkpoints, said.append)
-    assert len(said) == 1
-    assert not mark.exists()
+    killed.write_bytes("environments/._0002.json", b"\0\5\x16\7")  # as macOS leaves beside a file
+    about["processor"] = "newest"
+    write_environment(ready(killed, CONFIG))
+    assert killed.own("environments") == ["environments/0002.json", "environments/0003.json"]

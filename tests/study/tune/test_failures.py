@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayTaskError
 
-from study.tune.failures import UNKNOWN, Failures, cause_of
+from study.tune.failures import MAX_FAILURES, UNKNOWN, Failures, cause_of
 from trainables.spec import DeliveryError
 
 KILLED = (
@@ -102,11 +102,11 @@ class Dying:
         self.failures, self.trial = Failures(), FakeTrial(folder)
         self.trial.fail(error)
 
-    def die(self, times: int) -> str | None:
-        """Why the study cannot go on then, with three trials out at a time."""
+    def die(self, times: int, *, most: int = 3) -> str | None:
+        """Why the study cannot go on then, with so many trials out at a time."""
         for _ in range(times):
             self.failures.on_trial_recover(0, [], self.trial)
-        return self.failures.hopeless(3)
+        return self.failures.hopeless(most)
 
 
 def test_where_every_trial_that_is_out_has_died_twice_the_study_cannot_go_on(tmp_path):
@@ -116,6 +116,13 @@ def test_where_every_trial_that_is_out_has_died_twice_the_study_cannot_go_on(tmp
         "no trial comes to a result: 6 processes in a row ended before; the last time, ImportError: "
         "no module named torch; mend that, and `transfer-study resume` goes on"
     )
+
+
+def test_one_configuration_that_kills_its_process_fails_alone_where_there_is_one_slot(tmp_path):
+    """Else each `resume` would come to it again."""
+    dying = Dying(tmp_path, ValueError("no room"))
+    assert dying.die(MAX_FAILURES + 1, most=1) is None
+    assert dying.die(1, most=1) is not None
 
 
 @pytest.mark.parametrize(("event", "deaths"), [("started", 6), ("lost", 6), ("failed", 6), ("heartbeat", 12)])

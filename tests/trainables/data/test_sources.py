@@ -13,9 +13,11 @@ from trainables.data.config import Contents, DataSource
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.data.description import describe
 from trainables.data.digits import DigitsData
+from trainables.data.folders import FolderData
 from trainables.data.images import ArrayPicture
 from trainables.data.sources import SOURCES, sources
 from trainables.data.splits import SPLITS, SplitIndex
+from trainables.data.torchvision_sets import TorchvisionData
 from trainables.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -191,3 +193,12 @@ def test_contents_that_contradict_themselves_are_refused(part, cause):
 def test_one_name_in_two_splits_is_refused():
     with pytest.raises(DataError, match="two images are called 'a'"):
         Contents("shoe box", ("cat", "dog"), {"train": index(("a",), [0], 1), "test": index(("a",), [1], 1)})
+
+
+@pytest.mark.parametrize("source", [
+    FolderData(path="~nosuchuser/photos"),
+    TorchvisionData(source="torchvision", name="CIFAR10", root="~nosuchuser/sets"),
+])  # fmt: skip
+def test_the_home_of_nobody_is_a_folder_that_is_not_there(source):
+    with pytest.raises(DataError, match=r"~nosuchuser/"):
+        source.read()
