@@ -2,6 +2,7 @@
 # make check   set up .venv, check style and types, run the quick tests: after every change
 # make test    set up .venv, check style and types, run the tests
 # make test-cluster   the tests with several nodes, faults and launchers (a quarter of an hour)
+# make fuzz    5,600 odd inputs, and how each ended (some ten minutes; SEED= draws others, N= draws more)
 # make coverage   the tests again, counting the lines they run: printed, and in coverage.txt
 # make bench   the benchmarks
 
@@ -9,8 +10,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN = .venv/bin
 # Most tests keep one core busy. Those that share something dear (a whole study, a session) stay in one process.
 PARALLEL = -n 2 --dist loadscope --no-loadscope-reorder
+# Of make fuzz: how many distinct inputs, and which ones.
+N ?= 5600
+SEED ?= 0
 
-.PHONY: study check test test-cluster coverage lint bench
+.PHONY: study check test test-cluster fuzz coverage lint bench
 
 study: .venv/ready
 	$(BIN)/transfer-study run digits
@@ -23,6 +27,9 @@ test: lint
 
 test-cluster: .venv/ready
 	$(BIN)/python -m pytest -m cluster tests/cluster
+
+fuzz: .venv/ready
+	$(BIN)/python -m tests.fuzz --inputs $(N) --seed $(SEED)
 
 coverage: .venv/ready
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=

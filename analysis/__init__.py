@@ -12,9 +12,11 @@ Knows numpy, scipy and pandas; neither torch nor Ray. Data flows one way, down t
     statistics/    on plain arrays, formula and source in each file
     predictions/   test predictions, of a study or of runs made elsewhere
     search/        what each approach spent, what it had found by then, and what of that is the learning rate
+    checking/      whether what a study left fits together, read anew by other code
     published/     what a published table alone can say
     report/        all of it for one study: summary, sentences, figures, pages
     frames.py      the report's numbers as data frames
+    entrance.py    what the command lines have in common: one line and an exit code for whatever is wrong
     api.py         the interface for Python, docs/api.md: what is named in __all__, imported when it is first used
 """
 

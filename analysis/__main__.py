@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from analysis.entrance import enter
 from analysis.records.errors import RecordsError
+from analysis.records.slugs import visible
 
 
 class Seeds(StrEnum):
@@ -43,20 +44,17 @@ def main(
     except RecordsError as error:
         raise RecordsError(f"--{error}") from None
     paths = write_table_report(predictions, out, design)
-    typer.echo("\n\n".join((typer.style(paths.headline, bold=True), paths.verdict, *paths.notes)) + "\n")
+    headline, *rest = map(visible, (paths.headline, paths.verdict, *paths.notes))
+    typer.echo("\n\n".join((typer.style(headline, bold=True), *rest)) + "\n")
     for path in (paths.html, paths.markdown, paths.json):
-        typer.echo(path)
+        typer.echo(visible(path))
 
 
 def run() -> None:
     """Entry point: what the user got wrong is one line and exit code 2, never a stack trace."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    try:
-        app(prog_name="python -m analysis")
-    except RecordsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    enter(app, "python -m analysis", RecordsError)
 
 
 if __name__ == "__main__":

@@ -106,9 +106,11 @@ class LoadedStudy:
 
         `difference` is the accuracy of `a` minus that of `b`, with its interval `low` to `high`, standard error `se`,
         degrees of freedom `df` and `p`; `p_adjusted`, corrected over all pairs, and the interval that agrees with it,
-        `simultaneous_low` to `simultaneous_high`; `p_equivalence`, of the difference being as large as the margin, and
-        `p_equivalence_adjusted`; `verdict`: a_better, b_better, equivalent or undecided; `detectable`, the smallest
-        true difference that the report had an 80 % chance to find; `note`, what the test leaves out.
+        `simultaneous_low` to `simultaneous_high`, in which an end at zero is not where `simultaneous_ends_at_zero`
+        (and no interval is known where no variance could be estimated); `p_equivalence`, of the difference being as
+        large as the margin, and `p_equivalence_adjusted`; `verdict`: a_better, b_better, equivalent or undecided;
+        `detectable`, the smallest true difference that the report had an 80 % chance to find; `note`, what the test
+        leaves out.
         """
         from analysis.frames import compared_pairs
 

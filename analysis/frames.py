@@ -21,8 +21,9 @@ TEST_COLUMNS = (
 SPENT = ("charged_s", "budget_s", "trials", "finished", "cut", "diverged", "failed")
 SEARCH_COLUMNS = ("valid_accuracy", "gap", *SPENT, "incumbent", "exhausted", "problem")
 DIFFERENCE = ("a", "b", "difference", "low", "high", "se", "df", "p")
+ENDS = ("low", "high", "simultaneous_low", "simultaneous_high")  # of no interval, where there is no variance
 PAIR_COLUMNS = (
-    *(*DIFFERENCE, "p_adjusted", "simultaneous_low", "simultaneous_high"),
+    *(*DIFFERENCE, "p_adjusted", "simultaneous_low", "simultaneous_high", "simultaneous_ends_at_zero"),
     *("p_equivalence", "p_equivalence_adjusted", "verdict", "detectable", "note"),
 )
 TEXTS = frozenset({"approach", "a", "b", "verdict", "note", "probabilities", "incumbent", "exhausted", "problem"})
@@ -76,26 +77,30 @@ def _search(approach: ApproachSummary) -> dict[str, object]:
 
 
 def _pair(pair: PairSummary) -> dict[str, object]:
+    difference, interval = pair.difference, pair.interval
+    known = {} if difference.has_interval else dict.fromkeys(ENDS)
     return {
-        **{name: getattr(pair.difference, name) for name in DIFFERENCE},
+        **{name: getattr(difference, name) for name in DIFFERENCE},
         "p_adjusted": pair.p_adjusted,
-        "simultaneous_low": pair.interval.low,
-        "simultaneous_high": pair.interval.high,
+        "simultaneous_low": interval.low,
+        "simultaneous_high": interval.high,
+        "simultaneous_ends_at_zero": interval.ends_at_zero,
         "p_equivalence": pair.p_equivalence,
         "p_equivalence_adjusted": pair.p_equivalence_adjusted,
         "verdict": pair.verdict,
         "detectable": pair.detectable,
-        "note": pair.difference.note,
+        "note": difference.note,
+        **known,
     }
 
 
 def _frame(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of floats, of whole numbers where every row has one, and of objects for texts.
+    """Columns of floats, of whole numbers (or of yes and no) where every row has one, and of objects for texts.
 
     Numbers that are not known are NaN, texts None, also where no row knows them.
     """
     data = {name: [row.get(name) for row in rows] for name in columns}
     texts = {name: pd.Series(values, dtype=object) for name, values in data.items() if name in TEXTS}
     frame = pd.DataFrame(data | texts)
-    whole = frame.select_dtypes("integer").columns
+    whole = frame.select_dtypes(["integer", "bool"]).columns
     return frame.astype({name: float for name in columns if name not in TEXTS and name not in whole})

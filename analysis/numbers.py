@@ -11,7 +11,6 @@ from collections.abc import Sequence
 ROUNDING = 1e-9  # smaller than any difference of accuracies that images can make; below it is rounding
 MOST_DIGITS = 6
 LEVELS = (0.01, 0.05, 0.1)  # a p that would be rounded to one of these is given with more digits
-LARGEST = 1.0  # difference of two accuracies
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -38,11 +37,6 @@ def in_points(value: float) -> str:
     """A margin or another size in words, as in `1 point` or `1.5 points`."""
     size = f"{100 * value:g}"
     return f"{size} point{'' if size == '1' else 's'}"
-
-
-def possible(difference: float | None) -> float | None:
-    """A difference of accuracies; None where it is larger than two accuracies can differ."""
-    return None if difference is None or abs(difference) > LARGEST else difference
 
 
 def p_value(p: float) -> str:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import logging
 import multiprocessing
 import os
 import resource
@@ -27,11 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import ray
 import yaml
 from rich.console import Console
 
 from analysis.records.schema import ENDINGS, TrialEvent
+from study.cluster.connection import connected
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config
 from study.listeners import Event
@@ -109,12 +108,10 @@ def in_its_own_process(trials: int, slots: int, reports: int) -> Cost:
 
 def measure(trials: int, slots: int, reports: int = 1) -> Cost:
     """Run one study of so many trials, each with so many reports, on so many slots of this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder, connected(None, cpus=slots):
         meter = Meter()
         run(study_of(trials, reports), f"{folder}/study", progress=meter)
         ended = time.monotonic()
-        ray.shutdown()
     return cost(slots, meter.moments, ended)
 
 

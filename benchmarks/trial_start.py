@@ -15,7 +15,8 @@ import numpy as np
 
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.storage import Storage
-from study.cluster.nodes import connected, nodes, slots_of
+from study.cluster.connection import connected
+from study.cluster.nodes import nodes, slots_of
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import TurnSearcher, run_trials
 from trainables.approach import Examples, Task

@@ -24,14 +24,20 @@ provenance.py   what the results depend on
 variables.py    environment variables, for as long as something runs
 
 `from study import read_config` and the like are the interface for Python. What stands behind a name is imported when it
-is first used, since torch and Ray take seconds.
+is first used, since torch and Ray take seconds. The two other packages are those beside this one, at once: a module
+`analysis` of somebody's own, in a notebook's folder say, is the commonest there is.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from typing import TYPE_CHECKING
 
+BESIDE = ("analysis", "trainables")
 HOMES = {
     "read_config": "study.config.study_file",
     "run": "study.runner",
@@ -53,3 +59,28 @@ else:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *HOMES})
+
+
+def _import_from_beside(name: str) -> None:
+    """Import a package of the program, also where Python would find another one of its name first.
+
+    Raises:
+        ImportError: that one is imported already.
+    """
+    place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    spec = PathFinder.find_spec(name, [place])
+    if spec is None or spec.loader is None:  # in a job each package has a folder of its own
+        return
+    known = sys.modules.get(name)
+    if known is None:
+        sys.modules[name] = module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    elif os.path.realpath(known.__file__ or "") != os.path.realpath(spec.origin or ""):
+        raise ImportError(
+            f"{name!r} is {known.__file__} in this process, and transfer-study has a package of that name; rename "
+            "that file, or restart Python and import study first"
+        )
+
+
+for _name in BESIDE:
+    _import_from_beside(_name)

@@ -1,5 +1,26 @@
-"""`python -m study` is `transfer-study`."""
+"""`python -m study` is `transfer-study`, and like that it imports nothing from the current folder."""
 
-from study.cli import main
+import os
+import sys
 
-main()
+
+def main() -> None:
+    """Entry point: Ctrl-C while the program is still being imported is no stack trace either."""
+    _leave_out_the_current_folder()
+    try:
+        from study import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _leave_out_the_current_folder() -> None:
+    """Python puts it first for `python -m study`; it stays only where the program itself lies there."""
+    here = os.getcwd()
+    if sys.path[0] == here and here != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
+        del sys.path[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
+from analysis.entrance import enter
 from analysis.records.errors import RecordsError
 from study.commands import cache, data, results, running
-from study.commands.options import console, errors
+from study.commands.options import console
 from trainables.errors import InputError
 
 app = typer.Typer(
@@ -78,6 +79,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     running.plan,
     schema,
     results.status,
+    results.check,
     results.report,
     results.export,
     results.board,
@@ -90,12 +92,4 @@ for command in COMMANDS:
 
 def main() -> None:
     """Entry point: what the user got wrong is one line and exit code 2, never a stack trace."""
-    try:
-        app(prog_name="transfer-study")
-    except (InputError, RecordsError) as error:
-        errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
-        raise SystemExit(2) from None
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+    enter(app, "transfer-study", InputError, RecordsError)

@@ -56,7 +56,8 @@ def extended(config: StudyConfig, more: More) -> StudyConfig:
         raise StudyError(f"nothing to add; give what the study is to come to: {', '.join(asked)}")
     for option, (new, old) in wanted.items():
         if new < old or all(new == old for new, old in wanted.values()):
-            raise StudyError(f"{option} {new:g}: the study has {old:g} already, and an extension only adds; give more")
+            told = f"the study has {old:.15g} already, and an extension only adds; give more"
+            raise StudyError(f"{option} {new:.15g}: {told}")
     replicates = more.replicates or config.replicates
     _refuse_few_runs(config, more.runs, replicates)
     overrides: dict[str, object] = {
@@ -81,7 +82,7 @@ def refuse_unfinished(store: Store, config: StudyConfig) -> None:
         StudyError: it is not finished.
     """
     if store.exists(FINISHED):
-        before = parse_config(store.read_bytes(FINISHED).decode(), name=store.path(FINISHED))
+        before = parse_config(store.read_bytes(FINISHED), name=store.path(FINISHED))
         finished = _size(before) == _size(config)
     else:  # a study of before that was kept, so never extended
         finished = [(event.phase, event.event) for event in store.phase_events()][-1:] == [("report", "finished")]

@@ -63,6 +63,7 @@ def alone(storage: Storage) -> Iterator[Lease | None]:
     except OSError as error:
         raise StorageError(f"{storage.location}: cannot be locked ({error.strerror})") from error
     try:
+        storage.sweep()  # who runs the study is alone, but reports may be written meanwhile
         yield None
     finally:
         lock.release()

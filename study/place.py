@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from analysis.records.errors import StorageError
 from analysis.records.storage import Storage
+from analysis.records.store import StudyRecords
+from analysis.records.trials import trial_table
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ class StudyError(InputError):
 
 def new_directory(config: StudyConfig) -> str:
     """The first of storage/name, storage/name-2, ... that holds nothing yet."""
-    storage = config.storage.rstrip("/") if _is_uri(config.storage) else str(Path(config.storage).expanduser())
+    storage = config.storage.rstrip("/") if is_uri(config.storage) else str(Path(config.storage).expanduser())
     first = f"{storage}/{config.name}"
     candidates = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
     return next(path for path in candidates if not _taken(path))
@@ -35,7 +37,7 @@ def refuse_unwritable(directory: str) -> None:
         StudyError: a folder cannot be written.
         StorageError: an object store cannot.
     """
-    if _is_uri(directory):
+    if is_uri(directory):
         probe = f".probe-{uuid4().hex}"
         storage = Storage(directory, patience_s=0)
         storage.write_bytes(probe, b"")
@@ -63,6 +65,23 @@ def refuse_another_study(storage: Storage) -> None:
         raise StudyError(f"{storage.location}: holds a study already; resume it, or choose another directory")
 
 
+def refuse_incomplete(records: StudyRecords) -> None:
+    """A study whose records can be read, but lack what going on needs.
+
+    Raises:
+        StudyError: it lacks data.json, or a trial that may go on does not say where its hyperparameters come from.
+    """
+    if records.data is None:
+        raise StudyError(f"{records.location}/data.json: missing; restore it from a copy of the study")
+    trials = trial_table(records.events)
+    nameless = trials[trials.origin.isna() & (trials.ended.isna() | (trials.phase == "final"))]
+    if len(nameless):
+        raise StudyError(
+            f"{records.location}/records/{nameless.trial.iloc[0]}/0000-started.json: does not say where its "
+            "hyperparameters come from (origin); restore it from a copy of the study"
+        )
+
+
 def begun(directory: str) -> bool:
     """Whether there is something to resume; yes where the storage cannot say."""
     try:
@@ -71,10 +90,11 @@ def begun(directory: str) -> bool:
         return True
 
 
-def _is_uri(directory: str) -> bool:
+def is_uri(directory: str) -> bool:
+    """Whether it lies in an object store."""
     return "://" in directory
 
 
 def _taken(directory: str) -> bool:
     """Whether a folder is there, or a study in an object store (which has no folders)."""
-    return Storage(directory, patience_s=0).exists("study.yaml" if _is_uri(directory) else "")
+    return Storage(directory, patience_s=0).exists("study.yaml" if is_uri(directory) else "")

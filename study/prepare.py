@@ -5,17 +5,18 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import ray
 import torch
 
-from analysis.records.schema import DataInfo, FeatureCost, FeatureRule, HyperparameterValue
+from analysis.records.schema import DataInfo, FeatureCost, HyperparameterValue
 from analysis.records.store import Store
-from analysis.records.trials import costs_by_approach, feature_charges
+from analysis.records.trials import charged_first, feature_charges
 from study.cluster.arrival import refuse_not_arrived
+from study.cluster.counts import Counts
 from study.cluster.sharing import Sharing
 from study.config.models import ApproachConfig, StudyConfig
 from study.place import StudyError
@@ -24,8 +25,9 @@ from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.features import Features, content_key, frozen_features
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
 from trainables.cache import cache_dir
-from trainables.data.dataset import Dataset, duplicates
+from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
+from trainables.data.image_cache import Watcher, watched
 from trainables.data.splits import Split
 from trainables.errors import ApproachError, BackboneError, InputError, one_line
 from trainables.precision import in_bfloat16
@@ -64,29 +66,38 @@ class Prepared:
     notes: Sequence[str] = ()
 
 
-def prepare(config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sharing: Sharing) -> Prepared:
+def prepare(
+    config: StudyConfig, dataset: Dataset, store: Store, slot: Slot, sharing: Sharing, doing: Watcher
+) -> Prepared:
     """Get everything ready and write nothing, so that a study which is refused leaves no trace.
 
     But for images that Ray's object store has no room for: they travel through the storage.
+
+    Args:
+        doing: told what is being done, and how far it is (0 of 0 where that is not counted).
 
     Raises:
         InputError: an approach cannot be built on this data or imported by the workers, the data has changed since the
             study began, or the budget is too small for what features cost.
     """
+    doing("building each approach once", 0, 0)
     rehearse(config, dataset)
+    doing("starting a process in a slot", 0, 0)
     refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
-    info = data_info(config, dataset)
+    with watched(doing):
+        info = data_info(config, dataset)
     _refuse_other_data(store, info)
-    frozen = freeze(config, dataset, slot, sharing)
     recorded = store.feature_costs() if store.exists("study.yaml") else []  # else left by one that died beginning
+    charged = config.feature_cost != "free" and not recorded  # else nobody pays what they would cost now
+    frozen = freeze(config, dataset, slot, sharing, doing, charged=charged)
     costs = recorded or feature_costs(frozen)
     prepared = Prepared(
         info=info,
         frozen=frozen,
         costs=costs,
         owed_s=feature_charges(costs, config.feature_cost),
-        precharged_s=precharged(config.feature_cost, costs),
-        notes=() if recorded else tuple(dict.fromkeys(one.note for one in frozen.values() if one.note)),
+        precharged_s=charged_first(costs, config.feature_cost),
+        notes=tuple(dict.fromkeys(one.note for one in frozen.values() if one.note)) if charged else (),
     )
     _refuse_too_little(config, prepared)
     return prepared
@@ -105,7 +116,7 @@ def data_info(config: StudyConfig, dataset: Dataset) -> DataInfo:
         counts={str(split): counts for split, counts in dataset.counts.items()},
         grouped=dataset.splits["test"].groups is not None,
         skipped=dataset.skipped,
-        duplicates=len(duplicates(dataset)),
+        duplicates=len(dataset.duplicates),
         test_days=tuple(day.isoformat() for day in days(dataset.splits["test"])) or None,
     )
 
@@ -156,8 +167,13 @@ def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValu
     ]
 
 
-def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) -> dict[str, Frozen]:
+def freeze(
+    config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing, doing: Watcher, *, charged: bool = True
+) -> dict[str, Frozen]:
     """Extract the training and validation features of every frozen backbone, each in a slot, as trials would be.
+
+    Args:
+        charged: whether somebody pays for them; else no cost that was measured on a busy machine is measured again.
 
     Returns:
         By approach; approaches with the same backbone and image size share one.
@@ -167,7 +183,11 @@ def freeze(config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing) 
         settings = config.settings(name)
         if approach.kind.learns_from(settings) == "features":
             users.setdefault(_what_features_depend_on(settings), []).append(name)
-    pending = {settings: _extraction(settings, dataset, slot, sharing) for settings in users}
+    counts = Counts()
+    pending = {settings: _extraction(settings, dataset, slot, sharing, counts, charged) for settings in users}
+    images = len(pending) * sum(len(dataset.splits[split]) for split in SEARCH_SPLITS)
+    tasks = [task for parts in pending.values() for task in parts.values()]
+    counts.follow(tasks, lambda done: doing("frozen features", done, images))
     frozen: dict[str, Frozen] = {}
     for settings, names in users.items():
         frozen.update(dict.fromkeys(names, _collected(settings, tuple(names), pending[settings])))
@@ -181,11 +201,6 @@ def feature_costs(frozen: Mapping[str, Frozen]) -> list[FeatureCost]:
         known = merged.setdefault(features.cost.key, features.cost.model_copy(update={"approaches": ()}))
         merged[known.key] = known.model_copy(update={"approaches": (*known.approaches, name)})
     return list(merged.values())
-
-
-def precharged(rule: FeatureRule, costs: Iterable[FeatureCost]) -> dict[str, float]:
-    """Seconds that every single trial of an approach is charged for its features: only under `every_trial`."""
-    return costs_by_approach(costs) if rule == "every_trial" else {}
 
 
 def backbone_of(settings: Settings) -> Backbone | None:
@@ -231,7 +246,7 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
 
 
 def _extraction(
-    settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing
+    settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing, counts: Counts, charged: bool
 ) -> dict[Split, ray.ObjectRef]:
     extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
     return {
@@ -240,27 +255,34 @@ def _extraction(
             sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels),
             slot,
             f"{dataset.source}, {split}",
+            counts,
+            charged,
         )
         for split in SEARCH_SPLITS
     }
 
 
-def _extract(settings: _FeatureSettings, examples: Examples, slot: Slot, data: str) -> tuple[Features, str]:
+def _extract(
+    settings: _FeatureSettings, examples: Examples, slot: Slot, data: str, counts: Counts, charged: bool
+) -> tuple[Features, str]:
     pin_threads(slot.cpus)
     images = examples.inputs
     device = torch.device("cuda" if slot.gpus else "cpu")
     bfloat16 = in_bfloat16(settings, device)
+    key = content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
     features = frozen_features(
-        settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir(), charged=True, data=data
-    )
-    return features, content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
+        settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir(), charged=charged, data=data,
+        told=counts.writer(key),
+    )  # fmt: skip
+    return features, key
 
 
 def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]) -> Frozen:
     try:
         found: dict[Split, tuple[Features, str]] = {split: ray.get(task) for split, task in pending.items()}
-    except ray.exceptions.RayTaskError as error:
-        raise BackboneError(f"frozen features of {settings.backbone.model}: {one_line(error.cause)}") from error
+    except ray.exceptions.RayError as error:
+        cause = one_line(getattr(error, "cause", None) or error)
+        raise BackboneError(f"frozen features of {settings.backbone.model}: {cause}") from error
     prices = [features.price for features, _ in found.values()]
     total = in_all(price.cost for price in prices)
     cost = FeatureCost(

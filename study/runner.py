@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.records.storage import Storage
-from analysis.records.store import Store, existing_study
+from analysis.records.store import Store, StudyRecords, read_records, read_study
 from analysis.report.write import ReportPaths, write_report
-from study.cluster.code import code_of, keep, search_in_kept
-from study.cluster.nodes import connected
+from study.cluster.code import Code, code_of, keep, search_in_kept
+from study.cluster.connection import connected
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config
 from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence
 from study.lease import Lease, alone
 from study.listeners import History, Record
-from study.place import new_directory, refuse_another_study, refuse_unwritable
+from study.place import new_directory, refuse_another_study, refuse_incomplete, refuse_unwritable
 from study.session.ready import (
     Ready,
     get_ready,
@@ -33,7 +32,9 @@ from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.moved import Moved
 from study.show.progress import Progress
+from study.show.terminal import PlainConsole
 from trainables.data.dataset import Dataset, open_dataset
+from trainables.data.image_cache import watched
 from trainables.finding import search_in
 
 
@@ -88,10 +89,7 @@ def run(
     refuse_unwritable(directory)
     store = Store(directory)
     refuse_another_study(store)
-    dataset = open_checked(config)
-    code = code_of(config.classes)
-    with progress or Progress(Console()) as shown, connected(address, code):
-        ready = get_ready(config, store, dataset, shown)
+    with _prepared(store, config, address, progress) as (ready, code):
         say_what_budgets_buy(ready)
         with alone(store) as lease:
             refuse_another_study(store)  # one may have begun here meanwhile
@@ -100,7 +98,11 @@ def run(
 
 
 def resume(
-    directory: str | os.PathLike[str], *, address: str | None = None, progress: Progress | None = None
+    directory: str | os.PathLike[str],
+    *,
+    address: str | None = None,
+    progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Continue a study where its records end. Nothing that is finished runs again.
 
@@ -108,12 +110,14 @@ def resume(
         directory: of the study, or its URI.
         address: as for `run`; another cluster than before will do.
         progress: as for `run`.
+        trust_code: whether the copy of code that the study brings may run: needed where its approaches are not
+            installed, and this code has not run here before.
 
     Raises:
-        InputError: its data has changed since, or another process runs it.
+        InputError: its data has changed since, or another process runs it, or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(read_records(os.fspath(directory)), trust_code=trust_code)
     return _go_on(store, config, address, progress)
 
 
@@ -123,6 +127,7 @@ def extend(
     *,
     address: str | None = None,
     progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Add replicates, final runs or seconds of search to a finished study, and report again: another look at it.
 
@@ -133,23 +138,29 @@ def extend(
         more: what the study is to come to.
         address: as for `run`; another cluster than before will do.
         progress: as for `run`.
+        trust_code: whether the copy of code that the study brings may run: needed where its approaches are not
+            installed, and this code has not run here before.
 
     Raises:
-        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it.
+        InputError: it is not finished, nothing would be added, its data has changed since, or another process runs it;
+            or it brings code that is not trusted.
         RecordsError: it is no study directory, or one of its files is damaged.
     """
-    store, config = _kept(directory)
+    store, config = _kept(read_study(os.fspath(directory)), trust_code=trust_code)
     wanted = extended(config, more)
     refuse_unfinished(store, config)
     return _go_on(store, wanted, address, progress, extending=config)
 
 
-def _kept(directory: str | os.PathLike[str]) -> tuple[Store, StudyConfig]:
-    """A study that is there, and its file."""
-    store = existing_study(os.fspath(directory))
-    search_in(Path.cwd())
-    search_in_kept(store)
-    return store, parse_config(store.read_bytes("study.yaml").decode(), name=store.path("study.yaml"))
+def _kept(records: StudyRecords, *, trust_code: bool) -> tuple[Store, StudyConfig]:
+    """A study that is there and can go on, and its file."""
+    refuse_incomplete(records)
+    store = Store(records.location)
+    here = Path.cwd()
+    inside = store.folder is not None and here.is_relative_to(store.folder.resolve())
+    search_in(*([] if inside else [here]))  # Python files in a study are not the user's own
+    search_in_kept(store, trusted=trust_code)
+    return store, parse_config(store.read_bytes("study.yaml"), name=store.path("study.yaml"))
 
 
 def _go_on(
@@ -161,21 +172,33 @@ def _go_on(
     extending: StudyConfig | None = None,
 ) -> Outcome:
     """Continue a study on its records; `extending` is its file until now, where `config` asks for more."""
-    dataset = open_checked(config)
-    code = code_of(config.classes)
-    with progress or Progress(Console()) as shown, connected(address, code):
-        ready = get_ready(config, store, dataset, shown)
-        with alone(store) as lease:
-            if extending is not None:
-                refuse_unfinished(store, extending)  # somebody may have extended it meanwhile
-                if not store.looks():  # a study older than their record has been looked at, too
-                    write_report(store.location)
-                mark_finished(store)
-            keep(store, code)
-            write_environment(ready)
-            if extending is not None:
-                write_study_file(ready)
-            return _until_settled(ready, History.read(store), lease)
+    with _prepared(store, config, address, progress) as (ready, code), alone(store) as lease:
+        if extending is not None:
+            refuse_unfinished(store, extending)  # somebody may have extended it meanwhile
+            if not store.looks():  # a study older than their record has been looked at, too
+                write_report(store.location)
+            mark_finished(store)
+        keep(store, code)
+        write_environment(ready)
+        if extending is not None:
+            write_study_file(ready)
+        return _until_settled(ready, History.read(store), lease)
+
+
+@contextmanager
+def _prepared(
+    store: Store, config: StudyConfig, address: str | None, progress: Progress | None
+) -> Iterator[tuple[Ready, Code]]:
+    """A study where it is to run, and what of its code travels; what is being done is shown from here on."""
+    with progress or Progress(PlainConsole()) as shown:
+        shown.phase("prepare", 0)
+        shown.doing("reading images")
+        with watched(shown.doing):
+            dataset = open_checked(config)
+        code = code_of(config.classes)
+        shown.doing("starting Ray" if address is None else f"connecting to the Ray cluster {address}")
+        with connected(address, code):
+            yield get_ready(config, store, dataset, shown), code
 
 
 def _until_settled(ready: Ready, history: History, lease: Lease | None) -> Outcome:

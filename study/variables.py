@@ -8,12 +8,19 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def variables(values: Mapping[str, str]) -> Iterator[None]:
-    """These values meanwhile; afterwards what was there before, or nothing."""
+def variables(values: Mapping[str, str | None]) -> Iterator[None]:
+    """These values meanwhile, None for a variable that is not there; afterwards what was there before, or nothing."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    _set(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -19,9 +19,9 @@ FLOORS = {
     "analysis": (
         "records numbers",
         "statistics",
-        "predictions search published",
+        "predictions search published checking",
         "report",
-        "frames",
+        "frames entrance",
         "api",
         "__init__ __main__",
     ),

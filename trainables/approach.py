@@ -13,26 +13,41 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 Probabilities = Literal["softmax", "calibrated_on_validation", "none"]
+LARGEST_SIDE = 4096  # pixels: one such image has 48 MB, and no network here was made for larger ones
+_SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST_SIDE}
+
+
+def _square(size: object) -> object:
+    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+
+
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+ImageSize = Annotated[
+    tuple[Side, Side],
+    BeforeValidator(_square),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": [_SIDE, _SIDE], "minItems": 2, "maxItems": 2}, _SIDE]}),
+]
+"""(height, width) in pixels; one number is a square."""
 
 
 class Settings(BaseModel):
     """What the study file fixes for an approach. Every approach extends it.
 
     Attributes:
-        image_size: (height, width) in pixels to which the images are resized.
+        image_size: (height, width) in pixels to which the images are resized; one number is a square.
         precision: in which networks compute; `auto` takes bfloat16 where the device has it. On a CPU a tiny network on
             tiny images is faster in float32, and gives the same results on every machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    image_size: tuple[int, int]
+    image_size: ImageSize
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
@@ -122,6 +137,11 @@ class Predictions:
 class Approach(ABC):
     """One way to classify images. The constructor prepares everything; then `step` until `done`.
 
+    A state (`model_state`, `training_state`) is a dict of tensors, NumPy arrays, numbers, strings, bytes, None, and
+    lists, tuples and dicts of these, with strings or integers as keys. It is kept without pickle (checkpoints.py), so
+    an object of another kind is refused: hand over its arrays. Tensors come back on the CPU; a generator is kept by
+    its state.
+
     Class attributes:
         summary: what it is, in one line of the documentation.
         settings_type, hyperparameters_type: what it needs, validated; every hyperparameter has a default.
@@ -181,7 +201,7 @@ class Approach(ABC):
 
     @abstractmethod
     def model_state(self) -> Mapping[str, object]:
-        """What `predict` needs: the learned parameters."""
+        """What `predict` needs: the learned parameters. A copy, which further steps do not change."""
 
     @abstractmethod
     def load_model_state(self, state: Mapping[str, object]) -> None: ...

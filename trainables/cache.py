@@ -7,14 +7,16 @@ than its header says. (Whoever uses it checks all of it.)
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -24,16 +26,27 @@ from trainables.errors import InputError
 
 UNFINISHED = "unfinished"
 UNFINISHED_S = 3600.0  # a file that nobody has written to for so long is finished by nobody
-DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
-
-
-def cache_dir() -> Path:
-    """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study."""
-    return Path(os.environ.get("TRANSFER_STUDY_CACHE") or Path.home() / ".cache" / "transfer-study")
+DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 
 
 class CacheError(InputError):
-    """What is to be dropped is not there, or cannot be removed."""
+    """There is no place for a cache, or what is to be dropped from it is not there or cannot be removed."""
+
+
+def cache_dir() -> Path:
+    """$TRANSFER_STUDY_CACHE, or ~/.cache/transfer-study.
+
+    Raises:
+        CacheError: the user has no home.
+    """
+    if given := os.environ.get("TRANSFER_STUDY_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "transfer-study"
+    except RuntimeError as error:
+        raise CacheError(
+            "this user has no home (HOME is not set): set TRANSFER_STUDY_CACHE to a folder for images and features"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +112,49 @@ def drop(key: str, cache: Path) -> list[Entry]:
     return chosen
 
 
+@contextmanager
+def passing(folder: Path) -> Iterator[Path]:
+    """Where to write a file that gets its name by being moved when it is whole; removed if it never is.
+
+    It is locked for as long as its writer lives, so that `clean` can tell what a killed one left.
+    """
+    part = folder / f"{uuid4().hex}.part"
+    held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        with suppress(OSError):  # a file system without locks, where nothing can be cleaned either
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(held)
+
+
+def clean(cache: Path) -> None:
+    """Remove what killed processes left: files half written, and words about what is not there."""
+    for folder, *_ in PLACES:
+        for part in _files(cache / folder, "*.part"):
+            _remove_if_left(part)
+    for beside in (*_files(cache / "images", "*.json"), *_files(cache / "features", "*.json")):
+        if _is_alone(beside):
+            with suppress(OSError, Timeout), FileLock(beside.with_suffix(".lock"), timeout=0):
+                if _is_alone(beside):  # nobody has made the images meanwhile
+                    beside.unlink()
+
+
+def _is_alone(beside: Path) -> bool:
+    return not any(path.suffix in (".npy", ".safetensors") for path in beside.parent.glob(f"{beside.stem}*"))
+
+
+def _remove_if_left(part: Path) -> None:
+    with suppress(OSError):  # its writer lives, or has moved it
+        held = os.open(part, os.O_WRONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+        finally:
+            os.close(held)
+
+
 def _features(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="numpy") as file:
         told = dict(file.metadata())
@@ -155,7 +211,9 @@ def _entry(path: Path, kind: str, read: Reader) -> Entry:
         told, damaged = {}, True
     known: dict[str, Any] = {"made": path.lstat().st_mtime} | told
     size = sum(one.lstat().st_size for one in files)
-    return Entry(kind=kind, key=path.stem.partition("-")[0], files=files, size=size, damaged=damaged, **known)
+    return Entry(
+        kind=kind, key=path.stem.lstrip(".").partition("-")[0], files=files, size=size, damaged=damaged, **known
+    )
 
 
 def _nothing(_: Path) -> dict[str, Any]:

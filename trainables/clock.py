@@ -67,11 +67,11 @@ class Clock:
             if self.waited_s is not None:
                 self.waited_s += min(self._waited_until_now() - waited, took_s)
 
-    def go_on(self, charged_s: float, cpu_s: float = 0.0, waited_s: float | None = None) -> None:
-        """Count on from these seconds, of another clock perhaps."""
+    def go_on(self, charged_s: float, cpu_s: float, waited_s: float | None) -> None:
+        """Count on from these seconds, of another clock perhaps; what one of the two did not count is not known."""
         self.charged_s, self.cpu_s = charged_s, cpu_s
         if self.waited_s is not None:
-            self.waited_s = waited_s or 0.0
+            self.waited_s = waited_s
 
     def _waited_until_now(self) -> float:
         return self._waited() if self._waited is not None else 0.0

@@ -123,7 +123,7 @@ class Driver:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.approach.load_training_state(state["approach"])
-        self.clock.go_on(state["charged_s"], *state.get("cpu", ()))  # older programs kept no more
+        self.clock.go_on(state["charged_s"], *state["cpu"])
         self.kept = None if state["kept"] is None else _Kept(*state["kept"])
         self.steps = state["steps"]
         self._pending = [Step(*step) for step in state["pending"]]

@@ -6,6 +6,7 @@ InputError
  +-- HyperparameterError    values that an approach cannot use
  +-- ApproachError          approaches that are not there, or are none
  +-- CacheError             (in cache.py) what cannot be dropped from the cache
+ +-- StateError             (in checkpoints.py) what an approach hands over and cannot be kept
 """
 
 
@@ -42,3 +43,20 @@ def one_line(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message without the stop at its end, or its kind where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+
+
+def shown(value: object, most: int = 120) -> str:
+    """A name from data as a message shows it: what cannot be printed is escaped, the middle of what is long left out.
+
+    A byte that is no UTF-8 is shown as `\\xe9`, a line break as `\\n`.
+    """
+    text = "".join(map(_escaped, str(value)))
+    return text if len(text) <= most else f"{text[: most // 3]}...{text[3 + most // 3 - most :]}"
+
+
+def _escaped(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    if "\udc80" <= sign <= "\udcff":  # as Python holds a byte of a name that is not UTF-8
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()

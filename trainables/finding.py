@@ -17,6 +17,7 @@ import importlib
 import os
 import pkgutil
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from trainables.errors import InputError, one_line
 
 T = TypeVar("T")
 ENTRY = re.compile(r"\s*([\w.]+)\s*:\s*(\w+)\s*(?:\[.*\])?\s*")  # what an entry point of a class looks like
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60  # characters of a name that are shown
 _added: list[str] = []  # at the end of sys.path: the folders of all calls of `search_in`, those of the latest first
 _searched: list[str] = []  # the folders of the latest call
 
@@ -97,7 +100,7 @@ class Door(Generic[T]):
         known = list(dict.fromkeys([*self.built_in(), *self.declared()]))
         meant = did_you_mean(str(name), known)
         return (
-            f"{name!r} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
+            f"{_SHORT.repr(name)} is not one of {', '.join(known)}{meant} (looked for in {self.folder} and "
             f"among the entry points {self.group}: {', '.join(self.declared()) or 'none'}); a class of your own is "
             "written module:Class"
         )
@@ -179,5 +182,10 @@ def _owner(entry: EntryPoint) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Ends a message with the known name that is close to the one given; empty where none is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = closest(name, known)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is close to the one given; None where none is."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)

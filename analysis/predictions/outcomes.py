@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.predictions.names import shown, some
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import probability_columns
 from analysis.statistics.crossed import FEWEST_GROUPS, effective_groups
@@ -84,10 +85,10 @@ def with_matched_seeds(seen: Outcomes, names: Sequence[str]) -> Outcomes:
     seeds = seen.runs[first].seeds
     for name in others:
         if set(seen.runs[name].seeds) != set(seeds):
-            theirs, ours = (", ".join(map(str, found)) for found in (seen.runs[name].seeds, seeds))
+            theirs, ours = (some(found, 15) for found in (seen.runs[name].seeds, seeds))
             raise RecordsError(
-                f"matched seeds must have the same names: {name} has {theirs} where {first} has {ours}; give seeds that"
-                " correspond one name, or compare them as unmatched"
+                f"matched seeds must have the same names: {shown(name, 30)} has {theirs} where "
+                f"{shown(first, 30)} has {ours}; give seeds that correspond one name, or compare them as unmatched"
             )
     return replace(seen, runs=seen.runs | {name: seen.runs[name].in_order(seeds) for name in names})
 
@@ -148,19 +149,19 @@ def _shared_by_image(values: NDArray[np.int64], codes: NDArray[np.int64], images
     shared[codes] = values
     differs = shared[codes] != values
     if differs.any():
-        image = images[codes[differs.argmax()]]
-        raise RecordsError(f"predictions give image {image!r} two labels or groups; every run must read the same data")
+        name = shown(images[codes[differs.argmax()]])
+        raise RecordsError(f"predictions give image '{name}' two labels or groups; every run must read the same data")
     return shared
 
 
 def _read_run(rows: pd.DataFrame, images: pd.Index, labels: NDArray[np.int64]) -> _Run:
-    whose = f"{rows['approach'].iloc[0]}, seed {rows['seed'].iloc[0]}"
+    whose = f"{shown(rows['approach'].iloc[0])}, seed {shown(rows['seed'].iloc[0], 30)}"
     image = rows["image"].to_numpy()
     predicted = np.full(len(images), -1, dtype=np.int32)
     predicted[image] = rows["prediction"].to_numpy()
     if (predicted < 0).any():
-        lacking = images[int((predicted < 0).argmax())]
-        raise RecordsError(f"predictions of {whose} lack image {lacking!r}; every run must predict the same images")
+        lacking = shown(images[int((predicted < 0).argmax())])
+        raise RecordsError(f"predictions of {whose} lack image '{lacking}'; every run must predict the same images")
     if len(rows) > len(images):
         raise RecordsError(f"predictions of {whose} hold an image twice; give each run a seed of its own")
     return _Run(predicted, _scores(rows, image, labels))

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from analysis.predictions.classes import WHOLE, read_classes
 from analysis.predictions.files import read_file
+from analysis.predictions.names import shown, some
 from analysis.predictions.probabilities import contradictions, renormalised
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import PREDICTION_COLUMNS, check_predictions
 
 NEEDED = tuple(name for name in PREDICTION_COLUMNS if name != "group")
+NESTED = (list, tuple, dict, set, frozenset, bytes, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,19 @@ def as_table(frame: pd.DataFrame, *, source: str) -> PredictionTable:
             classes (see `read_classes`), a row is there twice, or probabilities are none.
     """
     table = frame.set_axis(range(1, len(frame) + 1))
-    _check_columns(source, table)
+    named = shown(source, 120)
+    _check_columns(named, table)
     if table.empty:
-        raise RecordsError(f"{source}: no rows; give one for each run and test image")
+        raise RecordsError(f"{named}: no rows; give one for each run and test image")
+    _refuse_nested(named, table)
     for name in NEEDED:
         gaps = table[name].isna()
         if gaps.any():
-            raise RecordsError(f"{source}: column {name!r} is empty in row {gaps.idxmax()}; fill it")
+            raise RecordsError(f"{named}: column {name!r} is empty in row {gaps.idxmax()}; fill it")
     grouped = "group" in table and not table["group"].isna().all()
     if grouped and table["group"].isna().any():
         row = table["group"].isna().idxmax()
-        raise RecordsError(f"{source}: column 'group' is empty in row {row}; give every image a group, or none")
+        raise RecordsError(f"{named}: column 'group' is empty in row {row}; give every image a group, or none")
     return _checked(source, table, grouped)
 
 
@@ -74,10 +79,30 @@ def _check_columns(source: str, table: pd.DataFrame) -> None:
     missing = [repr(name) for name in NEEDED if name not in table]
     if missing:
         lacking = f"no column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-        raise RecordsError(f"{source}: {lacking}; needed are {', '.join(NEEDED)} (has {_some(table)})")
+        raise RecordsError(f"{source}: {lacking}; needed are {', '.join(NEEDED)} (has {some(list(table.columns))})")
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
-        raise RecordsError(f"{source}: column {repeated[0]!r} is there more than once; leave one")
+        raise RecordsError(f"{source}: column '{shown(repeated[0])}' is there more than once; leave one")
+
+
+def _refuse_nested(source: str, table: pd.DataFrame) -> None:
+    for name in (name for name in table if name in PREDICTION_COLUMNS or str(name).startswith("p_")):
+        if table[name].dtype.kind == "O" and not isinstance(table[name].dtype, pd.StringDtype):
+            problem = next(((row, found) for row, value in table[name].items() if (found := _no_value(value))), None)
+            if problem:
+                where = f"column '{shown(name)}' holds {problem[1]} in row {problem[0]}"
+                raise RecordsError(f"{source}: {where}; give one value a row")
+
+
+def _no_value(value: object) -> str | None:
+    """What a cell holds that is neither a number nor text, in words."""
+    if isinstance(value, NESTED):
+        return f"a {type(value).__name__}"
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return "text that is not UTF-8"
+    return None
 
 
 def _checked(source: str, table: pd.DataFrame, grouped: bool) -> PredictionTable:
@@ -99,7 +124,7 @@ def _checked(source: str, table: pd.DataFrame, grouped: bool) -> PredictionTable
         predictions = pd.DataFrame(kept | dict(p), index=table.index)
         check_predictions(predictions)
     except RecordsError as error:
-        raise RecordsError(f"{source}: {error}") from None
+        raise RecordsError(f"{shown(source, 120)}: {shown(error, 178)}") from None
     odd = contradictions(p, classes.predicted, predictions["approach"]) if given else []
     return PredictionTable(source, predictions, classes.names, grouped, (*([rounded] if rounded else []), *odd))
 
@@ -108,17 +133,22 @@ def _refuse_lacking(wanted: Sequence[str], given: Sequence[str], names: Sequence
     lacking = [name for name in wanted if name not in given]
     if lacking:
         raise RecordsError(
-            f"probabilities of {len(given)} classes, but no column {lacking[0]!r}; give one for each of "
-            f"the classes {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}, or none"
+            f"probabilities of {len(given):,} classes, but no column '{shown(lacking[0], 25)}'; give one for each of "
+            f"the classes {some(names, 15)}, or none"
         )
 
 
 def _numbers(column: pd.Series) -> pd.Series:
-    written = column.str.replace(",", ".") if pd.api.types.is_string_dtype(column.dtype) else column
-    numbers = pd.to_numeric(written, errors="coerce")
+    written = column.str.replace(",", ".") if pd.api.types.is_string_dtype(column) else column
+    try:
+        found = pd.to_numeric(written, errors="coerce")
+        values = np.full(len(column), np.nan) if np.iscomplexobj(found) else found.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError):  # a kind of value that is none, or too large a one
+        values = np.full(len(column), np.nan)
+    numbers = pd.Series(values, index=column.index)
     wrong = numbers.isna() & column.notna()
     if wrong.any():
-        raise RecordsError(f"{column[wrong.idxmax()]!r} in column {column.name!r} is no number")
+        raise RecordsError(f"'{shown(column[wrong.idxmax()])}' in column '{shown(column.name)}' is no number")
     return numbers
 
 
@@ -127,8 +157,3 @@ def _seeds(column: pd.Series) -> pd.Series:
     text = column.astype(str)
     whole = all(map(WHOLE.fullmatch, text.unique()))
     return text.str.replace(r"\.0+$", "", regex=True).astype(int) if whole else text
-
-
-def _some(table: pd.DataFrame) -> str:
-    names = [str(name) for name in table.columns]
-    return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")

@@ -17,13 +17,13 @@ from math import sqrt
 from pathlib import Path
 from typing import Literal, get_args
 
-import yaml
 from pydantic import ValidationError
 from scipy import stats
 
 from analysis.published.counts import Paired, Unpaired, paired, unpaired
 from analysis.published.rows import Accuracy, PublishedRow, Split, accuracy_of
-from analysis.records.errors import PublishedTableError
+from analysis.records import yaml_text
+from analysis.records.errors import PublishedTableError, shown
 
 PairVerdict = Literal["different_splits", "not_significant", "depends", "significant"]
 COLUMNS = tuple(PublishedRow.model_fields)
@@ -88,6 +88,8 @@ def read_rows(path: Path, images: int | None, split: str | None) -> list[Publish
     Raises:
         PublishedTableError: the file cannot be read as such.
     """
+    if path.exists() and not path.is_file():  # a pipe would be read for ever
+        raise PublishedTableError(f"{path}: not an ordinary file; give a .csv, .yaml or .yml file")
     readers = {".csv": _read_csv, ".yaml": _read_yaml, ".yml": _read_yaml}
     if path.suffix.lower() not in readers:
         raise PublishedTableError(f"{path}: not a .csv, .yaml or .yml file")
@@ -141,10 +143,12 @@ def _read_csv(path: Path) -> list[dict[str, object]]:
 
 
 def _read_yaml(path: Path) -> list[dict[str, object]]:
+    with path.open("rb") as file:
+        text = file.read(yaml_text.MOST_BYTES + 1)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # every value stays text
-    except yaml.YAMLError as error:
-        raise PublishedTableError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+        content = yaml_text.load(text, as_text=True)  # accuracies with all their digits
+    except yaml_text.YAMLTextError as error:
+        raise PublishedTableError(f"{path}: {error}") from error
     if not isinstance(content, list) or not all(isinstance(row, Mapping) for row in content):
         raise PublishedTableError(f"{path}: not a list of rows, each with a name and an accuracy")
     return [dict(row) for row in content]
@@ -164,13 +168,13 @@ def _problem(error: ValidationError) -> str:
     first = max(error.errors(), key=lambda found: found["type"] == "extra_forbidden")  # a misspelt column explains
     column = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
-        unknown = f"unknown column {column!r}" if column else "more values than the header has columns"
+        unknown = f"unknown column {shown(column)}" if column else "more values than the header has columns"
         return f"{unknown}; known are {', '.join(COLUMNS)}"
     if first["type"] == "missing":
         return f"{column} is missing" + (" here and as --images" if column == "images" else "")
     if column == "split":
-        return f"split {first['input']!r} is not one of {', '.join(get_args(Split))}"
-    return f"{column} {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        return f"split {shown(first['input'])} is not one of {', '.join(get_args(Split))}"
+    return f"{column} {shown(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
 def _refuse_incomparable(rows: Sequence[PublishedRow], alpha: float) -> None:

@@ -11,11 +11,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.records.seconds import Seconds
+
 HyperparameterValue = bool | int | float | str
 Phase = Literal["prepare", "search", "final", "report"]
 EventName = Literal["started", "validated", "heartbeat", "finished", "cut", "diverged", "failed", "lost", "evaluated"]
 FeatureRule = Literal["first_use", "every_trial", "free"]
 SCHEMA_VERSION = 2
+MOST_REPLICATES = 1000  # each is a whole search; their seconds and runs are added up
 ENDINGS = frozenset({"finished", "cut", "diverged", "failed"})
 
 
@@ -83,7 +86,7 @@ class TrialEvent(Record):
     time: float = Field(default_factory=time.time)
     approach: str
     phase: Literal["search", "final"]
-    replicate: int = 0
+    replicate: int = Field(0, ge=0)
     index: int = Field(ge=0)
     seed: int = 0
     params: dict[str, HyperparameterValue] | None = None
@@ -237,20 +240,21 @@ class SignificanceSettings(Section):
         margin: accuracies closer than this count as equivalent.
     """
 
-    alpha: float = Field(0.05, gt=0, lt=1)
-    margin: float = Field(0.01, gt=0, lt=1)
+    alpha: float = Field(0.05, gt=0, lt=1, allow_inf_nan=False)
+    margin: float = Field(0.01, gt=0, lt=1, allow_inf_nan=False)
 
 
 class BudgetSettings(Section):
     """What a search, and one trial of it, may charge.
 
     Attributes:
-        search_seconds: charged for one search of an approach: for each of its replicates.
+        search_seconds: charged for one search of an approach: for each of its replicates. Like all seconds of a study
+            file a number, or a duration such as `10min`, `2h` or `1h30min`.
         trial_seconds: the most that one trial may charge.
     """
 
-    search_seconds: float = Field(gt=0, allow_inf_nan=False)
-    trial_seconds: float = Field(gt=0, allow_inf_nan=False)
+    search_seconds: Seconds
+    trial_seconds: Seconds
 
 
 class SettleSettings(Section):
@@ -263,8 +267,8 @@ class SettleSettings(Section):
     """
 
     until: Literal["verdict"] = "verdict"
-    at_most: int = Field(ge=2)
-    step: int = Field(1, ge=1)
+    at_most: int = Field(ge=2, le=MOST_REPLICATES)
+    step: int = Field(1, ge=1, le=MOST_REPLICATES)
 
 
 class DataSettings(BaseModel):
@@ -283,11 +287,11 @@ class StudySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     name: str
-    approaches: dict[str, dict[str, Any]]
+    approaches: dict[str, dict[str, Any]] = Field(min_length=1)
     budget: BudgetSettings
     data: DataSettings = DataSettings()
     significance: SignificanceSettings = SignificanceSettings()
     feature_cost: FeatureRule = "first_use"
-    replicates: int = 1
+    replicates: int = Field(1, ge=1)
     settle: SettleSettings | None = None
     seed: int = 0

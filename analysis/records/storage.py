@@ -1,8 +1,9 @@
 """Whole files below one place: a folder on a disk or on NFS, or `s3://bucket/prefix`, through pyarrow's file systems.
 
-A file is written whole or not at all, and never appended to, so that all these places look alike. What fails for a
-while (a server that restarts, a network that is down) is tried again with growing pauses; what fails for good (a full
-disk, no permission) is said at once. Knows nothing of what the files mean.
+A file is written whole or not at all, and never appended to, so that all these places look alike; several may write the
+same one at once, and the last is read. What fails for a while (a server that restarts, a network that is down) is tried
+again with growing pauses; what fails for good (a full disk, no permission) is said at once. No name leads out of the
+place. Knows nothing of what the files mean.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import errno
 import logging
 import os
 import re
+import reprlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from analysis.records.errors import StorageError
+from analysis.records.slugs import visible
+from analysis.records.whole_files import PASSING, Content, linked, sweep, whole_file, write_durably
 
 PATIENCE_S = 120.0  # how long a place may be out of reach before whoever uses it gives up
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
@@ -43,7 +47,6 @@ CREDENTIALS = "endpoint, region and credentials come from the environment (AWS_E
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-Content = bytes | memoryview
 
 
 class Storage:
@@ -84,7 +87,7 @@ class Storage:
         return f"{self.location if '://' in self.location else self.root}/{name}"
 
     def exists(self, name: str = "") -> bool:
-        path = f"{self.root}/{name}".rstrip("/")
+        path = self._at(name)
         return self._patiently(
             self.path(name), "read", lambda: bool(self.fs.get_file_info(path).type != fs.FileType.NotFound)
         )
@@ -99,8 +102,8 @@ class Storage:
 
     def write_parts(self, name: str, parts: Sequence[Content]) -> None:
         """Like `write_bytes`, for a file that is several buffers one after the other."""
-        path = f"{self.root}/{name}"
-        write = _write_durably if self.folder is not None else self._put  # an object store puts whole objects
+        path = self._own(name)
+        write = write_durably if self.folder is not None else self._put  # an object store puts whole objects
         self._patiently(self.path(name), "written", lambda: write(path, parts))
 
     def read_bytes(self, name: str) -> bytes:
@@ -124,12 +127,21 @@ class Storage:
 
     def delete(self, name: str) -> None:
         """Delete one file, if it is there."""
+        path = self._own(name)
 
         def gone() -> None:
             with suppress(FileNotFoundError):
-                self.fs.delete_file(f"{self.root}/{name}")
+                self.fs.delete_file(path)
 
         self._patiently(self.path(name), "deleted", gone)
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed left half written, and nothing that one writes just now.
+
+        In an object store nothing is left.
+        """
+        if self.folder is not None:
+            sweep(self.root)
 
     def sizes(self, below: str) -> dict[str, int]:
         """The files below a folder, with their bytes, in the order of their names, relative to the location."""
@@ -144,14 +156,29 @@ class Storage:
         return [name for name in self.sizes(below) if name.endswith(suffix)]
 
     def _listed(self, below: str) -> dict[str, fs.FileInfo]:
-        selector = fs.FileSelector(f"{self.root}/{below}", allow_not_found=True, recursive=True)
+        selector = fs.FileSelector(self._at(below), allow_not_found=True, recursive=True)
         found = self._patiently(self.path(below), "read", lambda: self.fs.get_file_info(selector))
         start = len(self.root) + 1
         files = [(info.path[start:], info) for info in found if info.type == fs.FileType.File]
-        return dict(sorted(files, key=lambda file: file[0]))
+        return dict(sorted((file for file in files if _is_a_name(file[0])), key=lambda file: file[0]))
+
+    def _at(self, name: str) -> str:
+        """Where a file lies: below this place, whoever made its name."""
+        if not _leads_below(name):
+            raise StorageError(f"{self.location}: {reprlib.repr(name)} names no file in this place")
+        return f"{self.root}/{name}".rstrip("/")
+
+    def _own(self, name: str) -> str:
+        """The same of a file that is written or deleted: no link in this place leads elsewhere either."""
+        path = self._at(name)
+        if self.folder is not None:
+            place, leads_to = os.path.realpath(self.root), os.path.realpath(os.path.dirname(path))
+            if os.path.commonpath([place, leads_to]) != place:
+                raise StorageError(f"{path}: a link leads out of {self.location}, to {leads_to}; remove the link")
+        return path
 
     def _get(self, name: str) -> bytes:
-        with self.fs.open_input_stream(f"{self.root}/{name}") as stream:
+        with self.fs.open_input_stream(self._at(name)) as stream:
             content: bytes = stream.read()
         return content
 
@@ -162,11 +189,11 @@ class Storage:
 
     def _fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _renamed_when_whole(str(path)) as part:
-            if self.folder is not None and _linked(f"{self.root}/{name}", part):
-                return
-            with self.fs.open_input_stream(f"{self.root}/{name}") as stream, open(part, "wb") as file:
-                shutil.copyfileobj(stream, file, CHUNK)
+        source = self._at(name)
+        if self.folder is not None and linked(source, str(path)):
+            return
+        with whole_file(str(path)) as part, self.fs.open_input_stream(source) as stream, open(part, "wb") as file:
+            shutil.copyfileobj(stream, file, CHUNK)
 
     def _patiently(self, path: str, done: str, work: Callable[[], T]) -> T:
         began, pause_s = time.monotonic(), FIRST_PAUSE_S
@@ -178,7 +205,8 @@ class Storage:
                 if _lasts(error) or left_s <= 0:
                     raise StorageError(f"{path}: cannot be {done} ({_cause(error)}){self._mend(error)}") from error
                 if pause_s == FIRST_PAUSE_S:
-                    logger.warning("%s: cannot be %s (%s); trying again for %.0f s", path, done, _cause(error), left_s)
+                    shown = visible(path)
+                    logger.warning("%s: cannot be %s (%s); trying again for %.0f s", shown, done, _cause(error), left_s)
                 time.sleep(min(pause_s, left_s))
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -232,42 +260,11 @@ def _cause(error: OSError) -> str:
     return aws.group(1) if aws else reason
 
 
-def _write_durably(path: str, parts: Sequence[Content]) -> None:
-    """Write under another name, wait for the disk, then rename.
-
-    A rename may reach the disk before the content does: without the wait, a power cut can leave an empty file under the
-    final name. The other way round, the file is merely not there yet, as if the crash had come a moment earlier.
-    """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with _renamed_when_whole(path) as part, open(part, "wb") as file:
-        file.writelines(parts)
-        _to_disk(file)
+def _leads_below(name: str) -> bool:
+    """Whether a name stays in the place that it is said of; in an object store anybody may have written others."""
+    return not name.startswith("/") and "\0" not in name and not {".", ".."} & set(name.split("/"))
 
 
-@contextmanager
-def _renamed_when_whole(path: str) -> Iterator[str]:
-    part = f"{path}.part"
-    try:
-        yield part
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(part)
-        raise
-
-
-def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _linked(path: str, part: str) -> bool:
-    with suppress(FileNotFoundError):
-        os.unlink(part)
-    try:
-        os.link(path, part)
-    except FileNotFoundError:
-        raise
-    except OSError:  # on another disk
-        return False
-    return True
+def _is_a_name(name: str) -> bool:
+    """Whether it is a file's own name, and not a passing one."""
+    return _leads_below(name) and not PASSING.fullmatch(name.rpartition("/")[2])

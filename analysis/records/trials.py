@@ -6,15 +6,21 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from analysis.records.schema import ENDINGS, FeatureCost, FeatureRule
+from analysis.records.schema import ENDINGS, FeatureCost, FeatureRule, TrialEvent
 
 IDENTITY = ("approach", "phase", "replicate", "index", "seed", "origin", "params")
 SECONDS = ("cpu_s", "waited_s", "overshoot_s", "uncharged_s", "lost_s")
 SCORES = ("best_accuracy", "best_at_s", "test_accuracy")
+CHARGED_TO_ALL = 2  # the version of the records from which on every replicate pays for its features
 TRIAL_COLUMNS = (
     *("trial", *IDENTITY, "status", "reason", "allowance_s", "charged_s", "refunded_s"),
     *(*SECONDS, "epoch", "steps", *SCORES, "started", "ended"),
 )
+
+
+def event_table(events: Iterable[TrialEvent]) -> pd.DataFrame:
+    """One row per event, its attributes as columns."""
+    return pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields))
 
 
 def trial_table(events: pd.DataFrame) -> pd.DataFrame:
@@ -61,13 +67,22 @@ def without_superseded(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[~trials.trial.isin(superseded(trials))]
 
 
-def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
-    """Seconds that each approach owes for its frozen features, once for every search, that is in every replicate.
+def feature_charges(features: Iterable[FeatureCost], rule: FeatureRule, replicate: int = 0) -> dict[str, float]:
+    """Seconds that the search of each approach in this replicate owes for its frozen features.
 
-    Only the rule `first_use` owes them here: under `every_trial` they are part of each trial's own `charged_s`, under
-    `free` nobody pays.
+    Every replicate owes them, but where the record is of version 1: programs of then charged the first alone. Only the
+    rule `first_use` owes them here: under `every_trial` they are part of each trial's own `charged_s`, under `free`
+    nobody pays.
     """
-    return costs_by_approach(features) if rule == "first_use" else {}
+    if rule != "first_use":
+        return {}
+    return costs_by_approach(cost for cost in features if replicate == 0 or cost.schema_version >= CHARGED_TO_ALL)
+
+
+def charged_first(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[str, float]:
+    """Seconds that every single trial of an approach is charged for its frozen features before it works: only under
+    `every_trial`."""
+    return costs_by_approach(features) if rule == "every_trial" else {}
 
 
 def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:

@@ -216,7 +216,7 @@ def compare(
         agreement=agreement({name: seen.runs[name].predicted for name in names}, seen.labels),
         yardstick=class_frequency_yardstick(seen.labels),
         class_differences=per_class.class_differences(
-            both, seen.labels, groups=seen.groups, alpha=design.alpha, matched=design.matched
+            both, seen.labels, groups=seen.groups, alpha=design.look_alpha, matched=design.matched
         ),
         findings=prediction_findings(
             seen.labels, {name: seen.runs[name].predicted for name in ranked}, classes=classes
@@ -232,7 +232,7 @@ def _scores(
     design: Design,
     probabilities: Mapping[str, str],
 ) -> TestScores:
-    runs, groups, alpha = seen.runs[name], seen.groups, design.alpha
+    runs, groups, alpha = seen.runs[name], seen.groups, design.look_alpha
     source = "given" if runs.scores is not None else "none"
     reached = accuracy(X, groups=groups, alpha=alpha)
     return TestScores(
@@ -304,8 +304,9 @@ def _sources(data: PairData) -> tuple[Source, ...]:
 
 
 def _loss_differences(data: PairData) -> LossDifferences | None:
-    a, b, pair, design = data.a.runs.scores, data.b.runs.scores, data.difference, data.design
+    a, b, pair = data.a.runs.scores, data.b.runs.scores, data.difference
     if a is None or b is None:
         return None
-    compared = partial(mean_difference, pair.a, pair.b, groups=data.groups, alpha=design.alpha, matched=design.matched)
+    alpha, matched = data.design.look_alpha, data.design.matched
+    compared = partial(mean_difference, pair.a, pair.b, groups=data.groups, alpha=alpha, matched=matched)
     return LossDifferences(*map(compared, unit_losses(a), unit_losses(b)))

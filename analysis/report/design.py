@@ -22,7 +22,7 @@ class Design:
     """What the comparison is to answer.
 
     Attributes:
-        alpha: level of the whole study; intervals of single approaches have the level 1 - alpha.
+        alpha: level of the whole study.
         margin: accuracies closer than this count as equivalent.
         matched: whether run s of every approach shares what its seed decides.
         unit: what a row of the correctness matrix is: a seed, or a replicate where searches were repeated.
@@ -47,7 +47,7 @@ class Design:
 
     @cached_property
     def look_alpha(self) -> float:
-        """What this look may use of alpha (see looks.py): level of the tests, and of the intervals beside them."""
+        """What this look may use of alpha (see looks.py): the level of all tests and intervals of the test split."""
         return look_alpha(self.alpha, self.looks) if self.looks else self.alpha
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.records.slugs import OBEYED
 from analysis.report import views
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.reservations import reservations
@@ -17,6 +18,7 @@ from analysis.report.summary import ApproachSummary, StudySummary
 from analysis.report.views import View
 from analysis.report.wording import headline, verdict_sentence
 from analysis.report.wording.pairs import held_fixed
+from analysis.statistics.calibration import CalibrationError
 from analysis.statistics.paired import Difference, Estimate
 
 SCHEMA_VERSION = 2  # of the names in report.json; raised where a program that reads them would misread the new ones
@@ -39,10 +41,12 @@ def report_json(title: str, compared: Comparison | None, study: StudySummary | N
         "pairs": [_pair(pair) for pair in compared.pairs] if compared else [],
         **(_study(study) if study else {}),
     }
-    return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+    return OBEYED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)  # by a terminal that shows the file
 
 
 _NO_TEST = {"accuracy": None, "balanced_accuracy": None, "losses": None, "calibration": None}
+_NO_INTERVAL = {"low": None, "high": None}  # where no variance could be estimated
 
 
 def _comparison(compared: Comparison) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def _pair(pair: PairSummary) -> dict[str, Any]:
     return {
         **_difference(pair.difference),
         "p_adjusted": pair.p_adjusted,
-        "simultaneous": pair.interval,
+        "simultaneous": pair.interval if pair.difference.has_interval else asdict(pair.interval) | _NO_INTERVAL,
         "p_equivalence": pair.p_equivalence,
         "p_equivalence_adjusted": pair.p_equivalence_adjusted,
         "within_margin": pair.within_margin,
@@ -130,7 +134,7 @@ def _difference(d: Difference) -> dict[str, Any]:
     del shown["seeds"]
     if not d.matched:
         del shown["components"]["matched"]
-    return shown
+    return shown if d.has_interval else shown | _NO_INTERVAL
 
 
 def _study(study: StudySummary) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def _study(study: StudySummary) -> dict[str, Any]:
         "attribution": study.attribution,
         "data": _data(study),
         "environment": study.records.environment,
+        "later_environments": study.records.later_environments,
     }
 
 
@@ -161,7 +166,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Difference):
         return _plain(_difference(value))
     if is_dataclass(value):
-        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+        shown = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+        known = not isinstance(value, Estimate | CalibrationError) or value.has_interval
+        return shown if known else shown | _NO_INTERVAL
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

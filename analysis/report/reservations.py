@@ -7,9 +7,12 @@ stands in the sentence that compares it; what is true of the whole comparison, i
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import shorten
 
 from analysis.numbers import counted, in_words
+from analysis.records.trials import charged_first
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
 from analysis.search.contention import contended, contention
@@ -26,6 +29,7 @@ GENERAL = (
     "looks",
 )  # of the design, known before the study
 ENOUGH = 3  # searches, or runs, of each approach: of fewer it is hardly known how much they differ
+MOST_OF_A_MACHINE = 100  # characters
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
     if compared is None:
         return ()
     searches, runs = _searches(compared, study), _runs(compared, study)
-    whole = [searches, runs, _groups(compared), _one_day(study), _looks(compared)]
+    whole = [searches, runs, _groups(compared), _one_day(study), _moved(study), _looks(compared)]
     found = [*_approaches(compared, study), *whole]
     return tuple(one for one in found if one)
 
@@ -147,15 +151,36 @@ def _one_day(study: StudySummary | None) -> Reservation | None:
     return Reservation(None, "one_day", text, None)
 
 
+def _moved(study: StudySummary | None) -> Reservation | None:
+    """A study that went on elsewhere than it began, and trained there."""
+    if study is None or study.records.events.host.nunique() < 2:
+        return None
+    first, *later = map(_machine, (study.records.environment, *study.records.later_environments))
+    others = [machine for machine in dict.fromkeys(later) if machine not in (None, first)]
+    if first is None or not others:
+        return None
+    text = (
+        f"the study began on one machine ({first}) and went on with another ({'; '.join(map(str, others))}), where a"
+        " charged second buys another amount of training"
+    )
+    return Reservation(None, "moved", text, None)
+
+
+def _machine(environment: Mapping[str, object]) -> str | None:
+    """What a second's worth depends on, as it was recorded; None where it was not."""
+    if not environment.get("processor"):
+        return None
+    gpus = environment.get("gpus")
+    parts = [environment["processor"], f"{environment.get('cpus')} CPUs", *(gpus if isinstance(gpus, list) else ())]
+    return shorten(", ".join(map(str, parts)), MOST_OF_A_MACHINE, placeholder=" ...")
+
+
 def _looks(compared: Comparison) -> Reservation | None:
     """A study that went on after its test results had been looked at."""
     design, looks = compared.design, len(compared.design.looks)
     if looks < 2:
         return None
-    used = (
-        f"the tests of the pairs and the intervals of their differences use the level {design.look_alpha:.3g} of"
-        f" {design.alpha:g}"
-    )
+    used = f"tests use the level {design.look_alpha:.3g} of {design.alpha:g}, and intervals the level that goes with it"
     return Reservation(None, "looks", f"this is look number {looks} at the test results, so {used}", None)
 
 
@@ -181,7 +206,9 @@ def _busy_machine(names: list[str], study: StudySummary | None) -> list[Reservat
         return []
     settings = study.records.settings
     budget_s = settings.replicates * settings.budget.search_seconds
-    found = contended(contention(study.trials, study.records.features, budget_s=budget_s))
+    features = study.records.features
+    first = charged_first(features, settings.feature_cost)
+    found = contended(contention(study.trials, features, budget_s=budget_s, charged_first=first))
     percent = {name: 100 / found[name] for name in names if name in found}
     mend = "run it on a quiet machine"
     if len(percent) < len(names):

@@ -128,7 +128,8 @@ def summarise(records: StudyRecords) -> StudySummary:
     spent = spending(records, trials)
     compared = _comparison(records, trials)
     tested = {test.name: test for test in compared.approaches} if compared else {}
-    approaches = tuple(_approach(records, trials, tested.get(name), name, one) for name, one in spent.items())
+    alpha = compared.design.look_alpha if compared else records.settings.significance.alpha
+    approaches = tuple(_approach(records, trials, tested.get(name), name, one, alpha) for name, one in spent.items())
     return StudySummary(
         records=records,
         trials=trials,
@@ -145,8 +146,12 @@ def summarise(records: StudyRecords) -> StudySummary:
 
 def _best_of_budget(records: StudyRecords, trials: pd.DataFrame) -> BestOfBudget:
     settings = records.settings
-    owed = feature_charges(records.features, settings.feature_cost)
-    sets = {name: trial_sets(trials, name, start_s=owed.get(name, 0.0)) for name in settings.approaches}
+    rule, searches = settings.feature_cost, range(settings.replicates)
+    owed = [feature_charges(records.features, rule, replicate) for replicate in searches]
+    sets = {
+        name: trial_sets(trials, name, start_s=[of_search.get(name, 0.0) for of_search in owed])
+        for name in settings.approaches
+    }
     rng = np.random.default_rng(SEED)
     return best_of_budget(sets, settings.budget.search_seconds, rng=rng, alpha=settings.significance.alpha)
 
@@ -239,6 +244,7 @@ def _approach(
     test: TestScores | None,
     name: str,
     spent: Spending,
+    alpha: float,
 ) -> ApproachSummary:
     drawn = curves(records, name)
     found = incumbents(trials, name, drawn)
@@ -254,20 +260,20 @@ def _approach(
         incumbents=found,
         final_runs=runs,
         valid_accuracy=valid,
-        gap_test=_gap(records, valid, test) if test and valid is not None else None,
+        gap_test=_gap(records, valid, test, alpha) if test and valid is not None else None,
         test=test,
         problem=None if test else _problem(spent, trials[trials.approach == name], found, runs),
     )
 
 
-def _gap(records: StudyRecords, valid: float, test: TestScores) -> Gap | None:
+def _gap(records: StudyRecords, valid: float, test: TestScores, alpha: float) -> Gap | None:
     """Grouped validation images count for as few as those of the test split do; the level is one for all approaches."""
     if records.data is None or not records.data.valid:
         return None
     e, images = test.accuracy, records.data.test
     n = e.estimate * (1 - e.estimate) / e.se**2 if e.se else e.reference.image_df + 1
     independent = min(1.0, n / images) if records.data.grouped and images else 1.0
-    alpha = records.settings.significance.alpha / len(records.settings.approaches)
+    alpha = alpha / len(records.settings.approaches)
     quantile = e.reference.quantile(alpha / 2)
     return gap(valid, records.data.valid * independent, e.estimate, n, quantile=quantile, alpha=alpha)
 

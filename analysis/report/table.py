@@ -12,12 +12,18 @@ from typing import Generic, Literal, TypeVar
 
 from markupsafe import Markup
 
+from analysis.records.slugs import visible
+
 Form = Literal["number", "unbroken", "interval", "text"]
 HTML_CLASS = {"number": "", "unbroken": "nowrap", "interval": "nowrap", "text": "text"}
 MARKDOWN_RULE = {"number": "---:", "unbroken": "---:", "interval": ":---:", "text": "---"}
-MARKUP = re.compile(  # a `<` alone begins no tag, and an underscore inside a word no emphasis
-    r"""[\\`*\[\]|~] | <(?=[A-Za-z/!?]) | (?<![^\W_])_ | _(?![^\W_])""", re.VERBOSE
+MARKUP = re.compile(  # a `<` alone begins no tag, an underscore inside a word no emphasis, an `&` alone no character
+    r"""[\\`*\[\]|~$] | <(?=[A-Za-z/!?]) | (?<![^\W_])_ | _(?![^\W_]) | &(?=\#?\w+;)
+    | :(?=//|[a-z+-][\w+-]*:) | (?<=www)\.""",
+    re.VERBOSE,
 )
+# At the beginning of a line: what makes it a heading, a list, a quotation or a rule; of a number, its point does.
+BLOCK = re.compile(r"\d{1,9}(?=[.)](\s|$))|(?=(#{1,6}|[-+])(\s|$)|-[-\s]*$|>)")
 
 R = TypeVar("R")
 
@@ -116,13 +122,15 @@ def as_markdown(shown: Table) -> Markup:
 
 
 def escaped(text: str) -> str:
-    """Text in one line in which Markdown reads no markup: no tag, link, picture, emphasis, code or escape."""
-    return MARKUP.sub(r"\\\g<0>", " ".join(text.splitlines()))
+    """Text in one line in which Markdown reads no markup: no tag, link, picture, emphasis, code, escape or list."""
+    line = MARKUP.sub(r"\\\g<0>", " ".join(visible(text).split()))
+    begins = BLOCK.match(line)
+    return f"{begins.group()}\\{line[begins.end() :]}" if begins else line
 
 
 def code(text: str) -> Markup:
     """Text in one line as code in Markdown: between more backticks than follow each other in it."""
-    line = " ".join(text.splitlines())
+    line = " ".join(visible(text).splitlines())
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     return Markup(f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}")
 

@@ -49,7 +49,7 @@ class View(Generic[T]):
 
 def _mcnemar(pair: PairData) -> tuple[RunPair, ...]:
     a, b = pair.a.runs, pair.b.runs
-    return run_by_run(a.seeds, a.correct, b.seeds, b.correct, alpha=pair.design.alpha)
+    return run_by_run(a.seeds, a.correct, b.seeds, b.correct, alpha=pair.design.look_alpha)
 
 
 def _range_of_p(runs: tuple[RunPair, ...]) -> str:
@@ -66,7 +66,7 @@ MCNEMAR = View(
     _mcnemar,
     lambda design: (
         Column("McNemar's mid-p, run by run", _range_of_p, "interval"),
-        Column(f"below {design.alpha}", lambda runs: _below(runs, design.alpha), "unbroken"),
+        Column(f"below {design.look_alpha:.3g}", lambda runs: _below(runs, design.look_alpha), "unbroken"),
     ),
     "McNemar's test speaks of two single runs, and leaves out how much others would differ; runs are paired in their"
     " order.",
@@ -91,15 +91,19 @@ POSTERIOR: View[Posterior] = View(
 def _outperformance(pair: PairData) -> Outperformance:
     means = (side.correct.mean(axis=1) for side in (pair.a, pair.b))
     rng = np.random.default_rng(SEED)
-    return outperformance(*means, rng=rng, alpha=pair.design.alpha, matched=pair.design.matched)
+    return outperformance(*means, rng=rng, alpha=pair.design.look_alpha, matched=pair.design.matched)
 
 
 OUTPERFORMANCE = View(
     "superiority",  # as report.json has called it from the start; the field calls it the probability of outperformance
     _outperformance,
-    lambda _: (
+    lambda design: (
         Column("P(A>B)", lambda found: number(found.probability, 2)),
-        Column("bootstrap interval", lambda found: interval(found.low, found.high, 2), "interval"),
+        Column(
+            f"{level(design.look_alpha)} bootstrap interval",
+            lambda found: interval(found.low, found.high, 2),
+            "interval",
+        ),
     ),
     "P(A>B): that a run of the first beats one of the second on these images, which are held fixed.",
 )
@@ -113,14 +117,14 @@ def _balanced(pair: PairData) -> Difference:
         pair.b.correct,
         pair.labels,
         groups=pair.groups,
-        alpha=pair.design.alpha,
+        alpha=pair.design.look_alpha,
         matched=pair.design.matched,
     )
 
 
 def _interval(found: Difference) -> str:
     """A dash where no variance could be estimated."""
-    return signed_interval(found.low, found.high) if found.se else "–"
+    return signed_interval(found.low, found.high) if found.has_interval else "–"
 
 
 BALANCED = View(
@@ -128,7 +132,7 @@ BALANCED = View(
     _balanced,
     lambda design: (
         Column("difference of balanced accuracies", lambda found: signed(found.difference)),
-        Column(f"{level(design.alpha)} interval", _interval, "interval"),
+        Column(f"{level(design.look_alpha)} interval", _interval, "interval"),
         Column("p", lambda found: p_value(found.p), "unbroken"),
     ),
     "Balanced accuracies: first minus second. Small classes lean on the others for their variance.",

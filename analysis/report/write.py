@@ -14,6 +14,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis.predictions.table import read_table
+from analysis.records.cells import as_csv
+from analysis.records.slugs import visible
 from analysis.records.store import Store, read_study
 from analysis.report import wording
 from analysis.report.comparison import Comparison
@@ -66,6 +68,8 @@ class Findings:
 def write_report(location: str) -> ReportPaths:
     """Read a study, finished or not, and write report/report.html, .md and .json into it; a new look goes on record.
 
+    SHA256SUMS says what it was made from, so that whatever changes in there later is found.
+
     Args:
         location: the study directory, as a path or a URI.
 
@@ -76,7 +80,9 @@ def write_report(location: str) -> ReportPaths:
     study = summarise(read_study(location))
     store = Store(study.records.location)
     record_look(store, study.records, study.trials, study.comparison)  # first: who reads the report has looked
-    return _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
+    paths = _write(Findings(study.records.settings.name, study.comparison, study), store, "report/")
+    store.write_sums(study.records.digests)
+    return paths
 
 
 def write_table_report(path: str, out: str, design: Design) -> ReportPaths:
@@ -98,19 +104,27 @@ def _write(findings: Findings, store: Store, below: str) -> ReportPaths:
     drawings = draw_comparison(findings.compared) if findings.compared else ()
     drawings += draw_study(findings.study) if findings.study else ()
     for drawing in drawings:
-        store.write_bytes(f"{below}data/{drawing.key}.csv", drawing.data.to_csv(index=False).encode())
+        store.write_bytes(f"{below}data/{drawing.key}.csv", as_csv(drawing.data))
     html, markdown, numbers = (f"{below}report.{suffix}" for suffix in ("html", "md", "json"))
-    store.write_bytes(markdown, render(findings, "report.md.j2").encode())
-    store.write_bytes(numbers, report_json(findings.title, findings.compared, findings.study).encode())
-    store.write_bytes(html, render(findings, "report.html.j2", drawings).encode())
+    store.write_bytes(markdown, _bytes(render(findings, "report.md.j2")))
+    store.write_bytes(numbers, _bytes(report_json(findings.title, findings.compared, findings.study)))
+    store.write_bytes(html, _bytes(render(findings, "report.html.j2", drawings)))
     about = findings.compared, findings.study
     verdict = wording.headline(*about), wording.verdict_sentence(*about)
     notes = findings.compared.notes if findings.compared else ()
     return ReportPaths(store.path(html), store.path(markdown), store.path(numbers), *verdict, notes)
 
 
+def _bytes(text: str) -> bytes:
+    """As UTF-8; what has no place in it, half of a character in a name, is written out."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()) -> str:
-    """Fill one template; every text in it is escaped, figures and tables alone are taken as they are."""
+    """Fill one template; every text in it is escaped, figures and tables alone are taken as they are.
+
+    No terminal obeys what names hold, should somebody look at it there.
+    """
     page = template.endswith(".html.j2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis.report"),
@@ -122,7 +136,8 @@ def render(findings: Findings, template: str, drawings: tuple[Drawing, ...] = ()
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"value": _value, "code": code}
-    return environment.get_template(template).render(_context(findings, drawings, as_html if page else as_markdown))
+    context = _context(findings, drawings, as_html if page else as_markdown)
+    return visible(environment.get_template(template).render(context))
 
 
 def _context(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.records.schema import PhaseEvent
 from analysis.records.store import StudyRecords
-from analysis.records.trials import costs_by_approach, feature_charges
+from analysis.records.trials import charged_first, feature_charges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,8 @@ class Spending:
     Attributes:
         charged_s: charged trials and frozen features; never more than `budget_s`.
         budget_s: what all its searches may charge together.
-        feature_s: the part of what was charged for frozen features: owed by each search once (rule `first_use`), or by
+        feature_s: the part of what was charged for frozen features: owed by each search once (rule `first_use`; see
+            records.trials.feature_charges), or by
             each trial (`every_trial`).
         refunded_s: reserved by trials that ended before their allowance.
         cpu_s, waited_s: CPU seconds over the slots' CPUs, and seconds without a CPU, of the same work (see TrialEvent);
@@ -71,12 +72,13 @@ class Search:
 def spending(records: StudyRecords, trials: pd.DataFrame) -> dict[str, Spending]:
     """What every approach in the study file spent; `trials` is records.trials.trial_table of the study's events."""
     rule = records.settings.feature_cost
-    costs, searches = costs_by_approach(records.features), records.settings.replicates
-    owed = {name: searches * cost for name, cost in feature_charges(records.features, rule).items()}
-    each = costs if rule == "every_trial" else {}
+    searches = range(records.settings.replicates)
+    of_searches = [feature_charges(records.features, rule, replicate) for replicate in searches]
+    owed = {name: sum(owed.get(name, 0.0) for owed in of_searches) for name in records.settings.approaches}
+    each = charged_first(records.features, rule)
     searched = trials[trials.phase == "search"]
     return {
-        name: _spending(records, searched[searched.approach == name], name, owed.get(name, 0.0), each.get(name, 0.0))
+        name: _spending(records, searched[searched.approach == name], name, owed[name], each.get(name, 0.0))
         for name in records.settings.approaches
     }
 

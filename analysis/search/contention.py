@@ -8,7 +8,7 @@ taken for one. On a GPU, and where the kernel does not tell, nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -21,7 +21,11 @@ LEAST_WORKED = 0.01  # of the charged seconds are taken to have had a CPU
 
 
 def contention(
-    trials: pd.DataFrame, features: Iterable[FeatureCost] = (), *, budget_s: float | None = None
+    trials: pd.DataFrame,
+    features: Iterable[FeatureCost] = (),
+    *,
+    budget_s: float | None = None,
+    charged_first: Mapping[str, float] | None = None,
 ) -> dict[str, float | None]:
     """How many times as long each approach's work took as it would have on a machine of its own.
 
@@ -29,16 +33,20 @@ def contention(
         trials: a trial table (records.trials.trial_table), all of it or some.
         features: what the approaches were charged for frozen features, where that shall count too.
         budget_s: what all searches of an approach may charge together, where that is known.
+        charged_first: of each approach, seconds that each of its trials is charged for features before it works; nobody
+            waited in them, and they are left out.
 
     Returns:
         By approach, in the order in which they occur: charged seconds over those of them that did not pass in waiting
         for a CPU, at least 1; None where nothing is known, or too little was charged. Trials of which nothing is known
         are left out.
     """
-    charged = trials.charged_s.astype(float) + trials.overshoot_s.astype(float)  # the meter runs until a step is over
+    first = trials.approach.map(charged_first or {}).astype(float).fillna(0.0)
+    worked = (trials.charged_s.astype(float) - first).clip(lower=0.0)
+    metered = worked + trials.overshoot_s.astype(float)  # the meter runs until a step is over
     waited = pd.to_numeric(trials.waited_s)
     seconds: dict[str, list[tuple[float, float]]] = {str(name): [] for name in trials.approach.unique()}
-    for name, one, without_cpu in zip(trials.approach, charged, waited, strict=True):
+    for name, one, without_cpu in zip(trials.approach, metered, waited, strict=True):
         if pd.notna(without_cpu):
             seconds[str(name)].append((one, without_cpu))
     for cost in features:
@@ -60,7 +68,7 @@ def factor_of(charged_s: float, waited_s: float) -> float:
     if charged_s <= 0:
         return 1.0
     worked_s = max(charged_s - waited_s, LEAST_WORKED * charged_s)  # all of it waiting is no calm machine
-    return max(1.0, charged_s / worked_s)
+    return max(1.0, charged_s / worked_s) if worked_s > 0 else 1 / LEAST_WORKED
 
 
 def _factor(parts: list[tuple[float, float]], enough_s: float) -> float | None:

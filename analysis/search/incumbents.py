@@ -71,10 +71,14 @@ def incumbent_curve(events: pd.DataFrame, *, replicate: int, start_s: float = 0.
 
 def curves(records: StudyRecords, approach: str) -> tuple[Curve, ...]:
     """One curve per replicate; frozen features, charged to each search once, stand before its first trial."""
-    owed = feature_charges(records.features, records.settings.feature_cost).get(approach, 0.0)
+    features, rule = records.features, records.settings.feature_cost
     events = records.events[(records.events.phase == "search") & (records.events.approach == approach)]
     return tuple(
-        incumbent_curve(of_replicate, replicate=int(replicate), start_s=owed)
+        incumbent_curve(
+            of_replicate,
+            replicate=int(replicate),
+            start_s=feature_charges(features, rule, int(replicate)).get(approach, 0.0),
+        )
         for replicate, of_replicate in events.groupby("replicate")
     )
 

@@ -51,16 +51,21 @@ class TrialSet:
         object.__setattr__(self, "accuracy", accuracy)
 
 
-def trial_sets(trials: pd.DataFrame, approach: str, *, start_s: float = 0.0) -> tuple[TrialSet, ...]:
+def trial_sets(trials: pd.DataFrame, approach: str, *, start_s: float | Sequence[float] = 0.0) -> tuple[TrialSet, ...]:
     """One set per replicate from records.trials.trial_table: the approach's search trials that have ended.
 
     What a failed trial had reached is left out, as it never becomes the incumbent; one that diverged or was cut counts
-    with its best validated state. `start_s` is what records.trials.feature_charges says of this approach.
+    with its best validated state. `start_s` is what records.trials.feature_charges says of this approach, for all
+    replicates or one after another.
     """
     ended = trials[(trials.phase == "search") & (trials.approach == approach) & trials.status.isin(ENDINGS)]
     return tuple(
-        TrialSet(one.charged_s.astype(float), one.best_accuracy.astype(float).mask(one.status == "failed"), start_s)
-        for _, one in ended.groupby("replicate")
+        TrialSet(
+            one.charged_s.astype(float),
+            one.best_accuracy.astype(float).mask(one.status == "failed"),
+            start_s[int(replicate)] if isinstance(start_s, Sequence) else start_s,
+        )
+        for replicate, one in ended.groupby("replicate")
     )
 
 

@@ -73,6 +73,11 @@ class CalibrationError:
     per_seed: tuple[float, ...]
     note: str | None
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether a variance could be estimated; where not, both ends are the estimate itself."""
+        return self.low < self.high
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReliabilityBin:

@@ -57,6 +57,11 @@ class Estimate:
     per_seed: tuple[float, ...]
     note: str | None
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether a variance could be estimated; where not, both ends are the estimate itself."""
+        return self.low < self.high
+
 
 @dataclass(frozen=True)
 class Components:
@@ -111,6 +116,11 @@ class Difference:
     units: int = 0
     seeds: tuple[SeedVariance, ...] = ()
     single_run: tuple[str, ...] = ()
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether a variance could be estimated; where not, both ends are the difference itself."""
+        return self.se > 0
 
     @property
     def matched(self) -> bool:

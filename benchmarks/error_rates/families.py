@@ -86,7 +86,7 @@ class Family:
         intervals = simultaneous(pairs, adjusted, alpha=ALPHA)
         return {
             "any false positive": min(adjusted) < ALPHA,
-            "coverage of all differences": all(one.low <= 0 <= one.high for one in intervals),
+            "coverage of all differences": all(one.holds(0.0) for one in intervals),
         }
 
     def _one_apart(self, study: Correct) -> dict[str, bool]:
@@ -98,7 +98,7 @@ class Family:
         if self.K > FEW:
             return {"any false positive, one apart": false}
         held = (
-            one.low <= (self.margin if pair.a == "a" else 0) <= one.high
+            one.holds(self.margin if pair.a == "a" else 0.0)
             for one, pair in zip(simultaneous(pairs, adjusted, alpha=ALPHA), pairs, strict=True)
         )
         return {

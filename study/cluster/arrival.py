@@ -1,48 +1,84 @@
-"""Whether the workers can import the approaches from outside: asked of one of them before a study begins.
+"""Whether the workers can import the program, and the approaches from outside: asked of one before a study begins.
 
 Else each of their trials would fail as its process begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import ray
 from ray import cloudpickle
 
 from study.cluster.code import is_outside
-from trainables.errors import ApproachError, one_line
+from trainables.errors import ApproachError, InputError, one_line
 from trainables.spec import Slot
+
+# What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
+FIRST = ("trainables.trainable", "analysis.records.storage", "study.cluster.arrival")
+OWN_RAY = "where Ray ran in this process before the study, ray.shutdown() first"
+Asked = Callable[[Mapping[str, bytes]], tuple[str, dict[str, str]]]
+
+
+class WorkerError(InputError):
+    """The processes of trials cannot begin on this cluster."""
 
 
 def refuse_not_arrived(kinds: Mapping[str, type], slot: Slot) -> None:
-    """Let one task, in a slot as a trial would be, import what was written elsewhere.
+    """Let one task, in a slot as a trial would be, import the program and what was written elsewhere.
 
     Args:
         kinds: classes of the approaches, by name.
         slot: of the study.
 
     Raises:
-        ApproachError: the first that cannot be imported there, and why.
+        WorkerError: the program cannot be imported there, or the task ended its process.
+        ApproachError: the first approach that cannot be imported there, and why.
     """
     outside = {name: cloudpickle.dumps(kind) for name, kind in kinds.items() if is_outside(kind)}
     for name, cause in _problems(outside, slot).items():
         module = kinds[name].__module__
         raise ApproachError(
             f"approaches.{name}: the workers cannot import {module} ({cause}); put the module, and what it imports, "
-            "where the workers find it; where Ray ran in this process before the study, ray.shutdown() first"
+            f"where the workers find it; {OWN_RAY}"
         )
 
 
 def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
-    if not outside:
-        return {}
-    task = ray.remote(_imported).options(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)
+    task = ray.remote(_question()).options(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)
     try:
-        problems: dict[str, str] = ray.get(task.remote(outside))
+        program, problems = ray.get(task.remote(outside))
     except ray.exceptions.RayError as error:  # a module may end the process that imports it
-        return {next(iter(outside)): one_line(error)}
-    return problems
+        if outside:
+            return {next(iter(outside)): one_line(error)}
+        raise WorkerError(f"a worker ended as it began ({one_line(error)}); Ray's logs say more") from error
+    if program:
+        raise WorkerError(
+            f"the workers cannot import this program: {program}; install it with its dependencies on all nodes, or "
+            f"take away what has its name there; {OWN_RAY}"
+        )
+    return dict(problems)
+
+
+def _question() -> Asked:
+    """A function that travels whole, as one that is defined in another does: nothing has to be imported to begin it."""
+    modules = FIRST
+
+    def ask(outside: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        for module in modules:
+            try:
+                found = import_module(module)
+            except (Exception, SystemExit) as error:  # of somebody's own module of that name, too
+                place = getattr(find_spec(module.partition(".")[0]), "origin", None)
+                lines = str(error).splitlines() or [""]
+                return f"{type(error).__name__}: {lines[0]}" + (f" (found {place})" if place else ""), {}
+        problems: dict[str, str] = found._imported(outside)
+        return "", problems
+
+    return ask
 
 
 def _imported(outside: Mapping[str, bytes]) -> dict[str, str]:

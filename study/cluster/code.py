@@ -2,15 +2,18 @@
 
 Of an approach `lab.approaches.knn:KNN` that is the package `lab`; of `knn:KNN` the one file `knn`. Folders without an
 `__init__.py` on the way are no packages of their own, and of these only the way itself is taken. Where the file lies in
-a folder that was searched for the study file's sake, the modules beside it that it imports travel too. What comes with
-the program stays where it is.
+a folder that was searched for the study file's sake, in the current one or in that of the script, which the workers do
+not look in, the modules beside it that it imports travel too. What comes with the program stays where it is.
 """
 
 from __future__ import annotations
 
 import ast
 import atexit
+import hashlib
 import io
+import os
+import reprlib
 import sys
 import tempfile
 import zipfile
@@ -18,11 +21,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import invalidate_caches
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.records.errors import RecordsError
+from trainables.cache import cache_dir
 from trainables.errors import ApproachError
 from trainables.finding import search_in, searched
 
@@ -96,28 +101,72 @@ def is_outside(kind: type) -> bool:
 def keep(store: Store, code: Code) -> None:
     """Put a copy of the code into a study's directory, so that it goes on wherever that can be read."""
     archive = code.zipped()
-    if code.files and not (store.exists(KEPT) and store.read_bytes(KEPT) == archive):
+    if not code.files:
+        return
+    if not (store.exists(KEPT) and store.read_bytes(KEPT) == archive):
         store.write_bytes(KEPT, archive)
+    with suppress(OSError):  # then --trust-code is asked for where the copy is needed
+        _mark(archive).parent.mkdir(parents=True, exist_ok=True)
+        _mark(archive).touch()
 
 
-def search_in_kept(store: Store) -> None:
-    """Look for modules in the current folder, and then in the copy that a study keeps, for as long as we run.
+def search_in_kept(store: Store, *, trusted: bool = False) -> None:
+    """Look for modules in the copy that a study keeps, too, for as long as we run, where they are nowhere else.
+
+    Args:
+        store: of the study.
+        trusted: whether somebody has said that code may run which came with the study. Code that has run here before
+            may run again.
 
     Raises:
+        ApproachError: it would be needed, and is not trusted.
         RecordsError: the copy is damaged.
     """
     if not store.exists(KEPT):
         return
-    folder = tempfile.TemporaryDirectory(prefix="transfer-study-code-")
-    atexit.register(folder.cleanup)
+    content = store.read_bytes(KEPT)
+    invalidate_caches()  # a module may be younger than this process
     try:
-        with zipfile.ZipFile(io.BytesIO(store.read_bytes(KEPT))) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            needed = [name for name in _modules(archive.namelist()) if not _is_elsewhere(name)]
+            if not needed:
+                return
+            if not trusted and not _mark(content).exists():
+                raise ApproachError(_untrusted(store, needed))
+            folder = tempfile.TemporaryDirectory(prefix="transfer-study-code-")
+            atexit.register(folder.cleanup)
             archive.extractall(folder.name)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise RecordsError(
             f"{store.path(KEPT)}: damaged ({error}); remove it, and put the approaches' modules on PYTHONPATH"
         ) from error
-    search_in(Path.cwd(), folder.name)
+    search_in(*searched(), folder.name)
+
+
+def _mark(archive: bytes) -> Path:
+    """A file of this user that says that this code has run here: this user's, or trusted once."""
+    return cache_dir() / "code" / hashlib.sha256(archive).hexdigest()
+
+
+def _modules(names: Iterable[str]) -> list[str]:
+    """The modules and packages at the top of an archive."""
+    return sorted({name.partition("/")[0].removesuffix(".py") for name in names})
+
+
+def _is_elsewhere(name: str) -> bool:
+    """Whether Python finds a module that is no mere folder without looking into the study's copy."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
+
+
+def _untrusted(store: Store, needed: list[str]) -> str:
+    return (
+        f"{store.path(KEPT)}: the code of {reprlib.repr(', '.join(needed))}, which is not installed here, came with "
+        "the study and would run; read it (unzip -c), then give --trust-code, or put your own on PYTHONPATH"
+    )
 
 
 def _files(kind: type) -> Iterator[tuple[str, Path]]:
@@ -142,7 +191,7 @@ def _files_of(module: str, file: Path) -> Iterator[tuple[str, Path]]:
     """The package of a module, or the module alone with what it imports of the same searched folder."""
     parts = module.split(".")
     above = file.parents[len(parts) if file.name == "__init__.py" else len(parts) - 1]
-    beside = str(above) in searched()
+    beside = str(above) in {*searched(), *_here()}
     waiting, seen = [module], {module}
     while waiting:
         files = _files_beside(above, waiting.pop())
@@ -151,6 +200,12 @@ def _files_of(module: str, file: Path) -> Iterator[tuple[str, Path]]:
         imported = {name for name in imported if _lies_in(above, name.partition(".")[0])}
         waiting += sorted(imported - seen)
         seen |= imported
+
+
+def _here() -> list[str]:
+    """Folders in which Python looks for this process's sake: the current one, and that of its script."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return [os.getcwd(), *([os.path.dirname(os.path.abspath(script))] if script else [])]
 
 
 def _files_beside(above: Path, module: str) -> list[Path]:

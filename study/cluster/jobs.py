@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from study.cluster.code import NO_CODE, OWN, Code
+from study.cluster.entry import shown
 from study.provenance import COMMIT_VARIABLE, commit
 from trainables.errors import InputError
 
@@ -174,12 +175,12 @@ class JobServer:
             yield
         except AuthenticationError as error:
             raise JobError(
-                f"--address {self.address}: the job server refuses this token ({_first_line(error)}); set "
+                f"--address {shown(self.address)}: the job server refuses this token ({_first_line(error)}); set "
                 "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token to the token of the cluster"
             ) from error
         except _connection_errors() as error:
             raise JobError(
-                f"--address {self.address}: no answer as from a Ray job server ({_first_line(error)})"
+                f"--address {shown(self.address)}: no answer as from a Ray job server ({_first_line(error)})"
             ) from error
 
 
@@ -212,14 +213,14 @@ class _Lines:
 
 def _refuse_unreachable(address: str) -> None:
     """The job client would wait for minutes where nobody answers."""
-    parts = urlsplit(address)
     try:
+        parts = urlsplit(address)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((parts.hostname or "", port), timeout=PATIENCE_S).close()
     except (OSError, ValueError) as error:
         raise JobError(
-            f"--address {address}: no job server there ({_first_line(error)}); start Ray with its dashboard, and "
-            "forward its port to here (`ray dashboard`, `ssh -L` or `kubectl port-forward`)"
+            f"--address {shown(address)}: no job server there ({_first_line(error)}); start Ray with its dashboard, "
+            "and forward its port to here (`ray dashboard`, `ssh -L` or `kubectl port-forward`)"
         ) from error
 
 
@@ -267,4 +268,4 @@ def _ending(job: JobDetails) -> Ending:
 
 def _first_line(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error)
-    return (text.strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return shown((text.strip().splitlines() or [type(error).__name__])[0].rstrip("."), 90)

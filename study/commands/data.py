@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +21,13 @@ def describe(
 ) -> None:
     """Describe a data set: classes, sizes of the splits and images, duplicates."""
     from study.show.screens import show_data
-    from trainables.data.dataset import describe as described
     from trainables.data.dataset import open_dataset
+    from trainables.data.description import describe as described
     from trainables.data.folders import FolderData
+    from trainables.data.tree import named_in_utf8
 
-    config = FolderData(path=data) if Path(data).is_dir() else config_of(data, set_).data
+    is_folder = os.path.isdir(data)  # unlike Path.is_dir, also where the name is too long for one
+    config = FolderData(path=str(named_in_utf8(Path(data)))) if is_folder else config_of(data, set_).data
     show_data(described(open_dataset(config)), console)
 
 

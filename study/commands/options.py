@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from analysis.records.errors import cut
+from study.show.terminal import PlainConsole
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from study.config.models import StudyConfig
     from study.show.remote import Terminal
 
-console = Console(highlight=False, emoji=False)
-errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+console = PlainConsole()
+errors = PlainConsole(stderr=True, soft_wrap=True)
 
 StudyFile = Annotated[str, typer.Argument(metavar="STUDY", help="A preset's name, or the path of a study file (YAML).")]
 Directory = Annotated[
@@ -27,11 +30,22 @@ Address = Annotated[
         "job server. Default: this machine."
     ),
 ]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", help="Run the code of approaches that came with the study, where they are not installed here."
+    ),
+]
 JobServerAddress = Annotated[
     str | None, typer.Option(help="http:// address of a cluster's job server, for a directory that only it can read.")
 ]
 Budget = Annotated[
-    float | None, typer.Option(help="Charged seconds for one search of each approach.", show_default="file")
+    str | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Charged seconds for one search of each approach; or a duration: 10min, 1h30min.",
+        show_default="file",
+    ),
 ]
 Replicates = Annotated[
     int | None, typer.Option(help="How often the whole search is repeated with new seeds.", show_default="file")
@@ -45,11 +59,25 @@ Set = Annotated[
 ]
 
 
+@contextmanager
+def loading(library: str) -> Iterator[None]:
+    """Say what takes the first seconds, in which nothing else can be said."""
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    if not console.is_terminal:
+        console.print(f"Loading {library}")
+        yield
+        return
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as shown:
+        shown.add_task(f"Loading {library}", total=None)
+        yield
+
+
 def config_of(
     study: str,
     assignments: list[str] | None,
     *,
-    budget: float | None = None,
+    budget: str | None = None,
     replicates: int | None = None,
     runs: int | None = None,
 ) -> StudyConfig:
@@ -60,14 +88,33 @@ def config_of(
     """
     from study.config.study_file import read_config, read_yaml
 
-    overrides: dict[str, Any] = {"budget.search_seconds": budget, "replicates": replicates, "final.runs": runs}
+    overrides: dict[str, Any] = {"replicates": replicates, "final.runs": runs}
+    overrides["budget.search_seconds"] = None if budget is None else read_yaml(budget, name="--budget")
     overrides = {key: value for key, value in overrides.items() if value is not None}
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"--set {assignment}: not of the form KEY=VALUE, as in --set final.runs=10")
-        overrides[key] = read_yaml(value, name=f"--set {assignment}")
+            told = cut(" ".join(assignment.split()), 60)
+            raise InputError(f"--set {told}: not of the form KEY=VALUE, as in --set final.runs=10")
+        overrides[key] = read_yaml(value, name=f"--set {cut(assignment, 60)}")
     return read_config(study, overrides)
+
+
+def seconds_of(budget: str | None) -> float | None:
+    """The seconds of `--budget`.
+
+    Raises:
+        InputError: it is neither a number of them nor a duration.
+    """
+    from analysis.records.seconds import read_seconds
+    from study.config.study_file import read_yaml
+
+    if budget is None:
+        return None
+    try:
+        return read_seconds(read_yaml(budget, name="--budget"))
+    except ValueError as error:
+        raise InputError(f"--budget: {error}") from None
 
 
 def terminal() -> Terminal:

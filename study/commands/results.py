@@ -1,4 +1,4 @@
-"""status, report, export, board and published."""
+"""status, check, report, export, board and published."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
 
         raise typer.Exit(remote.status(directory, address, terminal()))
     from analysis.records.store import read_study
-    from analysis.records.trials import trial_table, without_superseded
+    from analysis.records.trials import charged_first, trial_table, without_superseded
     from analysis.search.accounts import spending
     from analysis.search.contention import contended, contention
     from study.show.busy import busy_line
@@ -32,8 +32,23 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     found = [sentence(finding) for finding in findings(records, trials)]
     show_status(records, trials, spending(records, trials), found, console)
     budget_s = records.settings.replicates * records.settings.budget.search_seconds
-    if line := busy_line(contended(contention(trials, records.features, budget_s=budget_s))):
+    first = charged_first(records.features, records.settings.feature_cost)
+    factors = contention(trials, records.features, budget_s=budget_s, charged_first=first)
+    if line := busy_line(contended(factors)):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def check(directory: Directory) -> None:
+    """Verify a study by reading it anew: records, sums, budgets, predictions. Runs and changes nothing.
+
+    Prints a line a rule and what it found. Exit code 0: sound; 1: something was found; 2: not a study.
+    """
+    from analysis.checking.check import check_study
+
+    verdict = check_study(directory)
+    for line in verdict.lines:
+        console.print(line, soft_wrap=True, markup=False)
+    raise typer.Exit(0 if verdict.sound else 1)
 
 
 def report(
@@ -115,9 +130,9 @@ def board(
     The horizontal axis "Relative" is charged time. TensorBoard draws up to 40 runs at once by itself; with --trials
     there are usually more, so tick the ones to see.
     """
-    from analysis.records.store import existing_study
+    from analysis.records.store import Store, read_records
 
-    curves = Storage(f"{existing_study(directory).absolute}/tensorboard")
+    curves = Storage(f"{Store(read_records(directory).location).absolute}/tensorboard")
     if not curves.names(""):
         raise RecordsError(f"{curves.location}: no curves there yet; they appear when the search begins")
     from study.show.board import serve

@@ -18,9 +18,12 @@ from study.commands.options import (
     Runs,
     Set,
     StudyFile,
+    TrustCode,
     config_of,
     console,
     errors,
+    loading,
+    seconds_of,
     terminal,
 )
 from study.place import begun, new_directory
@@ -45,29 +48,34 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
+    with loading("PyTorch"):
+        config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), terminal()))
-    from study import runner
+    with loading("Ray"):
+        from study import runner
 
     directory = out or new_directory(config)
     finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
 
 
-def resume(directory: Directory, address: Address = None) -> None:
+def resume(directory: Directory, address: Address = None, trust_code: TrustCode = False) -> None:
     """Continue a study that was interrupted; nothing finished runs again. A job that still runs is followed again."""
     if is_job_server(address):
         from study.show import remote
 
-        raise typer.Exit(remote.resume(directory, str(address), terminal()))
+        raise typer.Exit(remote.resume(directory, str(address), terminal(), trust_code=trust_code))
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    from study import runner
+    with loading("PyTorch and Ray"):
+        from study import runner
 
-    finish(lambda progress: runner.resume(directory, address=address, progress=progress), directory)
+    finish(
+        lambda progress: runner.resume(directory, address=address, progress=progress, trust_code=trust_code), directory
+    )
 
 
 def extend(
@@ -79,25 +87,36 @@ def extend(
         int | None, typer.Option(help="Final runs of each approach in all, more than there are.", min=1)
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(help="Charged seconds for one search of each approach in all, more than it had.")
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Charged seconds for one search of each approach in all, more than it had; or a duration: 1h30min.",
+        ),
     ] = None,
     address: Address = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Add replicates, final runs or seconds to a finished study, and look again; the report counts the looks."""
+    search_seconds = seconds_of(budget)
     if is_job_server(address):
         from study.show import remote
 
         given = {"--replicates": replicates, "--runs": runs, "--budget": budget}
-        options = [part for name, value in given.items() if value is not None for part in (name, f"{value:g}")]
+        options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+        options += ["--trust-code"] if trust_code else []
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
     from analysis.records.store import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    from study import runner
+    with loading("PyTorch and Ray"):
+        from study import runner
     from study.extend import More
 
-    more = More(replicates, runs, budget)
-    finish(lambda progress: runner.extend(directory, more, address=address, progress=progress), directory)
+    more = More(replicates, runs, search_seconds)
+    finish(
+        lambda progress: runner.extend(directory, more, address=address, progress=progress, trust_code=trust_code),
+        directory,
+    )
 
 
 def plan(
@@ -116,14 +135,15 @@ def plan(
     ] = False,
 ) -> None:
     """Say what `run` would do, and run nothing but a few steps to time them."""
-    from study.cluster.nodes import connected, nodes, slot_for, slots_of, this_machine
+    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)  # before what is slow to import
+    from study.cluster.connection import connected
+    from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
     from study.planning import plan as planning
     from study.planning.here import time_here
     from study.runner import open_checked
     from study.show import remote
     from study.show.screens import show_plan, show_suggestion
 
-    config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if suggested and (address or not timing):
         raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
     if is_job_server(address):
@@ -149,7 +169,7 @@ def plan(
 
 def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
-    from study.cluster.nodes import Terminated
+    from study.cluster.signals import Terminated
     from study.show.progress import Progress
 
     try:

@@ -1,7 +1,6 @@
 """The JSON Schema of the study file, made of the models that read it, for editors that complete and check one.
 
-It refuses nothing that a study file should hold. Two differences from reading: a value that is read only by turning one
-type into another, such as a number in quotes, it refuses; rules between keys, such as `low <= high`, it does not know.
+It refuses nothing that a study file may hold. What it does not know are rules between keys, such as `low <= high`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,23 +22,32 @@ from pydantic import (
     model_validator,
 )
 
+from analysis.records import yaml_text
+from analysis.records.errors import cut, listed, shown
 from analysis.records.schema import (
+    MOST_REPLICATES,
     BudgetSettings,
     FeatureRule,
     HyperparameterValue,
     SettleSettings,
     SignificanceSettings,
 )
-from study.config.messages import hint, problem
-from study.config.space import Distribution, Space, parse_hyperparameter
+from analysis.records.seconds import Seconds
+from study.config.kinds import turned
+from study.config.messages import hint, misspelt, problem
+from study.config.space import Distribution, Space, out_of_bounds, parse_hyperparameter
 from trainables.approach import Approach, Settings
 from trainables.approaches import APPROACHES
 from trainables.backbones.networks import Backbone
 from trainables.data.config import DataSource
 from trainables.data.sources import SOURCES
 from trainables.errors import ApproachError, DataError
+from trainables.finding import did_you_mean
 
 RUNS_OF_ONE_SEARCH = 5  # final runs where the search is not repeated and the file names no number
+LONGEST_NAME = 100  # characters of a study's or an approach's name, of which folders and files are named
+# What is counted is bounded far above what studies have, so that a slip of the finger is a line, not a lost day.
+MOST_TRIALS, MOST_RUNS, MOST_CPUS = 1_000_000, 10_000, 10_000
 
 
 class ApproachConfig(BaseModel):
@@ -59,7 +67,7 @@ class ApproachConfig(BaseModel):
     approach: str
     space: Space = Field(default_factory=dict)
     published: dict[str, HyperparameterValue] | None = None
-    max_trials: int = Field(1000, ge=1)
+    max_trials: int = Field(1000, ge=1, le=MOST_TRIALS)
 
     @cached_property
     def kind(self) -> type[Approach]:
@@ -98,12 +106,19 @@ class ApproachConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> ApproachConfig:
+        own = self.kind.settings_type.model_fields
+        if unknown := (self.model_extra or {}).keys() - own.keys():
+            accepted = [*ApproachConfig.model_fields, *own]
+            raise ValueError(f"{cut(min(unknown), 60)}: unknown key{hint(min(unknown), accepted)}")
         for name, given in self.space.items():
             for value in given.examples if isinstance(given, Distribution) else (given,):
                 self._check_value(f"space.{name}", name, value)
         for name, value in (self.published or {}).items():
             if name not in self.varied:
-                raise ValueError(f"published.{name}: not varied in the space; take it out or vary it")
+                meant = did_you_mean(name, self.varied.keys() - (self.published or {}).keys())
+                raise ValueError(
+                    f"published.{cut(name, 60)}: not varied in the space{meant or '; take it out or vary it'}"
+                )
             self._check_value(f"published.{name}", name, value)
         if self.published is not None and (left_out := self.varied.keys() - self.published.keys()):
             raise ValueError(f"published: {min(left_out)} is missing; give a value for every varied hyperparameter")
@@ -112,11 +127,15 @@ class ApproachConfig(BaseModel):
     def _check_value(self, where: str, name: str, value: HyperparameterValue) -> None:
         accepting = self.kind.hyperparameters_type
         if name not in accepting.model_fields:
-            raise ValueError(f"{where}: no hyperparameter{hint(name, accepting.model_fields)}")
+            raise ValueError(f"{cut(where, 60)}: no hyperparameter{hint(name, accepting.model_fields)}")
+        if beyond := out_of_bounds(value):
+            raise ValueError(f"{where}: {beyond}")
         try:
-            accepting.model_validate({name: value})
+            read = accepting.model_validate({name: value})
         except ValidationError as error:
             raise ValueError(f"{where}: {problem(error, accepting)}") from None
+        if found := turned(value, getattr(read, name)):
+            raise ValueError(f"{where}: {found[1]}")
 
 
 class Section(BaseModel):
@@ -135,9 +154,16 @@ class FinalConfig(Section):
         trial_seconds: allowance of one run; that of a search trial where none is given.
     """
 
-    runs: int | None = Field(None, ge=1)
+    runs: int | None = Field(None, ge=1, le=MOST_RUNS)
     refit: Literal["train", "train_and_valid"] = "train"
-    trial_seconds: float | None = Field(None, gt=0)
+    trial_seconds: Seconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_runs(cls, given: object) -> object:
+        if isinstance(given, Mapping) and "seeds" in given:
+            raise ValueError("seeds: now final.runs, and of all replicates together; write final: {runs: N}")
+        return given
 
 
 class SlotConfig(Section):
@@ -149,8 +175,8 @@ class SlotConfig(Section):
             records what it came to.
     """
 
-    cpus: int = Field(1, ge=1)
-    gpus: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
+    cpus: int = Field(1, ge=1, le=MOST_CPUS)
+    gpus: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | Literal["auto"] = "auto"
 
 
 class PaceConfig(Section):
@@ -161,14 +187,16 @@ class PaceConfig(Section):
         checkpoint_seconds: between two checkpoints: the most that a crash takes from a trial, give or take a heartbeat.
     """
 
-    heartbeat_seconds: float = Field(10.0, gt=0)
-    checkpoint_seconds: float = Field(30.0, gt=0)
+    heartbeat_seconds: Seconds = 10.0
+    checkpoint_seconds: Seconds = 30.0
 
 
 def _data_source(given: object) -> object:
     """The section `data`, read by the model of the source that it names."""
     if not isinstance(given, Mapping):
         return given
+    if "source" not in given and (written := misspelt("source", given)):
+        raise ValueError(f"{cut(written, 60)}: unknown key; did you mean 'source'?")
     try:
         kind = SOURCES.find(given.get("source"))
     except DataError as error:
@@ -199,14 +227,14 @@ class StudyConfig(Section):
         storage: where studies are kept: a folder (on a cluster, one that all nodes see) or `s3://bucket/prefix`.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    seed: int = Field(0, ge=0)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)
+    seed: int = Field(0, ge=0, lt=2**63)
     data: Annotated[SerializeAsAny[DataSource], BeforeValidator(_data_source)]
     backbones: dict[str, Backbone] = Field(default_factory=dict)
     approaches: dict[str, ApproachConfig] = Field(min_length=1)
     budget: BudgetSettings
     final: FinalConfig = FinalConfig()
-    replicates: int = Field(5, ge=1)
+    replicates: int = Field(5, ge=1, le=MOST_REPLICATES)
     settle: SettleSettings | None = None
     feature_cost: FeatureRule = "first_use"
     slot: SlotConfig = SlotConfig()
@@ -233,35 +261,37 @@ class StudyConfig(Section):
         """The settings of one approach, its backbone looked up.
 
         Raises:
-            ValueError: a setting is unknown, missing or of the wrong kind.
+            ValueError: a setting is missing or of the wrong kind.
         """
         accepting = self.approaches[name].kind.settings_type
         given = dict(self.approaches[name].model_extra or {})
-        for key in given.keys() - accepting.model_fields.keys():
-            accepted = [*ApproachConfig.model_fields, *accepting.model_fields]
-            raise ValueError(f"approaches.{name}.{key}: unknown key{hint(key, accepting.model_fields, accepted)}")
         if "backbone" in given:
             given["backbone"] = self._backbone(name, given["backbone"])
         try:
-            return accepting.model_validate(given)
+            read = accepting.model_validate(given)
         except ValidationError as error:
             raise ValueError(f"approaches.{name}.{problem(error, accepting)}") from None
+        if found := turned(given, read):
+            raise ValueError(f"approaches.{name}.{'.'.join(map(str, found[0]))}: {found[1]}")
+        return read
 
     def to_yaml(self) -> str:
         """The complete study file; reading it back gives an equal configuration."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=120)
+        return yaml_text.dump(self.model_dump(mode="json"))
 
     def _backbone(self, approach: str, name: object) -> Backbone:
         if not isinstance(name, str) or name not in self.backbones:
-            names = ", ".join(self.backbones) or "none given"
-            raise ValueError(f"approaches.{approach}.backbone: {name!r} is not under backbones ({names})")
+            names, meant = listed(list(self.backbones)) or "none given", did_you_mean(str(name), self.backbones)
+            told = f"{shown(name)} is not under backbones ({names}){meant}"
+            raise ValueError(f"approaches.{approach}.backbone: {told}")
         return self.backbones[name]
 
     @model_validator(mode="after")
     def _check(self) -> StudyConfig:
         for name in self.approaches:
-            if not name.replace("_", "").replace("-", "").isalnum():
-                raise ValueError(f"approaches.{name}: use letters, digits, - and _ in an approach's name")
+            if len(name) > LONGEST_NAME or not name.replace("_", "").replace("-", "").isalnum():
+                told = f"use letters, digits, - and _ in an approach's name, at most {LONGEST_NAME} in all"
+                raise ValueError(f"approaches.{cut(name, 60)}: {told}")
             self.settings(name)
         if self.final_runs < self.replicates:
             raise ValueError(

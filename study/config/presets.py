@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from analysis.records.errors import line, listed
 from study.config.messages import ConfigError
 from trainables.errors import one_line
 from trainables.finding import did_you_mean
@@ -74,9 +75,8 @@ def offered_preset(name: str) -> Preset:
     offered = _offered()
     if name not in offered:
         known = sorted({*_own(), *offered})
-        raise ConfigError(
-            f"{name}: neither a file nor a preset; presets are {', '.join(known)}{did_you_mean(name, known)}"
-        )
+        told = f"neither a file nor a preset; presets are {listed(known)}{did_you_mean(name, known)}"
+        raise ConfigError(line(f"{name}: {told}"))
     file, *others = offered[name]
     if others:
         raise ConfigError(f"{name}: a preset in {file} and in {others[0]}; give the path of the one that you mean")

@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from analysis.records.errors import cut, shown
 from analysis.records.schema import HyperparameterValue
 
 RANGES = {"loguniform": (True, False), "uniform": (False, False), "int": (False, True), "logint": (True, True)}
 """The ranges by their names in a study file: whether they are logarithmic, and of whole numbers."""
 CATEGORICAL = "categorical"
+LARGEST = 1e100  # of any number, and its reciprocal the smallest of a logarithm: products of two stay finite
+LARGEST_WHOLE = 2**53  # beyond it the sampler's floating-point numbers leave out whole ones
+MOST_CHOICES = 1000  # a choice is drawn for itself, without its neighbours: so many are never tried
+LONGEST_CHOICE = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Range:
         whole: whole numbers only.
 
     Raises:
-        ValueError: the bounds are in the wrong order, not finite, not above 0 (`log`) or not whole (`whole`).
+        ValueError: the bounds are in the wrong order, not finite, too large, not above 0 (`log`) or not whole
+            (`whole`).
     """
 
     low: float
@@ -45,14 +51,17 @@ class Range:
             raise ValueError(f"{kind} needs low > 0, but got {given}")
         if self.whole and not all(float(bound).is_integer() for bound in given):
             raise ValueError(f"{kind} needs whole numbers, but got {given}")
+        largest = LARGEST_WHOLE if self.whole else LARGEST
+        if max(map(abs, given)) > largest or (self.log and self.low < 1 / LARGEST):
+            raise ValueError(f"{kind} needs numbers up to {largest:g}, but got {given}")
 
     @classmethod
     def parse(cls, kind: str, values: Sequence[Any]) -> Range:
         """A range as it is written: its name, and its bounds."""
         try:
-            low, high = (float(value) for value in values)
-        except (TypeError, ValueError):
-            raise ValueError(f"{kind} needs [low, high], two numbers, but got {values!r}") from None
+            low, high = map(_number, values)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{kind} needs [low, high], two numbers, but got {shown(values)}") from None
         log, whole = RANGES[kind]
         return cls(low, high, log, whole)
 
@@ -100,25 +109,31 @@ class Choice:
     """One of several values.
 
     Attributes:
-        choices: numbers, text, true or false, no two of them equal.
+        choices: finite numbers, text, true or false, no two of them equal.
 
     Raises:
-        ValueError: a choice is none of these, or equals another.
+        ValueError: a choice is none of these, or equals another, or there are too many.
     """
 
     choices: tuple[HyperparameterValue, ...]
 
     def __post_init__(self) -> None:
         given = list(self.choices)
+        if len(given) > MOST_CHOICES:
+            raise ValueError(f"{CATEGORICAL} takes {MOST_CHOICES:,} choices, but got {len(given):,}; take a range")
         for value in given:
             if not isinstance(value, bool | int | float | str):
-                raise ValueError(f"{CATEGORICAL} needs numbers, text, true or false, but got {value!r} in {given}")
+                raise ValueError(
+                    f"{CATEGORICAL} needs numbers, text, true or false, but got {shown(value)} in {shown(given)}"
+                )
+            if problem := out_of_bounds(value):
+                raise ValueError(f"{CATEGORICAL} {problem}")
         # Equal choices, such as True and 1, are one configuration: the search would wait for `size` of them in vain.
         for one, other in combinations(given, 2):
             if one == other:
                 raise ValueError(
-                    f"{CATEGORICAL} needs choices that differ, but got {given}, of which {one!r} and {other!r} are"
-                    " equal; take one of them out"
+                    f"{CATEGORICAL} needs choices that differ, but got {shown(given)}, of which {shown(one)} and "
+                    f"{shown(other)} are equal; take one of them out"
                 )
 
     def written(self) -> dict[str, list[HyperparameterValue]]:
@@ -155,6 +170,14 @@ Space = dict[str, Distribution | HyperparameterValue]
 DISTRIBUTIONS = (*RANGES, CATEGORICAL)
 
 
+def out_of_bounds(value: HyperparameterValue) -> str | None:
+    """What is wrong with a value that no hyperparameter has; None where nothing is."""
+    if isinstance(value, str):
+        return f"needs texts of at most {LONGEST_CHOICE} characters" if len(value) > LONGEST_CHOICE else None
+    finite = abs(value) <= LARGEST  # false of nan, too
+    return None if finite else f"needs numbers up to {LARGEST:g}, but got {shown(value)}"
+
+
 def space_size(varied: Mapping[str, Distribution]) -> float:
     """Number of configurations of a space; infinite where a range is continuous."""
     return math.prod(given.size for given in varied.values())
@@ -166,18 +189,26 @@ def parse_hyperparameter(name: str, written: object) -> Distribution | Hyperpara
     Raises:
         ValueError: it is neither; the message names the hyperparameter and says what would be accepted.
     """
-    if isinstance(written, bool | int | float | str):
-        return written
     try:
-        return _parsed(written)
+        if not isinstance(written, bool | int | float | str):
+            return _parsed(written)
+        if problem := out_of_bounds(written):
+            raise ValueError(problem)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise ValueError(f"{cut(name, 60)}: {error}") from error
+    return written
 
 
 def _parsed(written: object) -> Distribution:
     if not isinstance(written, Mapping) or len(written) != 1 or next(iter(written)) not in DISTRIBUTIONS:
-        raise ValueError(f"{written!r} is neither a constant nor one of {', '.join(DISTRIBUTIONS)}: [...]")
+        raise ValueError(f"{shown(written)} is neither a constant nor one of {', '.join(DISTRIBUTIONS)}: [...]")
     ((kind, values),) = written.items()
     if not isinstance(values, list | tuple) or not values:
-        raise ValueError(f"{kind} needs a list, but got {values!r}")
+        raise ValueError(f"{kind} needs a list, but got {shown(values)}")
     return Choice(tuple(values)) if kind == CATEGORICAL else Range.parse(kind, values)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    return float(value)

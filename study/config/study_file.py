@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from analysis.records import yaml_text
+from analysis.records.errors import line
+from study.config.kinds import turned
 from study.config.messages import ConfigError, problem
 from study.config.models import StudyConfig
-from study.config.presets import offered_preset, own_preset
+from study.config.presets import Preset, offered_preset, own_preset
 from trainables.finding import search_in
+
+DEEPEST_KEY = 20  # parts of a dotted key: more than any section is deep
 
 
 def read_config(study: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
@@ -34,51 +38,58 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
     return parse_config(text, name=study, overrides=overrides)
 
 
-def parse_config(text: str, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
+def parse_config(text: str | bytes, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
     """Like `read_config`, from the text of a study file; `name` is what errors call it."""
     content = read_yaml(text, name=name)
     if not isinstance(content, dict):
-        raise ConfigError(f"{name}: not a study file; it must hold the keys {', '.join(StudyConfig.model_fields)}")
+        keys = ", ".join(StudyConfig.model_fields)
+        raise ConfigError(line(f"{name}: not a study file; it must hold the keys {keys}"))
     content = _as_written_today(content)
     for key, value in (overrides or {}).items():
-        _override(content, key, value)
+        content = _overridden(content, key.split("."), value, key)
     try:
-        return StudyConfig.model_validate(content)
+        config = StudyConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {problem(error, StudyConfig)}") from error
+        raise ConfigError(line(f"{name}: {problem(error, StudyConfig)}")) from error
+    if found := turned(content, config):
+        raise ConfigError(line(f"{name}: {'.'.join(map(str, found[0]))}: {found[1]}"))
+    return config
 
 
-def read_yaml(text: str, *, name: str) -> object:
+def read_yaml(text: str | bytes, *, name: str) -> object:
     """The content of a study file, or of a value for one of its keys; `name` is what errors call it.
 
     Raises:
-        ConfigError: it is no YAML.
+        ConfigError: it is no YAML, or none that can be read in one way only (see `yaml_text`).
     """
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
+        return yaml_text.load(text)
+    except yaml_text.YAMLTextError as error:
+        raise ConfigError(line(f"{name}: {error}")) from error
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number; YAML 1.1 takes it for text, as it has no dot."""
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
-
-
-def _text_and_folder(study: str) -> tuple[str, Path | None]:
+def _text_and_folder(study: str) -> tuple[str | bytes, Path | None]:
     """What is in a file or preset, and where that lies; none for our own presets, beside which there is no module."""
     path = Path(study)
     if own := own_preset(study):
         return own.text, None
-    if not path.is_file():
-        offered = offered_preset(study)
+    if not os.path.isfile(study):  # unlike Path.is_file, it bears names that no file can have
+        offered = _offered(study)
         return offered.text, offered.folder
     try:
-        return path.read_text(encoding="utf-8"), path.parent
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{study}: cannot be read ({error})") from error
+        with path.open("rb") as file:
+            return file.read(yaml_text.MOST_BYTES + 1), path.parent  # one more is refused, whatever the file's size
+    except OSError as error:
+        raise ConfigError(line(f"{study}: cannot be read ({error.strerror}); check its permissions")) from error
+
+
+def _offered(study: str) -> Preset:
+    try:
+        return offered_preset(study)
+    except ConfigError:
+        if os.path.exists(study):
+            raise ConfigError(line(f"{study}: neither a preset nor an ordinary file; give a study file")) from None
+        raise
 
 
 def _as_written_today(content: dict[str, Any]) -> dict[str, Any]:
@@ -96,10 +107,14 @@ def _as_written_today(content: dict[str, Any]) -> dict[str, Any]:
     return content | {"final": others | {"runs": seeds * replicates}}
 
 
-def _override(content: dict[str, Any], key: str, value: object) -> None:
-    *parents, last = key.split(".")
-    for parent in parents:
-        content = content.setdefault(parent, {})
-        if not isinstance(content, dict):
-            raise ConfigError(f"{key}: {parent} is no section of the study file, so nothing in it can be set")
-    content[last] = value
+def _overridden(section: dict[str, Any], parts: list[str], value: object, key: str) -> dict[str, Any]:
+    """A section with one value replaced. It is a copy: by an alias of YAML, two approaches may share a section."""
+    if len(parts) > DEEPEST_KEY:
+        raise ConfigError(line(f"{key}: a key of more than {DEEPEST_KEY} parts; no section is so deep"))
+    part, *rest = parts
+    if not rest:
+        return section | {part: value}
+    inner = section.get(part, {})
+    if not isinstance(inner, dict):
+        raise ConfigError(line(f"{key}: {part} is no section of the study file, so nothing in it can be set"))
+    return section | {part: _overridden(inner, rest, value, key)}

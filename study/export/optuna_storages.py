@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from analysis.records.storage import first_line
+from analysis.records.whole_files import whole_file
 from trainables.errors import InputError
 
 JOURNAL = "journal:///"
@@ -46,14 +47,8 @@ def database(url: str) -> Iterator[RDBStorage]:
 @contextmanager
 def new_journal(url: str) -> Iterator[BaseStorage]:
     """A journal file that gets its name when it is whole; one that was there is gone then."""
-    part = Path(f"{journal_file(url)}.part")
-    with _one_line(url), _quiet():
-        part.unlink(missing_ok=True)  # of an export that was killed: a journal only grows
-        try:
-            yield JournalStorage(JournalFileBackend(str(part)))
-            part.replace(journal_file(url))
-        finally:
-            part.unlink(missing_ok=True)
+    with _one_line(url), _quiet(), whole_file(str(journal_file(url))) as part:
+        yield JournalStorage(JournalFileBackend(part))
 
 
 def is_journal(url: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from analysis.records.cells import as_csv
 from analysis.records.schema import HyperparameterValue
 from analysis.records.storage import Storage
 from analysis.records.store import StudyRecords
@@ -75,7 +76,7 @@ def _column(values: Sequence[HyperparameterValue | None]) -> pd.Series:
 
 def _encoded(table: pd.DataFrame, suffix: str) -> bytes:
     if suffix == ".csv":
-        return bytes(table.to_csv(index=False), "utf-8")
+        return as_csv(table)
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -1,6 +1,7 @@
 """Timing in the slots of a cluster, where trials will run, after the frozen features are made and before the search.
 
-Whatever goes wrong there is a line, and never ends a study: an approach that cannot be timed may still be searched.
+Whatever goes wrong there is a line, and never ends a study: an approach that cannot be timed may still be searched. But
+one whose state could not be kept is refused, before it has cost anything.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 
 from study.config.models import ApproachConfig, StudyConfig
 from study.planning.timing import Timing, Untimed, seconds_each, time_approach
+from trainables.checkpoints import StateError
 from trainables.errors import one_line
 from trainables.spec import Inputs, Slot, pin_threads
 
@@ -27,6 +29,9 @@ def time_in_slots(
     Args:
         inputs: as trials get them, by approach.
         features_s: what the frozen features of an approach cost.
+
+    Raises:
+        StateError: as for `time_approach`.
     """
     # Said here and not with options(), so that Ray ends a process that has held a GPU, and with it the memory it keeps.
     task = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)(_time)
@@ -55,6 +60,10 @@ def _collected(name: str, one: ray.ObjectRef, done: list[Any]) -> Timing | Untim
         return Untimed(name, f"it took more than {PATIENCE_S:g} s")
     try:
         timing: Timing | Untimed = ray.get(one)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, StateError):
+            raise error.cause from None
+        return Untimed(name, one_line(error))
     except ray.exceptions.WorkerCrashedError:
         return Untimed(name, "its process was killed or crashed")
     except ray.exceptions.RayError as error:

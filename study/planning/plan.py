@@ -10,7 +10,8 @@ from study.config.models import StudyConfig
 from study.extend import More, extended
 from study.planning.suggest import wall_s
 from study.planning.timing import Timing, Untimed
-from trainables.data.dataset import Dataset, DatasetDescription, describe
+from trainables.data.dataset import Dataset
+from trainables.data.description import DatasetDescription, describe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from study.config.models import ApproachConfig
 from study.planning.configurations import configurations
 from trainables.approach import Approach, Examples, Task
 from trainables.backbones.costs import Cost, in_all
+from trainables.checkpoints import StateError, check_state
 from trainables.clock import Clock, clock_for
 from trainables.driver import VALIDATIONS
 from trainables.errors import one_line
@@ -101,6 +102,9 @@ def time_approach(
         inputs: as its trials get them.
         within_s: seconds of work after which no further step is begun; a step that takes longer is seen to its end.
         features_s: what its frozen features cost, where that is known.
+
+    Raises:
+        StateError: it hands over a state that cannot be kept, as its trials would find out at their first checkpoint.
     """
     try:
         chosen = configurations(config)
@@ -109,6 +113,8 @@ def time_approach(
             which: _timed(inputs, params, clocks[which], device, within_s / len(chosen))
             for which, params in chosen.items()
         }
+    except StateError as error:
+        raise StateError(f"approaches.{name}: {inputs.kind.__name__}.{error}") from None
     except Exception as error:  # whatever somebody else's class does
         return Untimed(name, one_line(error))
     return Timing(
@@ -149,7 +155,10 @@ def _timed(inputs: Inputs, params: object, clock: Clock, device: torch.device, w
     hyperparameters = inputs.kind.hyperparameters_type.model_validate(params)
     approach = inputs.kind(task, inputs.settings, hyperparameters, seed=SEED, device=device)
     assert inputs.task.valid is not None, "a search validates"
-    return time_schedule(approach, inputs.task.valid, clock=clock, within_s=within_s)
+    schedule = time_schedule(approach, inputs.task.valid, clock=clock, within_s=within_s)
+    check_state(approach.model_state(), "model_state()")
+    check_state(approach.training_state(), "training_state()")
+    return schedule
 
 
 def _steps(approach: Approach, clock: Clock, within_s: float) -> list[_Step]:

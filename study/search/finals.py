@@ -15,7 +15,7 @@ from itertools import count
 import pandas as pd
 
 from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
-from analysis.records.trials import trial_table
+from analysis.records.trials import event_table, trial_table
 from analysis.search.incumbents import best_trial
 from study.config.models import StudyConfig
 from study.search.seeds import derived_seed
@@ -28,17 +28,21 @@ def final_turns(
     events: list[TrialEvent],
     predicted: Collection[str] = (),
     precharged_s: Mapping[str, float] | None = None,
+    lost: Collection[str] = (),
 ) -> list[Turn]:
     """The final runs still to do, round by round, so that all approaches and replicates advance alike.
 
     A run is over when it is evaluated, or has ended with nothing to evaluate. One whose predictions are written
-    (`predicted`, by trial) but whose evaluation is not on record was interrupted between the two, and runs again.
+    (`predicted`, by trial) but whose evaluation is not on record was interrupted between the two, and runs again; so
+    does one that was evaluated and whose predictions are `lost`.
     """
-    table = trial_table(pd.DataFrame([event.model_dump() for event in events], columns=list(TrialEvent.model_fields)))
+    table = trial_table(event_table(events))
     known = {event.trial: event for event in events if event.event == "started"}
     charged_first = precharged_s or {}
-    evaluated = {event.trial for event in events if event.event == "evaluated"}
-    over = evaluated | {event.trial for event in events if event.event in ENDINGS} - set(predicted)
+    last = {event.trial: event.event for event in sorted(events, key=lambda event: event.order)}
+    evaluated = {trial for trial, event in last.items() if event == "evaluated"}
+    ended = {trial for trial, event in last.items() if event in ENDINGS}
+    over = (evaluated | ended - set(predicted)) - set(lost)
     incumbents = [incumbent_params(table, replicate) for replicate in range(config.replicates)]
     given_up = {
         (name, r): _given_up(known, name, r, found[name]) for r, found in enumerate(incumbents) for name in found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import ray
 
@@ -13,7 +14,9 @@ from analysis.records.store import Store
 from analysis.records.trials import costs_by_approach
 from study import prepare
 from study.cluster.code import Code, keep
-from study.cluster.nodes import Slots, first_slot, nodes
+from study.cluster.first_node import first_slot
+from study.cluster.nodes import Slots, nodes
+from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
 from study.planning.in_slots import time_in_slots
@@ -22,8 +25,9 @@ from study.provenance import environment
 from study.session.inputs import search_inputs
 from study.show.progress import Progress
 from study.show.timings import timing_lines
+from trainables.cache import cache_dir, clean
 from trainables.data.dataset import Dataset
-from trainables.spec import Slot
+from trainables.spec import Inputs, Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +43,20 @@ class Ready:
     sharing: Sharing
     progress: Progress
 
+    @cached_property
+    def search_inputs(self) -> Mapping[str, Inputs]:
+        """What search trials get, in the form in which it travels best; timing and the search need it."""
+        return self.sharing.inputs(search_inputs(self.config, self.dataset, self.prepared.frozen))
+
 
 def get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Progress) -> Ready:
     """Prepare a study on the connected cluster."""
+    clean(cache_dir())
     slot = first_slot(config, progress.say)
+    refuse_out_of_reach(store.absolute, slot)
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
-    progress.phase("prepare", count_slots())
-    prepared = prepare.prepare(config, dataset, store, slot, sharing)
+    prepared = prepare.prepare(config, dataset, store, slot, sharing, progress.doing)
     for note in prepared.notes:
         progress.say(note)
     return Ready(
@@ -63,9 +73,10 @@ def get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pro
 
 def say_what_budgets_buy(ready: Ready) -> None:
     """Time a step and a validation of each approach in the slots: whoever sees that they are too few can stop here."""
-    inputs = ready.sharing.inputs(search_inputs(ready.config, ready.dataset, ready.prepared.frozen))
+    ready.progress.doing("timing a step and a validation of each approach")
     features_s = costs_by_approach(ready.prepared.costs)
-    for line in timing_lines(ready.config, time_in_slots(ready.config, inputs, ready.slot, features_s=features_s)):
+    timings = time_in_slots(ready.config, ready.search_inputs, ready.slot, features_s=features_s)
+    for line in timing_lines(ready.config, timings):
         ready.progress.say(line)
 
 

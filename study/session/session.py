@@ -6,12 +6,15 @@ Tune run with what is left to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from analysis.records.schema import PhaseEvent, TrialEvent
+from analysis.records.files import predictions_name
+from analysis.records.schema import DataInfo, PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
+from analysis.records.store import predictions_of
+from analysis.records.trials import event_table
 from analysis.report.write import ReportPaths, write_report
 from study.extend import mark_finished
 from study.listeners import History, Listener
@@ -21,7 +24,7 @@ from study.predictions import write_predictions
 from study.search.finals import final_turns
 from study.search.ledger import Account, open_ledger
 from study.search.turns import EqualTimeTurns, ListedTurns
-from study.session.inputs import final_inputs, search_inputs
+from study.session.inputs import final_inputs
 from study.session.ready import Ready
 from study.tune.searcher import Turns, TurnSearcher, run_trials
 from trainables.checkpoints import CheckpointStore
@@ -59,7 +62,7 @@ class Session:
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
         if not turns.finished:
-            inputs = search_inputs(config, ready.dataset, ready.prepared.frozen)
+            inputs = ready.search_inputs
             with self.phases.during("search"):
                 self._run(turns, inputs)
         for event in _exhaustions(turns.exhausted, self.history.phases):
@@ -67,15 +70,26 @@ class Session:
 
     def _final_runs(self) -> None:
         ready = self.ready
-        predicted = {Path(name).stem for name in ready.store.names("predictions", ".parquet")}
-        turns = final_turns(ready.config, self.history.trials, predicted, ready.prepared.precharged_s)
+        predicted = {Path(name).stem for name in ready.store.own("predictions")}
+        lost = self._lost_predictions()
+        turns = final_turns(ready.config, self.history.trials, predicted, ready.prepared.precharged_s, lost)
         ready.progress.final(len(turns))
         if not turns:
             self._close_final_runs()
             return
-        inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+        inputs = ready.sharing.inputs(final_inputs(ready.config, ready.dataset, ready.prepared.frozen))
         with self.phases.during("final"):
             self._run(ListedTurns(turns), inputs, _deliver(ready))
+
+    def _lost_predictions(self) -> Mapping[str, str]:
+        """Final runs to be done again, as what they predicted is gone or damaged: by trial, with what is wrong."""
+        store = self.ready.store
+        events = event_table(self.history.trials)
+        lost = predictions_of(store, events, store.read_record("data.json", DataInfo)).lost
+        for run, problem in lost.items():
+            self.ready.progress.say(f"{store.path(predictions_name(run))}: {problem}; this run is done again")
+        store.forget_predictions(lost)
+        return lost
 
     def _close_final_runs(self) -> None:
         """Whoever was killed after the last of them has not said that they are finished."""
@@ -87,6 +101,7 @@ class Session:
         ready = self.ready
         checkpoints = Storage(f"{ready.store.absolute}/checkpoints")
         in_passing = Storage(checkpoints.absolute, patience_s=0.0)  # one that stays is harmless, and removed in the end
+        _drop_pickles(checkpoints, ready.progress.say)
         searcher = TurnSearcher(
             turns,
             slots=self.phases.slots,
@@ -96,7 +111,7 @@ class Session:
         )
         run_trials(
             searcher,
-            ready.sharing.inputs(inputs),
+            inputs,
             ready.slot,
             checkpoints=checkpoints,
             deliver=deliver,
@@ -104,6 +119,16 @@ class Session:
         )
         for name in checkpoints.names(""):  # nothing runs any more
             checkpoints.delete(name)
+
+
+def _drop_pickles(checkpoints: Storage, say: Callable[[str], None]) -> None:
+    """Checkpoints of earlier versions: reading one could run code, so nothing reads them any more."""
+    older = checkpoints.names("", ".pt")
+    for name in older:
+        checkpoints.delete(name)
+    if older:
+        count = "1 checkpoint" if len(older) == 1 else f"{len(older)} checkpoints"
+        say(f"{count} of an earlier version dropped, as a pickle can run code when it is read; their trials begin anew")
 
 
 def _exhaustions(exhausted: Mapping[Account, str], phases: list[PhaseEvent]) -> list[PhaseEvent]:

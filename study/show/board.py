@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tensorboard import default, program
 
@@ -25,9 +29,23 @@ def serve(curves: Storage, *, trials: bool, host: str, port: int) -> int:
         An exit code: where it cannot serve, TensorBoard says why in one line.
     """
     logging.getLogger("tensorboard").setLevel(logging.CRITICAL)  # it would say that line twice
-    with shown(curves) as folder:
-        parts = (*COMPARED, "search") if trials else COMPARED
+    with shown(curves) as folder, chosen(folder, (*COMPARED, "search") if trials else COMPARED) as links:
         board = program.TensorBoard(plugins=default.get_plugins())
-        board.configure(logdir_spec=",".join(f"{name}:{folder / name}" for name in parts), host=host, port=port)
+        # Its own reader: the data server is a second process, which this one would have to end.
+        board.configure(logdir=str(links), load_fast="false", host=host, port=port)
         code: int = board.main()
     return code
+
+
+@contextmanager
+def chosen(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    """A folder with links to parts of another, also to those that are not there yet.
+
+    TensorBoard's own way to show several folders, --logdir_spec, is a list with commas and colons between their paths,
+    which may hold both.
+    """
+    with tempfile.TemporaryDirectory(prefix="transfer-study-board-") as scratch:
+        links = Path(scratch)
+        for part in parts:
+            (links / part).symlink_to(folder / part, target_is_directory=True)
+        yield links

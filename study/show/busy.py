@@ -20,18 +20,28 @@ class Busy:
 
     def see(self, event: TrialEvent) -> str | None:
         """A line where an event shows that the machine is busy, or far busier than when it was last told."""
+        if event.event == "started":  # what it is charged for features before it works, nobody waited in
+            self._trials[event.trial] = (event.charged_s, 0.0)
         if event.waited_s is None:
             return None
         charged, waited = self._sums.get(event.approach, (0.0, 0.0))
         before = self._trials.get(event.trial, (0.0, 0.0))
         now = self._trials[event.trial] = (event.charged_s + event.overshoot_s, event.waited_s)
         self._sums[event.approach] = (charged + now[0] - before[0], waited + now[1] - before[1])
-        busy = contended({name: _factor(*seconds) for name, seconds in self._sums.items()})
+        busy = self._contended()
         worst = max(busy.values(), default=0.0)
         if worst <= WORSE * self._told:
             return None
         self._told = worst
         return busy_line(busy)
+
+    @property
+    def line(self) -> str | None:
+        """What is to be said of all events so far."""
+        return busy_line(self._contended())
+
+    def _contended(self) -> Mapping[str, float]:
+        return contended({name: _factor(*seconds) for name, seconds in self._sums.items()})
 
 
 def busy_line(busy: Mapping[str, float]) -> str | None:

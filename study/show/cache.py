@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from analysis.search.contention import CONTENDED, factor_of
+from study.show.terminal import as_is
 from trainables.cache import Entry
 
 KEY = 12  # letters of a key that are shown; as many, or fewer, are enough to drop it
@@ -28,8 +28,8 @@ def show_cache(entries: Sequence[Entry], cache: Path, console: Console) -> None:
         table.add_row(
             entry.key[:KEY],
             entry.kind,
-            Text(entry.what or "-"),
-            entry.image_size or "-",
+            as_is(entry.what or "-"),
+            as_is(entry.image_size or "-"),
             "-" if entry.count is None else f"{entry.count:,}",
             size_in_words(entry.size),
             "-" if entry.cost_s is None else f"{entry.cost_s:.1f} s",

@@ -7,6 +7,7 @@ trial that set it).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from analysis.records.errors import StorageError
 from analysis.records.schema import ENDINGS, HyperparameterValue, PhaseEvent, TrialEvent
+from analysis.records.slugs import slug
 from study.show.event_files import EventFiles
 
 CURVES = {
@@ -26,6 +28,8 @@ CURVES = {
     "charged_s": "charged_seconds",
 }
 
+FOLDER = re.compile(r"[\w-]{1,120}")  # a name that can be a folder as it is
+
 
 class Boards:
     """A listener that writes each trial's curves, and each approach's incumbent.
@@ -33,6 +37,7 @@ class Boards:
     search/<trial>, final/<trial>: one trial each, with its hyperparameters and best accuracy for the HParams tab.
     incumbent/<approach>: the best validation accuracy so far against all seconds the approach has been charged; a
         repeated search has one for each replicate, <approach>-r1 and so on.
+    A name that no study file would take, as records from elsewhere may have it, stands in the text `name` of its run.
 
     Args:
         files: where the event files go.
@@ -47,6 +52,7 @@ class Boards:
         self._charged: dict[str, float] = {}  # by search
         self._seen: dict[str, float] = {}  # charged seconds by trial, as last heard
         self._incumbents: dict[str, float] = {}  # by search
+        self._slugs: dict[str, str] = {}  # of names that are none of a folder
 
     def __call__(self, event: TrialEvent | PhaseEvent) -> None:
         """Write what one event adds to the curves; that of a phase adds nothing.
@@ -96,21 +102,21 @@ class Boards:
         if event.event == "evaluated" or (event.phase == "search" and event.event in ENDINGS):
             self._hyperparameters(event)
         if _is_over(event):
-            self._writers.pop(_run(event)).close()
+            self._writers.pop(self._run(event)).close()
 
     def _keep(self, event: TrialEvent) -> None:
-        incumbent = f"incumbent/{_search(event)}"
+        incumbent = f"incumbent/{self._folder(_search(event))}"
         if incumbent in self._writers:
             self._writers[incumbent].flush()
-        for run in (_run(event), incumbent):
+        for run in (self._run(event), incumbent):
             self._files.keep(run)
 
     def _begin(self, event: TrialEvent) -> None:
         self._params[event.trial] = dict(event.params or {})
-        self._writer(_run(event)).add_scalar("charged_seconds", 0.0, 0, walltime=0.0)
+        self._named(self._run(event), event.trial).add_scalar("charged_seconds", 0.0, 0, walltime=0.0)
 
     def _trial_point(self, event: TrialEvent) -> None:
-        writer = self._writer(_run(event))
+        writer = self._writer(self._run(event))
         for name, tag in CURVES.items():
             value = getattr(event, name)
             if value is not None:
@@ -125,8 +131,9 @@ class Boards:
         best = self._incumbents.get(search, 0.0)
         if event.best_accuracy is None or (event.best_accuracy <= best and event.event not in ENDINGS):
             return
-        writer = self._writer(f"incumbent/{search}")
+        writer = self._writer(f"incumbent/{self._folder(search)}")
         if search not in self._incumbents:
+            self._named(f"incumbent/{self._folder(search)}", search)
             writer.add_scalar("accuracy/valid", 0.0, 0, walltime=0.0)
         self._incumbents[search] = max(best, event.best_accuracy)
         writer.add_scalar("accuracy/valid", self._incumbents[search], event.index + 1, walltime=self._charged[search])
@@ -138,7 +145,7 @@ class Boards:
             "charged_seconds": event.charged_s,
         }
         known = {f"hparam/{name}": value for name, value in scores.items() if value is not None}
-        writer = self._writer(_run(event))
+        writer = self._writer(self._run(event))
         about = {"approach": event.approach, **self._params[event.trial]}
         for summary in hparams(about, known):  # type: ignore[no-untyped-call]
             file = writer._get_file_writer()  # type: ignore[no-untyped-call]
@@ -151,13 +158,25 @@ class Boards:
             self._writers[run] = SummaryWriter(str(self._files.folder / run))
         return self._writers[run]
 
+    def _named(self, run: str, name: str) -> SummaryWriter:
+        """The writer of a run that begins, with its name inside where its folder has another."""
+        writer = self._writer(run)
+        if self._folder(name) != name:
+            writer.add_text("name", name, walltime=0.0)
+        return writer
+
+    def _run(self, event: TrialEvent) -> str:
+        return f"{event.phase}/{self._folder(event.trial)}"
+
+    def _folder(self, name: str) -> str:
+        """A name as a folder; with a dot, which no name of a study file has, where it can be none as it is."""
+        if FOLDER.fullmatch(name):
+            return name
+        return self._slugs.setdefault(name, f"named.{slug(name, len(self._slugs))}")
+
 
 def _is_over(event: TrialEvent) -> bool:
     return event.event == "evaluated" or event.event in ENDINGS
-
-
-def _run(event: TrialEvent) -> str:
-    return f"{event.phase}/{event.trial}"
 
 
 def _search(event: TrialEvent) -> str:

@@ -72,6 +72,8 @@ class EventFiles:
     def clear(self) -> None:
         """Remove them all."""
         if self._scratch is None:
+            if self.folder.is_symlink():  # in a study from elsewhere it may lead anywhere
+                self.folder.unlink()
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -17,19 +18,22 @@ from rich.text import Text
 
 from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
 from study.show.busy import Busy
+from study.show.doing import Doing
+from study.show.terminal import as_is
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
     from study.show.watch import Watch
 
 PHASES = {
-    "prepare": "Preparing: images, frozen features",
+    "prepare": "Preparing",
     "search": "Searching",
     "final": "Final runs on the test split",
     "report": "Writing the report",
 }
 LINE_EVERY_S = 15.0  # between plain lines, where there is no terminal
 DRAW_EVERY_S = 0.25  # at most, in a terminal: hundreds of trials report a hundred times a second
+FIRST = "starting processes"  # what a phase of trials begins with
 
 
 class Progress:
@@ -41,7 +45,12 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._parts: tuple[Table | Text, ...] = ()  # of the screen; another thread draws them
+        self._doing: Doing | None = None
+        # It draws itself once a second too, so that the seconds pass while a library works and nothing is told.
+        live = partial(Live, console=console, get_renderable=self._screen, refresh_per_second=1, transient=True)
+        self._live = live() if console.is_terminal else None
+        self._began, self._last_told = time.monotonic(), 0.0
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
         self._watch: Watch | None = None
@@ -67,11 +76,26 @@ class Progress:
 
     def phase(self, phase: Phase, slots: int) -> None:
         """A phase begins."""
-        self._phase, self._slots = phase, slots
+        self._phase, self._slots, self._doing = phase, slots, None
         if self._live:
             self._draw()
         else:
             self._console.print(PHASES[phase])
+        if phase in ("search", "final"):
+            self.doing(FIRST)
+
+    def doing(self, what: str, done: int = 0, among: int = 0) -> None:
+        """This is being done, and so many of so many are done; called for each of thousands, perhaps."""
+        now, known = time.monotonic(), self._doing
+        new = known is None or known.what != what
+        doing = self._doing = Doing(what) if known is None or new else known
+        doing.count(done, among)
+        if self._live:
+            if new:
+                self._live.refresh()
+        elif new or now - self._last_told >= LINE_EVERY_S:
+            self._last_told = now
+            self._console.print(f"  {duration(now - self._began)}: {doing.progress}", markup=False, highlight=False)
 
     def say(self, line: str) -> None:
         """A line that stays on the screen."""
@@ -89,6 +113,8 @@ class Progress:
                 self._busy.see(event)
             self._count(event)
             self._unsaid += self._look(event)
+        if not goes_on and (line := self._busy.line):
+            self._unsaid.append(line)
 
     def final(self, runs: int) -> None:
         """So many final runs are to be done."""
@@ -99,6 +125,8 @@ class Progress:
         if isinstance(event, PhaseEvent):
             self._note(event)
             return
+        if event.event != "started":
+            self._doing = None
         self._count(event)
         self._say_all(self._look(event))
         if line := self._busy.see(event):
@@ -111,7 +139,7 @@ class Progress:
             self._draw()
         else:
             for line in self._lines():
-                self._console.print(line, highlight=False)
+                self._console.print(line, markup=False, highlight=False)
 
     def _say_all(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -192,13 +220,21 @@ class Progress:
             for heading in ("approach", "charged", "trials", "best validation accuracy"):
                 table.add_column(heading, justify="left" if heading == "approach" else "right")
             for row in self._rows():
-                table.add_row(*row)
+                table.add_row(*map(as_is, row))
             parts.append(table)
         if self._phase == "search" and self._ledger is not None:
             parts.append(Text(f"about {self._left()} left in the search, then the final runs"))
         if self._phase == "final":
             parts.append(Text(f"{self._runs_done} of {self._runs} final runs done"))
-        self._live.update(Group(*parts), refresh=True)
+        self._parts = tuple(parts)
+        self._live.refresh()
+
+    def _screen(self) -> Group:
+        """What is drawn: nothing here is changed by whoever draws, and nothing read that changes while it is read."""
+        parts, doing = self._parts, self._doing
+        if doing is None:
+            return Group(*parts)
+        return Group(*parts, Text(f"{doing.progress}, {duration(doing.elapsed_s)}"))
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import typer
 from rich.console import Console
 
+from analysis.records.errors import line
 from study.cluster.code import code_of
 from study.cluster.jobs import STUDY_FILE, ConnectionLost, JobServer
 from study.config.models import StudyConfig
@@ -54,7 +55,7 @@ def run(config: StudyConfig, out: str | None, address: str, terminal: Terminal) 
     return _follow_study(server, job, directory, terminal)
 
 
-def resume(directory: str, address: str, terminal: Terminal) -> int:
+def resume(directory: str, address: str, terminal: Terminal, *, trust_code: bool = False) -> int:
     """Follow the job that runs a study, or continue the study in a new one.
 
     Raises:
@@ -64,7 +65,8 @@ def resume(directory: str, address: str, terminal: Terminal) -> int:
     server = JobServer(address)
     job = server.running(directory)
     if job is None:
-        job = server.submit(("resume", directory, *ON_THE_CLUSTER), directory=directory)
+        trusting = ("--trust-code",) if trust_code else ()
+        job = server.submit(("resume", directory, *trusting, *ON_THE_CLUSTER), directory=directory)
     else:
         terminal.say(f"{directory} is running; from its first line:")
     return _follow_study(server, job, directory, terminal)
@@ -144,7 +146,7 @@ def _follow(server: JobServer, job: str, terminal: Terminal, *, stopped: str) ->
     if ending.stopped:
         terminal.complain(stopped)
     elif ending.exit_code and not refused:  # a command that refuses says why itself
-        terminal.complain(f"error: job {job} failed with exit code {ending.exit_code}: {ending.reason}")
+        terminal.complain(f"error: {line(f'job {job} failed with exit code {ending.exit_code}: {ending.reason}')}")
     return ending.exit_code
 
 

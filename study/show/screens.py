@@ -17,6 +17,7 @@ from analysis.records.store import Store, StudyRecords
 from analysis.search.incumbents import best_trial
 from study.planning.suggest import suggest
 from study.show.progress import duration
+from study.show.terminal import as_is, bold, warning
 from study.show.timings import suggestion_lines, timing_lines
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
     from study.config.models import StudyConfig
     from study.planning.plan import Plan
     from trainables.data.boats import Fetched
-    from trainables.data.dataset import DatasetDescription
+    from trainables.data.description import DatasetDescription
 
 
 def show_plan(plan: Plan, console: Console) -> None:
     """Approaches and spaces, slots, budget, expected wall time, test images, smallest detectable difference."""
     config = plan.config
-    console.print(Text.assemble((config.name, "bold"), f": {plan.data.source}"))
+    console.print(Text.assemble(bold(config.name), as_is(f": {plan.data.source}")))
     images = plan.data.images
     console.print(
         f"{len(plan.data.classes)} classes; {images['train']:,} images to train on, {images['valid']:,} to validate, "
@@ -114,7 +115,7 @@ def show_status(
     console: Console,
 ) -> None:
     """How far a study is, and what is wrong with it, a sentence each; `trials` is records.trial_table of its events."""
-    console.print(Text.assemble((records.settings.name, "bold"), f" in {records.location}: {_stage(records)}"))
+    console.print(Text.assemble(bold(records.settings.name), as_is(f" in {records.location}: {_stage(records)}")))
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("approach", "charged", "trials", "running", "cut", "failed", "best validation", "final runs"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
@@ -123,7 +124,7 @@ def show_status(
         searched = own[own.phase == "search"]
         best = best_trial(searched)
         table.add_row(
-            name,
+            as_is(name),
             f"{account.charged_s:.0f} / {account.budget_s:.0f} s",
             str(account.trials),
             str(int(searched.status.isin(["running", "lost"]).sum())),
@@ -138,15 +139,15 @@ def show_status(
 
 
 def show_data(data: DatasetDescription, console: Console) -> None:
-    """Classes, split sizes, image sizes, groups, duplicates."""
-    console.print(Text.assemble((data.source, "bold"), f": {len(data.classes)} classes"))
+    """Classes, split sizes, image sizes, groups, duplicates, what was left out."""
+    console.print(Text.assemble(bold(data.source), f": {len(data.classes)} classes"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("class")
     for split in data.images:
         table.add_column(split, justify="right")
     for index, name in enumerate(data.classes):
-        table.add_row(Text(name), *(f"{data.counts[split][index]:,}" for split in data.images))
-    table.add_row("[bold]all[/]", *(f"[bold]{count:,}[/]" for count in data.images.values()))
+        table.add_row(as_is(name), *(f"{data.counts[split][index]:,}" for split in data.images))
+    table.add_row(bold("all"), *(bold(f"{count:,}") for count in data.images.values()))
     table.add_row("largest class", *(f"{data.largest_share[split]:.1%}" for split in data.images))
     if data.groups is not None:
         table.add_row("groups", *(f"{data.groups[split]:,}" for split in data.images))
@@ -157,8 +158,8 @@ def show_data(data: DatasetDescription, console: Console) -> None:
     console.print(f"Identical images in more than one split: {len(data.duplicates)}")
     for duplicate in data.duplicates[:5]:
         console.print(f"  {duplicate.id_a} = {duplicate.id_b}", markup=False)
-    if data.skipped:
-        console.print(f"Left out as not readable: {len(data.skipped)}, first {data.skipped[0]}", markup=False)
+    for odd in data.oddities:
+        console.print(odd, markup=False, soft_wrap=True)
     if len(data.test_days) == 1:
         day = data.test_days[0].isoformat()
         console.print(f"All test images were taken on {day}: results speak of other images of that day.", markup=False)
@@ -178,12 +179,12 @@ def show_fetched(fetched: Fetched, console: Console) -> None:
     found = "was there already" if fetched.already_there else "is ready"
     console.print(f"{fetched.path} {found}: {counts}", markup=False, soft_wrap=True)
     if not fetched.expected:
-        console.print("[yellow]These are not the published 3,474 / 395 / 1,324 images.[/]")
+        console.print(warning("These are not the published 3,474 / 395 / 1,324 images."))
 
 
 def show_report(paths: ReportPaths, console: Console) -> None:
     """What a report says in short, and where it lies."""
-    console.print(Text(f"{paths.headline}\n", style="bold"))
+    console.print(bold(f"{paths.headline}\n"))
     for paragraph in (paths.verdict, *paths.notes):
         console.print(f"{paragraph}\n", markup=False)
     for path in (paths.html, paths.markdown, paths.json):
@@ -194,20 +195,20 @@ def show_outcome(directory: str, console: Console) -> None:
     """The last screen of a study: who is more accurate, by how much, how sure that is, and where everything is."""
     report = json.loads(Store(directory).read_bytes("report/report.json"))
     table = Table(box=None, padding=(0, 2, 0, 0), title="Test accuracy", title_justify="left")
-    for heading in ("approach", "accuracy", "interval", "charged", "trials"):
+    for heading in ("approach", "accuracy", _interval_heading(report), "charged", "trials"):
         table.add_column(heading, justify="left" if heading == "approach" else "right")
     for name, approach in sorted(report["approaches"].items(), key=_rank):
         accuracy = approach["accuracy"]
         scored = accuracy is not None and accuracy["estimate"] is not None
         table.add_row(
-            name,
+            as_is(name),
             f"{accuracy['estimate']:.3f}" if scored else "-",
             f"{accuracy['low']:.3f} to {accuracy['high']:.3f}" if scored else "-",
             f"{approach['charged_seconds']:.0f} / {approach['budget_seconds']:.0f} s",
             str(approach["trials"]),
         )
     console.print(table)
-    console.print(Text(f"\n{report['headline']}\n", style="bold"))
+    console.print(bold(f"\n{report['headline']}\n"))
     console.print(f"{report['verdict']}\n", markup=False)
     console.print(f"Report: {directory}/report/report.html", markup=False, soft_wrap=True)
     console.print(f"Curves: transfer-study board {shlex.quote(directory)}", markup=False, soft_wrap=True)
@@ -221,17 +222,17 @@ def show_published(table: PublishedTable, console: Console) -> None:
     console.print(_accuracies(table))
     for note in split_caveats(table):
         console.print()
-        console.print(Text(note, style="yellow"))
+        console.print(warning(note))
     for loss in filter(None, map(one_hot_loss_sentence, table.accuracies)):
         console.print()
-        console.print(Text(loss))
+        console.print(as_is(loss))
     for pair in table.pairs:
         console.print()
-        console.print(Text(_heading(pair), style="bold"))
+        console.print(bold(_heading(pair)))
         console.print(_statements(pair, table))
     notes = Table.grid(padding=(0, 1, 0, 0))
     for note in caveats(table):
-        notes.add_row("-", Text(note))
+        notes.add_row("-", as_is(note))
     console.print()
     console.print(notes)
 
@@ -243,6 +244,13 @@ def show_new_approach(module: Path, test: Path, study: Path, console: Console) -
     console.print("\nDoes it keep the contract? Is it any better? Say")
     for command in (("python", "-m", "pytest", str(test)), ("transfer-study", "run", str(study))):
         console.print(f"  {shlex.join(command)}", markup=False, soft_wrap=True)
+
+
+def _interval_heading(report: dict[str, Any]) -> str:
+    from analysis.numbers import level
+
+    known = report.get("significance")  # not before a final run is evaluated
+    return f"{level(known['look_alpha'])} interval" if known else "interval"
 
 
 def _rank(named: tuple[str, dict[str, Any]]) -> float:
@@ -261,13 +269,13 @@ def _spaces(config: StudyConfig) -> Table:
             published = (approach.published or {}).get(key, "-")
             ((kind, values),) = given.written().items()
             searched = f"{kind} {', '.join(f'{value}' for value in values)}"
-            table.add_row(first, Text(key), Text(searched), Text(str(published)))
+            table.add_row(as_is(first), as_is(key), as_is(searched), as_is(str(published)))
             first = ""
         for key, value in approach.constants.items():
-            table.add_row(first, Text(key), Text(f"always {value}"), "")
+            table.add_row(as_is(first), as_is(key), as_is(f"always {value}"), "")
             first = ""
         if first:
-            table.add_row(first, "-", "nothing", "")
+            table.add_row(as_is(first), "-", "nothing", "")
     return table
 
 
@@ -279,7 +287,9 @@ def _accuracies(table: PublishedTable) -> Table:
         row, counts = accuracy.row, accuracy.counts
         correct = f"{counts.fewest:,}" if counts.fewest == counts.most else f"{counts.fewest:,} to {counts.most:,}"
         interval = f"{accuracy.low:.3f} to {accuracy.high:.3f}"
-        shown.add_row(Text(row.name), row.split or "not known", row.accuracy, f"{row.images:,}", correct, interval)
+        shown.add_row(
+            as_is(row.name), as_is(row.split or "not known"), as_is(row.accuracy), f"{row.images:,}", correct, interval
+        )
     return shown
 
 
@@ -303,7 +313,7 @@ def _statements(pair: PublishedPair, table: PublishedTable) -> Table:
     shown = Table.grid(padding=(0, 2, 0, 0))
     for label, sentence in statements.items():
         if sentence:
-            shown.add_row(f"  {label}", Text(sentence))
+            shown.add_row(f"  {label}", as_is(sentence))
     return shown
 
 

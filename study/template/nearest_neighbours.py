@@ -87,23 +87,30 @@ class NearestNeighbours(Approach):
         return 1
 
     def step(self) -> Step:
-        X, y = self._train.inputs, self._train.labels  # (N, D), (N,)
-        neighbours = min(self._hyperparameters.neighbours, len(y))
-        self._classifier = KNeighborsClassifier(neighbours, weights=self._hyperparameters.weights).fit(X, y)
-        return Step(loss=None, examples=len(y))
+        self._remember(self._train.inputs, self._train.labels)
+        return Step(loss=None, examples=len(self._train))
 
     def predict(self, inputs: np.ndarray) -> Predictions:
         assert self._classifier is not None, "predict before the first step"
         return Predictions(labels=self._classifier.predict(inputs), probabilities=None)
 
     def model_state(self) -> Mapping[str, object]:
-        return {"classifier": self._classifier}
+        """Arrays, not the classifier: a state holds nothing that would have to be pickled (see Approach)."""
+        return {"inputs": self._train.inputs, "labels": self._train.labels}
 
     def load_model_state(self, state: Mapping[str, Any]) -> None:
-        self._classifier = state["classifier"]
+        self._remember(state["inputs"], state["labels"])
 
     def training_state(self) -> Mapping[str, object]:
-        return self.model_state()  # nothing beside it is needed to go on
+        return {
+            "trained": self._classifier is not None
+        }  # all that a step needs is the training images, and they are there
 
     def load_training_state(self, state: Mapping[str, Any]) -> None:
-        self.load_model_state(state)
+        if state["trained"]:
+            self.step()
+
+    def _remember(self, X: np.ndarray, y: np.ndarray) -> None:
+        """(N, D) features, (N,) labels."""
+        neighbours = min(self._hyperparameters.neighbours, len(y))
+        self._classifier = KNeighborsClassifier(neighbours, weights=self._hyperparameters.weights).fit(X, y)

@@ -3,4 +3,5 @@
 searcher.py    between turns and Ray Tune, and into the records; what a trial lost when its process died
 scheduler.py   which waiting trial gets a process that has become free
 failures.py    why a trial's process died, in words
+keys.py        keys of the driver stay out of what Ray writes
 """

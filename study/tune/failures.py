@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,17 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from trainables.errors import UnreachableError, one_line
+from trainables.spec import DeliveryError
 
 UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.
 NO_WORD = "connection error code"
 NOT_MADE = "error raised in its creation task"  # the traceback follows; its last line is the error
+# Each of the trials that are out has died so often, with no report of any between, when the study is stopped: as a rule
+# none has failed for good yet, and all of them begin anew when it is resumed. Where trials are known to work, some that
+# follow these have died too, as that much may be due to hyperparameters.
+ROUNDS, ROUNDS_IF_KNOWN_TO_WORK = 2, 4
+NO_WORK = frozenset({"started", "lost", "failed"})  # events of a trial that perhaps never trained
 
 
 class Failures(Callback):  # type: ignore[misc]
@@ -25,36 +32,71 @@ class Failures(Callback):  # type: ignore[misc]
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}  # by Tune's own id
         self.unreachable: UnreachableError | None = None  # a trial has waited in vain for what the nodes share
+        self._deaths = 0  # of processes, since any trial has reported something
+        self._latest = UNKNOWN  # cause of such a death
+        self._known_to_work = False
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._trials[trial.trial_id] = trial
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._trials[trial.trial_id] = trial  # one whose process could not even be made was never said to start
-        error = self.error_of(trial.trial_id)
-        cause = getattr(error, "cause", None) or error
-        if isinstance(cause, UnreachableError):
-            self.unreachable = cause
+        self._count(self.error_of(trial.trial_id))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._count(_latest_error(trial))  # by then the searcher has had it forgotten
+
+    def note_event(self, event: str) -> None:
+        """A trial has reported this, now or in an earlier session."""
+        self._deaths = 0
+        self._known_to_work |= event not in NO_WORK
+
+    def hopeless(self, most: int) -> str | None:
+        """Why the study cannot go on, in one line, where every process ends before its trial reports anything.
+
+        Args:
+            most: how many trials were out at a time, those that wait for a process among them.
+        """
+        rounds = ROUNDS_IF_KNOWN_TO_WORK if self._known_to_work else ROUNDS
+        if self._deaths < max(1, rounds * most):
+            return None
+        latest = textwrap.shorten(self._latest, 150, placeholder=" ...")
+        return (
+            f"no trial comes to a result: {self._deaths} processes in a row ended before; the last time, {latest}; "
+            "mend that, and `transfer-study resume` goes on"
+        )
 
     def error_of(self, trial_id: str) -> Exception | None:
         """The latest error of a trial, or None where there was none."""
         trial = self._trials.get(trial_id)
-        # Not trial.get_pickled_error(): that one looks where the file is copied to, some time later.
-        if trial is None or trial.pickled_error_file is None:
-            return None
-        try:
-            error: Exception = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-        except Exception as unreadable:
-            return unreadable
-        return error
+        return None if trial is None else _latest_error(trial)
 
     def forget(self, trial_id: str) -> None:
         """The trial has ended."""
         self._trials.pop(trial_id, None)
 
+    def _count(self, error: Exception | None) -> None:
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, UnreachableError):
+            self.unreachable = cause
+        elif not isinstance(cause, DeliveryError):  # who has something to deliver has worked
+            self._deaths += 1
+            self._latest = cause_of(error)
+
     def __getstate__(self) -> dict[str, object]:
         """Nothing travels when Tune pickles its callbacks for a snapshot."""
         return {}
+
+
+def _latest_error(trial: Trial) -> Exception | None:
+    # Not trial.get_pickled_error(): that one looks where the file is copied to, some time later.
+    if trial.pickled_error_file is None:
+        return None
+    try:
+        error: Exception = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    except Exception as unreadable:  # an error of somebody else's class may need what is not here
+        return unreadable
+    return error
 
 
 def cause_of(error: Exception | None) -> str:

@@ -21,8 +21,10 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
+from study.place import StudyError
 from study.search.turns import Turn
 from study.tune.failures import Failures, cause_of
+from study.tune.keys import keys_kept_out
 from study.tune.scheduler import Handover
 from study.variables import variables
 from trainables.checkpoints import Files
@@ -44,6 +46,7 @@ TUNE_SETTINGS = {
     "TUNE_MAX_PENDING_TRIALS_PG": "1000000",  # the searcher alone decides how many wait
     "RAY_AIR_NEW_OUTPUT": "0",
 }
+_WHY = {"evaluated": "its predictions were gone or damaged"}  # of a loss, by the last that had happened
 RESULT_FIELDS = frozenset(TrialEvent.model_fields) - {"trial", "time", "params"} - EVALUATION
 
 
@@ -86,9 +89,11 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         self.broken_by: Exception | None = None  # what the study cannot go on after: records not written, for example
         self.failures = Failures()
         self._running: dict[str, Turn] = {}  # by Tune's own id
+        self._most = 0  # trials that were out at a time
         self._last: dict[str, TrialEvent] = {}  # by trial
         for event in sorted(earlier, key=lambda event: event.order):
             self._last[event.trial] = event
+            self.failures.note_event(event.event)
         self._uncharged_before: dict[str, float] = {}  # by trial: seconds of attempts before this one
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -101,6 +106,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
             finished: str = Searcher.FINISHED
             return finished if self._turns.finished else None
         self._running[trial_id] = turn
+        self._most = max(self._most, len(self._running))
         if turn.trial not in self._last:
             self._announce(_started(turn))
         return asdict(turn.spec)
@@ -109,6 +115,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         """An intermediate report of a trial."""
         self._stop_if_broken()
         with self._noting_what_breaks():
+            self.failures.note_event(result["event"])
             turn = self._running[trial_id]
             self._note_loss(turn, trial_id, result)
             self._announce(self._event(turn, result))
@@ -119,6 +126,8 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         with self._noting_what_breaks():
             if error or result is None:
                 result = {"event": "failed", "reason": self._reason(trial_id)}
+            else:
+                self.failures.note_event(result["event"])
             self.failures.forget(trial_id)
             turn = self._running.pop(trial_id)
             self._note_loss(turn, trial_id, result)
@@ -152,6 +161,8 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
     def _stop_if_broken(self) -> None:
         if self.broken_by is None and self.failures.unreachable is not None:  # the other trials would wait in vain too
             self.broken_by = StorageError(str(self.failures.unreachable))
+        if self.broken_by is None and (why := self.failures.hopeless(self._most)):
+            self.broken_by = StudyError(why)
         if self.broken_by is not None:
             raise self.broken_by
 
@@ -175,7 +186,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         if resumed_at_s is None or (last.event == "started" and error is None):
             return
         self._uncharged_before[turn.trial] = last.uncharged_s
-        why = cause_of(error) if error is not None else "the study was interrupted"
+        why = cause_of(error) if error is not None else _WHY.get(last.event, "the study was interrupted")
         self._announce(
             last.model_copy(
                 update={
@@ -185,6 +196,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
                     "charged_s": min(last.charged_s, resumed_at_s),
                     "lost_s": last.lost_s + max(0.0, last.charged_s - resumed_at_s),
                     **_share_of_cpu(last, resumed_at_s),
+                    **dict.fromkeys(EVALUATION),
                     "reason": f"{why}; the trial went on from {resumed_at_s:.1f} charged seconds",
                 }
             )
@@ -256,7 +268,8 @@ def _settled_tune() -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.CRITICAL)  # which trials failed stands in the records
     try:
-        with variables({name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}):
+        settings = {name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}
+        with variables(settings), keys_kept_out():
             yield
     finally:
         logger.setLevel(before)

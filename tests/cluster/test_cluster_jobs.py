@@ -23,7 +23,9 @@ from study.new_approach import write_approach
 from study.provenance import commit
 from tests.cluster.soundness import assert_sound
 from tests.support.commands import Machine, machine
+from tests.support.namesakes import imported, write_namesakes
 from tests.support.outside import declare
+from tests.support.planted import SECRETS, holders
 from tests.support.study_files import small_study
 from tests.support.waiting import free_port, listens, until
 
@@ -60,7 +62,8 @@ def address(here: Machine) -> Iterator[str]:
 
 @pytest.fixture
 def study(here: Machine) -> Path:
-    """A study of one approach and a few seconds."""
+    """A study of one approach and a few seconds, started from a folder with an `analysis.py` of somebody's own."""
+    write_namesakes(here.folder, "analysis.py")
     content = small_study(budget__search_seconds=6)
     content["approaches"] = {"better_cnn": content["approaches"]["better_cnn"]}
     path = here.folder / "mine.yaml"
@@ -86,6 +89,7 @@ def test_a_job_outlives_an_interruption_and_is_followed_again_to_its_end(here, a
     assert "Test accuracy" in followed.out
     assert (out / "report" / "report.html").is_file()
     assert json.loads((out / "environment.json").read_text())["commit"] == commit()
+    assert imported(here.folder, "analysis.py") == []
 
     told = here.transfer_study("status", out, "--address", address)
     assert told.code == 0
@@ -152,6 +156,16 @@ def test_approaches_from_outside_go_along_with_their_code_and_are_resumed_from_t
     told = here.transfer_study("resume", out, "--address", address)
     assert told.code == 0, told
     assert f"predictions/{last}.parquet" in store.names("predictions")
+
+
+@pytest.mark.cluster
+def test_no_secret_of_the_environment_travels_with_a_job_or_turns_up_on_its_cluster(here, address, study, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    out = here.folder / "secret"
+    told = here.transfer_study("run", study, "--address", address, "--out", out)
+    assert told.code == 0, told
+    assert holders(here.ray, out) == []
 
 
 @pytest.mark.cluster

@@ -16,6 +16,7 @@ from analysis.records.store import Store
 from tests.cluster.nodes import Cluster, cluster, study_file
 from tests.cluster.soundness import assert_sound
 from tests.support.waiting import until
+from trainables.checkpoints import SUFFIX
 
 pytestmark = pytest.mark.cluster
 
@@ -88,7 +89,7 @@ def sitting(node: Cluster) -> list[str]:
 
 
 def worked_past_a_checkpoint(node: Cluster, known: list[TrialEvent]) -> bool:
-    open_trials = {path.stem for path in (directory(node) / "checkpoints").glob("*.pt")}
+    open_trials = {path.stem for path in (directory(node) / "checkpoints").glob(f"*{SUFFIX}")}
     new = [event for event in events(node) if event not in known and event.event not in ("started", "lost", *ENDINGS)]
     return any(event.trial in open_trials and event.charged_s > 0.5 for event in new)
 

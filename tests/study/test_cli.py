@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.support.pictures import COLOURS, photo, photo_folder, save
 from tests.support.study_files import small_study
 from tests.support.synthetic_study import two_runs_each
 
-COMMANDS = ("run", "resume", "plan", "schema", "status", "report", "board", "data", "published")
+COMMANDS = ("run", "resume", "plan", "schema", "status", "check", "report", "board", "data", "published")
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_help_names_every_command_with_what_it_does(transfer_study):
         (("plan",), ("run nothing", "--budget", "--replicates", "--runs")),
         (("schema",), ("JSON Schema", "editors", "--out")),
         (("status",), ("how far", "DIR")),
+        (("check",), ("Verify", "Exit code 0", "DIR")),
         (("report",), ("from the records", "DIR")),
         (("board",), ("TensorBoard", "--port", "--host")),
         (("data",), ("describe", "fetch")),
@@ -186,6 +188,20 @@ def test_corrupt_images_can_be_skipped_and_are_counted_and_named(transfer_study,
     assert "train/red/broken.png" in told.out
 
 
+def test_a_folder_whose_name_is_not_utf8_is_refused_with_the_name_escaped(transfer_study, photos):
+    odd = photos.with_name(os.fsdecode(b"caf\xe9"))
+    photos.rename(odd)
+    assert r"caf\udce9) is not UTF-8; rename what it names" in transfer_study("data", "describe", odd).complaint
+
+
+def test_scans_divided_into_training_and_testing_are_two_splits_not_two_classes(transfer_study, photos):
+    (photos / "train").rename(photos / "Training")
+    (photos / "test").rename(photos / "Testing")
+    told = transfer_study("data", "describe", photos)
+    assert told.code == 0
+    assert "3 classes" in told.out
+
+
 def test_the_same_image_in_two_splits_is_refused(transfer_study, study_file, photos):
     copy = (photos / "train" / "red" / "red0_0.png").read_bytes()
     (photos / "test" / "red" / "copy.png").write_bytes(copy)
@@ -207,7 +223,7 @@ def test_storage_that_cannot_be_written_is_refused(transfer_study, tmp_path):
     assert "cannot be written" in transfer_study("run", "digits", "--set", "storage=file").complaint
 
 
-@pytest.mark.parametrize("command", ["status", "resume", "report", "board"])
+@pytest.mark.parametrize("command", ["status", "check", "resume", "report", "board"])
 def test_a_directory_that_is_no_study_is_refused(transfer_study, tmp_path, command):
     complaint = transfer_study(command, tmp_path).complaint
     assert f"{tmp_path}: not a study directory" in complaint

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from analysis.records.schema import ENDINGS
 from analysis.records.store import Store
 from study.new_approach import write_approach
+from tests.support.bombs import bombs
 from tests.support.commands import Machine, machine
 from tests.support.outside import declare
 from tests.support.waiting import until
@@ -38,14 +41,25 @@ def interrupted(here: Machine, *arguments: object) -> None:
     assert running.returncode == 130, told
 
 
-def resumed(here: Machine) -> dict:
+def resumed(here: Machine, *options: str) -> dict:
     """Resume that study; its report."""
     before = Store(str(here.folder / "study")).trial_events()
-    told = here.transfer_study("resume", "study")
+    told = here.transfer_study("resume", "study", *options)
     assert (told.code, told.err) == (0, ""), told
     assert [event for event in Store(str(here.folder / "study")).trial_events() if event in before] == before
     report: dict = json.loads((here.folder / "study" / "report" / "report.json").read_text())
     return report
+
+
+def as_from_somebody_else(here: Machine) -> None:
+    """Its code has never run here, and whatever could be a checkpoint is a pickle that leaves a mark."""
+    shutil.rmtree(here.folder / "cache" / "code")
+    trials = {event.trial for event in Store(str(here.folder / "study")).trial_events()}
+    for trial, content in zip(itertools.cycle(trials), bombs(here.folder / "mark").values(), strict=False):
+        for suffix in ("pt", "state"):
+            path = here.folder / "study" / "checkpoints" / f"{trial}.{suffix}"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
 
 
 def test_a_new_approach_passes_its_test_and_runs_by_module_and_class_and_is_resumed_where_its_file_is_gone(here):
@@ -68,7 +82,11 @@ def test_an_approach_of_an_installed_package_runs_by_its_entry_point_and_is_resu
 
     interrupted(replace(here, libraries=(site,)), elsewhere, "--set", "approaches.installed.approach=theirs")
     site.rename(here.folder / "away")
-    report = resumed(here)
+    as_from_somebody_else(here)
+    complaint = here.transfer_study("resume", "study").complaint
+    assert "code.zip: the code of 'somebodys', which is not installed here" in complaint
+    report = resumed(here, "--trust-code")
+    assert not (here.folder / "mark").exists()
     assert report["approaches"]["installed"]["accuracy"]["estimate"] > 0.5
 
 

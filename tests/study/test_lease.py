@@ -112,3 +112,11 @@ def test_in_a_folder_the_lock_is_a_files(storage, tmp_path):
     with FileLock(tmp_path / ".lock"), pytest.raises(InUseError), alone(storage):
         pass
     assert drivers(storage) == []
+
+
+def test_who_has_a_study_alone_sweeps_what_a_killed_process_left_half_written(storage):
+    left = Path(storage.root, "records", "a", f".{'0a' * 16}.part")
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    with alone(storage):
+        assert not left.exists()

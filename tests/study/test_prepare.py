@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 from ray import cloudpickle
 
+from analysis.records.schema import FeatureCost
 from study.cluster.arrival import _imported
-from study.config.models import ApproachConfig
-from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, rehearse
+from study.config.models import ApproachConfig, StudyConfig
+from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
 from study.session.inputs import final_inputs, search_inputs
+from study.session.ready import Ready
 from tests.support.commands import machine
 from tests.support.study_files import small_config
 from trainables.approach import Settings
@@ -22,6 +25,7 @@ from trainables.backbones.features import Features
 from trainables.backbones.networks import GLYPHS
 from trainables.data.dataset import open_dataset
 from trainables.errors import ApproachError, HyperparameterError
+from trainables.spec import Inputs, Slot
 
 
 class FromFeatures(BetterCNN):
@@ -118,3 +122,46 @@ def test_every_replicate_gets_a_division_of_its_own_where_the_study_file_asks_fo
     tasks = [inputs["better_cnn"].task_of(replicate) for replicate in range(3)]
     assert len({task.train.inputs.tobytes() for task in tasks}) == 3
     assert [np.bincount(task.valid.labels).tolist() for task in tasks] == [[5] * 10] * 3
+
+
+def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypatch):
+    made: list[StudyConfig] = []
+
+    def make(config: StudyConfig, *_: object) -> dict[str, Inputs]:
+        made.append(config)
+        return {}
+
+    monkeypatch.setattr("study.session.ready.search_inputs", make)
+    sharing: Any = SimpleNamespace(inputs=lambda inputs: inputs)
+    rest: Any = SimpleNamespace(frozen={})
+    ready = Ready(
+        config=small_config(), store=rest, dataset=rest, prepared=rest, slot=Slot(1, 0.0), count_slots=lambda: 1,
+        sharing=sharing, progress=rest,
+    )  # fmt: skip
+    assert ready.search_inputs is ready.search_inputs
+    more = replace(ready, config=small_config(replicates=2))
+    assert more.search_inputs == {}
+    assert [config.replicates for config in made] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rule", "resumed", "charged"),
+    [("first_use", False, True), ("every_trial", False, True), ("free", False, False), ("first_use", True, False)],
+)
+def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
+    asked: list[bool] = []
+    for name in ("rehearse", "refuse_not_arrived", "data_info", "_refuse_other_data"):
+        monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
+
+    def freeze(*_: object, charged: bool) -> dict[str, Any]:
+        asked.append(charged)
+        return {}
+
+    monkeypatch.setattr("study.prepare.freeze", freeze)
+    cost = FeatureCost(key="k", backbone="net", image_size=(8, 8), cost_s=1.0, cached=True, approaches=("svm",))
+    store: Any = SimpleNamespace(exists=lambda name: resumed, feature_costs=lambda: [cost])
+    budget = SimpleNamespace(search_seconds=10.0, trial_seconds=5.0)
+    config: Any = SimpleNamespace(approaches={}, feature_cost=rule, budget=budget)
+    nothing: Any = None
+    prepare(config, nothing, store, nothing, nothing, lambda *_: None)
+    assert asked == [charged]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from analysis.checking.check import check_study
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.store import Store, read_study
 from analysis.records.trials import feature_charges
@@ -69,7 +71,7 @@ class Study:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        return self.store.predictions()
+        return read_study(str(self.directory)).predictions
 
 
 def prepared(folder: Path, **changes: object) -> None:
@@ -131,6 +133,17 @@ def test_without_a_terminal_each_phase_is_a_line(study):
         study.told.out.index(words) for words in ("Preparing", "Searching", "Final runs", "Writing the report")
     ]
     assert positions == sorted(positions)
+
+
+def test_without_a_terminal_what_is_done_before_the_first_trial_is_a_line_each(study):
+    counted = ("decoding images at 16 x 16", "decoding images at 32 x 32", "frozen features")
+    once = ("Loading PyTorch", "Loading Ray", "Preparing", "reading images", "starting Ray", "building each approach")
+    done = (*once, "starting a process in a slot", *counted, "timing a step", "Searching", "starting processes")
+    lines = study.told.out.splitlines()
+    told = [[number for number, line in enumerate(lines) if words in line] for words in done]
+    assert [numbers[0] for numbers in told] == sorted(numbers[0] for numbers in told)
+    assert {len(numbers) for words, numbers in zip(done, told, strict=True) if words in once} == {1}
+    assert "" not in lines[: told[-1][0]]
 
 
 def test_a_study_directory_holds_what_others_rely_on(study):
@@ -327,6 +340,21 @@ def test_a_finished_study_has_nothing_to_resume(study, session):
     pd.testing.assert_frame_equal(study.predictions, predicted)
     assert study.report["approaches"] == report["approaches"]
     assert study.report["pairs"] == report["pairs"]
+
+
+def test_final_runs_whose_predictions_are_gone_or_damaged_are_done_again_and_no_other_is(study, session):
+    copy = Path(shutil.copytree(study.directory, study.folder / "lost"))
+    gone, damaged, *_ = sorted((copy / "predictions").iterdir())
+    gone.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:-50])
+    before = {event.trial: event.order for event in Store(str(copy)).trial_events()}
+    told = session.transfer_study("resume", "lost")
+    assert told.code == 0, told.err
+    assert told.out.count("this run is done again") == 2
+    events = Store(str(copy)).trial_events()
+    assert {event.trial for event in events if event.order > before[event.trial]} == {gone.stem, damaged.stem}
+    assert {event.trial for event in events if event.event == "lost"} == {gone.stem, damaged.stem}
+    assert check_study(str(copy)).findings == ()
 
 
 def test_a_study_that_was_killed_goes_on_where_it_stopped(folder, session):

@@ -48,13 +48,14 @@ class Machine:
 
     def transfer_study(self, *arguments: object) -> Finished:
         """Run a command to its end."""
-        return self._finished(self._command(*arguments))
+        return self.finished(self._command(*arguments))
 
     def python(self, code: str) -> Finished:
         """Run a program to its end."""
-        return self._finished([sys.executable, "-c", code])
+        return self.finished([sys.executable, "-c", code])
 
-    def _finished(self, command: list[str]) -> Finished:
+    def finished(self, command: list[str]) -> Finished:
+        """Run any command here to its end."""
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -12,6 +12,7 @@ import yaml
 
 from analysis.records.schema import DataInfo, FeatureCost, PhaseEvent, TrialEvent
 from analysis.records.store import Store
+from analysis.report.write import write_report
 
 CLASSES = ("ferry", "gondola", "<b>barge & tug</b>")
 IMAGES = 120
@@ -21,11 +22,19 @@ SETTINGS = {
     "approaches": {
         "better_cnn": {"space": TRAINING},
         "fine_tune": {"space": TRAINING},
-        "feature_svm": {"space": {"C": {"loguniform": [0.1, 1000.0]}, "gamma": {"loguniform": [0.01, 10.0]}}},
+        "feature_svm": {
+            "space": {"C": {"loguniform": [0.1, 1000.0]}, "gamma": {"loguniform": [0.01, 10.0]}},
+            "published": {"C": 1.0, "gamma": "scale"},
+        },
     },
     "budget": {"search_seconds": 60.0, "trial_seconds": 20.0},
 }
 ACCURACY = {"better_cnn": 0.6, "fine_tune": 0.85, "feature_svm": 0.88}
+INCUMBENTS: dict[str, dict[str, Any]] = {
+    "better_cnn": {"lr": 3e-3, "epochs": 20},
+    "fine_tune": {"lr": 3e-4, "epochs": 20},
+    "feature_svm": {"C": 1.0, "gamma": "scale"},
+}  # what `write_study` searches for
 
 
 class StudyWriter:
@@ -60,17 +69,26 @@ class StudyWriter:
     def run(self, name: str, ending: str, charged: float, best: float | None, **more: object) -> None:
         params = more.pop("params", {"lr": 1e-3, "epochs": 10})
         reason = more.pop("reason", None)
-        self.event(name, 0, "started", **more, params=params, allowance_s=20.0)
+        self.event(name, 0, "started", **more, params=params, allowance_s=max(20.0, charged))
         scores = {"valid_accuracy": best, "best_accuracy": best, "best_at_s": charged / 2} if best is not None else {}
         if scores:
             self.event(name, 1, "validated", **more, charged_s=charged / 2, **scores)
+        order = 2 if scores else 1
         self.event(
-            name, 2, ending, **more, charged_s=charged, **scores, reason=reason, overshoot_s=0.1, uncharged_s=0.5
+            name, order, ending, **more, charged_s=charged, **scores, reason=reason, overshoot_s=0.1, uncharged_s=0.5
         )
 
     def event(self, name: str, order: int, event: str, **more: object) -> None:
         self.now += 3
         self.store.write_trial_event(TrialEvent(trial=name, order=order, event=event, time=self.now, **more))
+
+
+def data_info(**more: object) -> DataInfo:
+    """Of the images that `predictions` are of."""
+    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
+    sizes = {"train": 60, "valid": 30, "test": IMAGES}
+    named = {"source": "folder boats", "fingerprint": "f" * 64, "classes": CLASSES}
+    return DataInfo.model_validate({**named, "counts": counts, **sizes, **more})
 
 
 def predictions(approach: str, seed: int, *, accuracy: float, images: int = IMAGES) -> pd.DataFrame:
@@ -99,12 +117,8 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     writer = StudyWriter(root)
     writer.store.write_bytes("study.yaml", yaml.safe_dump(SETTINGS).encode())
     writer.store.write_bytes("environment.json", b'{"python": "3.11", "commit": "abc", "hardware": {"cpus": 2}}')
-    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
-    data = DataInfo(
-        source="folder boats", fingerprint="f" * 64, classes=CLASSES, train=60, valid=30, test=IMAGES, counts=counts,
-        grouped=grouped, skipped=("train/ferry/<broken>.jpg",), duplicates=2,
-    )  # fmt: skip
-    writer.store.write_record("data.json", data)
+    skipped = ("train/ferry/<broken>.jpg",)
+    writer.store.write_record("data.json", data_info(grouped=grouped, skipped=skipped, duplicates=2))
     svm = FeatureCost(
         key="k", backbone="resnet", image_size=(32, 32), cost_s=10.0, cached=True, approaches=("feature_svm",)
     )
@@ -112,7 +126,7 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     writer.phase("search", "started", slots=2)
     writer.trial("better_cnn", 0, "finished", 20.0, 0.55)
     writer.trial("fine_tune", 0, "cut", 20.0, 0.80, params={"lr": 1e-4, "epochs": 40})
-    writer.trial("feature_svm", 0, "finished", 5.0, 0.90, params={"C": 1.0, "gamma": "scale"})
+    writer.trial("feature_svm", 0, "finished", 5.0, 0.90, params=INCUMBENTS["feature_svm"], origin="published")
     writer.trial("better_cnn", 1, "diverged", 15.0, None, params={"lr": 1.0, "epochs": 10})
     writer.trial("fine_tune", 1, "failed", 4.0, None, reason="out of memory")
     writer.trial("feature_svm", 1, "finished", 5.0, 0.85, params={"C": 100.0, "gamma": 0.1})
@@ -125,6 +139,18 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     for approach, level in accuracy.items():
         for index in range(seeds):
             rows = predictions(approach, index, accuracy=level)
-            writer.final(approach, index, rows if grouped else rows.assign(group=None))
+            writer.final(approach, index, rows if grouped else rows.assign(group=None), params=INCUMBENTS[approach])
     writer.phase("final", "finished")
+    return str(root)
+
+
+def write_finished_study(root: Path) -> str:
+    """The same with its report: as a session leaves it that has come to its end."""
+    writer = StudyWriter(root)
+    write_study(root)
+    writer.now = 2_000.0
+    writer.phase("report", "started", slots=2)
+    write_report(str(root))
+    writer.phase("report", "finished")
+    writer.store.write_bytes("finished.yaml", writer.store.read_bytes("study.yaml"))
     return str(root)

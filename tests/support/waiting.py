@@ -10,11 +10,13 @@ from collections.abc import Callable
 PATIENCE_S = 240  # what has not happened by then will not
 
 
-def until(condition: Callable[[], object], process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """Wait until something is so, while a process runs."""
+def until(
+    condition: Callable[[], object], process: subprocess.Popen[str] | subprocess.Popen[bytes] | None = None
+) -> None:
+    """Wait until something is so, while a process runs where one is given."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.05)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,16 @@ import torch
 from filelock import FileLock
 from safetensors.numpy import save_file
 
+from analysis.records.storage import Storage
+from tests.support.bombs import bombs
 from tests.support.pictures import save
 from tests.support.stand_ins import images
 from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import GLYPHS
-from trainables.cache import CacheError, cache_dir, drop, entries
+from trainables.cache import CacheError, cache_dir, clean, drop, entries, passing
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
+from trainables.data.stored_examples import node_copy, store
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -185,3 +190,83 @@ def test_what_a_study_is_making_just_now_is_not_dropped():
     assert path.exists()
     drop("ab12", cache_dir())
     assert not path.exists()
+
+
+def test_without_a_home_the_cache_wants_a_place(monkeypatch):
+    """As in a container whose user has no entry in /etc/passwd."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TRANSFER_STUDY_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(CacheError, match="set TRANSFER_STUDY_CACHE to a folder"):
+        cache_dir()
+
+
+class TestWhatKilledProcessesLeave:
+    @pytest.mark.parametrize("folder", ["images", "features", "facts", "arrays"])
+    def test_is_cleaned_by_the_next_session_but_not_what_a_living_one_writes(self, folder):
+        place = cache_dir() / folder
+        place.mkdir(parents=True)
+        for name in ("left.part", ".0123.part", "key.npy.part"):
+            (place / name).write_bytes(b"half")
+        with passing(place) as living:
+            living.write_bytes(b"half")
+            clean(cache_dir())
+            assert list(place.iterdir()) == [living]
+        assert list(place.iterdir()) == []
+
+    def test_is_cleaned_after_a_real_kill(self, tmp_path):
+        folder = cache_dir() / "features"
+        folder.mkdir(parents=True)
+        writing = (
+            "import sys\nfrom pathlib import Path\nfrom trainables.cache import passing\n"
+            "with passing(Path(sys.argv[1])) as part:\n    part.write_bytes(b'half')\n    "
+            "print('writing', flush=True)\n    input()\n"
+        )
+        command = [sys.executable, "-c", writing, str(folder)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"writing\n"
+            clean(cache_dir())
+            assert len(list(folder.iterdir())) == 1
+            process.kill()
+        clean(cache_dir())
+        assert list(folder.iterdir()) == []
+
+    @pytest.mark.parametrize(("folder", "whole"), [("images", "ab12-seal.npy"), ("features", "ab12.safetensors")])
+    def test_words_about_what_is_not_there_are_cleaned_too(self, folder, whole):
+        place = cache_dir() / folder
+        place.mkdir(parents=True)
+        (place / "ab12.json").write_text("{}")
+        (place / whole).write_bytes(b"")
+        clean(cache_dir())
+        assert (place / "ab12.json").exists()
+        (place / whole).unlink()
+        with FileLock(place / "ab12.lock"):
+            clean(cache_dir())
+            assert (place / "ab12.json").exists(), "somebody makes it just now"
+        clean(cache_dir())
+        assert not (place / "ab12.json").exists()
+
+    def test_needs_no_cache_to_be_there(self):
+        clean(cache_dir())
+        assert not cache_dir().exists()
+
+
+@pytest.mark.parametrize("form", list(bombs(Path("x"))))
+def test_a_pickle_in_the_place_of_anything_cached_is_never_unpickled(tmp_path, form):
+    library = Storage(str(tmp_path / "library"))
+    stored = store(library, images(5))
+    paths = [make_features(), make_images(tmp_path / "pets"), node_copy(library, stored.name)]
+    paths += [*(cache_dir() / "images").glob("*.json"), *(cache_dir() / "facts").glob("*.json")]
+    for path in paths:
+        path.write_bytes(bombs(tmp_path / "mark")[form])
+    entries(cache_dir())
+    make_features()
+    open_dataset(FolderData(path=str(tmp_path / "pets"))).images("train", (6, 10))
+    with pytest.raises(ValueError, match=r"Python objects|magic"):
+        _ = stored.inputs
+    clean(cache_dir())
+    assert not (tmp_path / "mark").exists()

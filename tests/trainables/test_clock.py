@@ -121,6 +121,15 @@ def test_all_counts_go_on_from_another_clock():
     assert (clock.charged_s, clock.cpu_s, clock.waited_s) == (43, 32, 10)
 
 
+def test_of_a_trial_that_began_where_nobody_counted_the_wait_is_not_known():
+    machine = Machine()
+    clock = machine.clock()
+    clock.go_on(40.0, 30.0, None)
+    with clock.charging():
+        machine.work(cpu_s=2, waited_s=1)
+    assert (clock.charged_s, clock.cpu_s, clock.waited_s) == (43, 32, None)
+
+
 def test_nobody_waits_longer_than_is_charged():
     """The two counts are read one after the other, and the kernel's clock is not the program's."""
     machine = Machine()

@@ -95,6 +95,16 @@ class IgnoresItsSeed(Lucky):
         super().__init__(*given, seed=0, **named)
 
 
+class HandsOverAnObject(Lucky):
+    def model_state(self) -> Mapping[str, object]:
+        return {"lots": {"of": [self.rng]}}
+
+
+class HandsOverASet(Lucky):
+    def training_state(self) -> Mapping[str, object]:
+        return {**super().training_state(), "seen": {1, 2}}
+
+
 class PromisesNothing(Lucky):
     probabilities = "none"
 
@@ -163,6 +173,14 @@ def test_an_approach_that_keeps_every_law_passes(law):
         (DrawsFromEverybodysGenerator, "repeats_itself_with_the_same_seed"),
         (IgnoresItsSeed, "differs_with_another_seed"),
         (PromisesNothing, "predicts_classes_it_knows"),
+        (
+            HandsOverAnObject,
+            r"hands_over_states_that_can_be_kept: model_state\(\)\[.lots.\]\[.of.\]\[0\] is a Generator, which only",
+        ),
+        (
+            HandsOverASet,
+            r"hands_over_states_that_can_be_kept: training_state\(\)\[.seen.\] is a set, which only a pickle",
+        ),
         (NeedsValidation, "trains_without_validation_images"),
         (GivesAList, "predicts_classes_it_knows: labels are an array of integers, not list"),
         (GivesFractions, "predicts_classes_it_knows: labels are an array of integers, not float64"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.stand_ins import VALID, FakeApproach, Ticker, driver_of, run
-from trainables.driver import VALIDATIONS, Driver
+from trainables.checkpoints import packed, unpacked
+from trainables.driver import VALIDATIONS
 
 SECONDS = st.integers(1, 400).map(lambda n: n / 64)  # sums of such are exact in floating point
 TIMES = st.lists(SECONDS, min_size=1, max_size=12)
@@ -82,13 +80,5 @@ def test_a_trial_interrupted_at_a_report_goes_on_as_if_nothing_had_happened(tria
     first = driver_of(FakeApproach(Ticker(), **trial), allowance_s, valid)
     begun = [first.advance(for_s=for_s) for _ in whole[: min(at, len(whole) - 1)]]
     second = driver_of(FakeApproach(Ticker(now=1000.0), **trial), allowance_s, valid)
-    second.load_state(through_a_file(first))
+    second.load_state(unpacked(packed(first.state())))
     assert begun + run(second, for_s=for_s) == whole
-
-
-def through_a_file(driver: Driver) -> dict[str, object]:
-    file = io.BytesIO()
-    torch.save(driver.state(), file)
-    file.seek(0)
-    state: dict[str, object] = torch.load(file, weights_only=False)
-    return state

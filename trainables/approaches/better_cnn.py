@@ -13,19 +13,20 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from trainables.approach import Example, Hyperparameters, Settings, Task
+from trainables.approach import Example, Hyperparameters, ImageSize, Settings, Task
 from trainables.batches import augmentation, to_float
 from trainables.errors import HyperparameterError
 from trainables.precision import in_bfloat16
 from trainables.training import GradientApproach, Training, TrainingHyperparameters
 
 SMALLEST = 12  # pixels: what the two convolutions and poolings need to leave one value
+LARGEST_AREA = 2**21  # pixels, 1024 x 2048: the first linear layer then has 250 million weights, 1 GB
 
 
 class BetterCNNSettings(Settings):
     """The size of the images; the published one is 30 x 100."""
 
-    image_size: tuple[int, int] = (30, 100)
+    image_size: ImageSize = (30, 100)
 
 
 class BetterCNNHyperparameters(TrainingHyperparameters):
@@ -81,16 +82,21 @@ class BetterCNN(GradientApproach):
 
 
 def build(image_size: tuple[int, int], classes: int, *, dropout: float = 0.2) -> nn.Sequential:
-    """The layers as published, for (B, 3, H, W) images of any size from 12 x 12 pixels.
+    """The layers as published, for (B, 3, H, W) images of any size from 12 x 12 to 1024 x 2048 pixels.
 
     Raises:
-        HyperparameterError: the images are smaller than that.
+        HyperparameterError: the images are smaller or larger than that.
     """
     height, width = image_size
     if min(height, width) < SMALLEST:
         raise HyperparameterError(
             f"better_cnn: images of {height} x {width} pixels are too small for its layers; "
             f"set image_size to at least {SMALLEST} x {SMALLEST}"
+        )
+    if height * width > LARGEST_AREA:
+        raise HyperparameterError(
+            f"better_cnn: images of {height} x {width} pixels make its first linear layer larger than 1 GB; "
+            f"set image_size to at most {LARGEST_AREA:,} pixels in all, such as 1024 x 2048"
         )
     left = [((side - 4) // 2 - 2) // 2 for side in image_size]  # after each 5x5, pool, 3x3, pool
     return nn.Sequential(

@@ -126,13 +126,14 @@ class FeatureSVM(Approach):
             self._calibrated = _calibrated(self._classifier, self._task.valid)
 
     def model_state(self) -> Mapping[str, object]:
-        return {"classifier": self._classifier}
+        return {"classifier": None if self._classifier is None else _written(self._classifier)}
 
     def load_model_state(self, state: Mapping[str, Any]) -> None:
-        self._classifier, self._calibrated = state["classifier"], None
+        written = state["classifier"]
+        self._classifier, self._calibrated = None if written is None else _read(written), None
 
     def training_state(self) -> Mapping[str, object]:
-        return {"classifier": self._classifier, "fits": self._fits}
+        return {**self.model_state(), "fits": self._fits}
 
     def load_training_state(self, state: Mapping[str, Any]) -> None:
         self.load_model_state(state)
@@ -163,6 +164,29 @@ def _fit(hyperparameters: FeatureSVMHyperparameters, X: np.ndarray, y: np.ndarra
     scale = 1 / (X.shape[1] * max(variance, np.finfo(np.float32).tiny))
     svc = SVC(C=hyperparameters.C, kernel=hyperparameters.kernel, gamma=hyperparameters.gamma * scale, cache_size=500)
     return Pipeline([("scaler", scaler or "passthrough"), ("svc", svc.fit(scaled, y))])
+
+
+def _written(classifier: Pipeline) -> bytes:
+    """The classifier without a pickle."""
+    from skops.io import dumps  # takes half a second, which only those wait for who train one
+
+    written: bytes = dumps(classifier)
+    return written
+
+
+def _read(written: bytes) -> Pipeline:
+    """The classifier that skops has written, and nothing else that skops would trust: that is all of scikit-learn.
+
+    Raises:
+        Exception: what it holds is something else, or damaged.
+    """
+    from skops.io import loads
+
+    classifier: Pipeline = loads(written, trusted=[])
+    kinds = [type(part) for _, part in getattr(classifier, "steps", ())]
+    if type(classifier) is not Pipeline or kinds not in ([str, SVC], [StandardScaler, SVC]):
+        raise TypeError(f"a pipeline of a scaler and an SVC was to be read, not {type(classifier).__name__} of {kinds}")
+    return classifier
 
 
 def _calibrated(classifier: Pipeline, valid: Examples) -> CalibratedClassifierCV:

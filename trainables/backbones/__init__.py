@@ -2,6 +2,7 @@
 
 networks.py       torchvision's networks, with a new last layer or as extractors of features
 weight_files.py   reads weights, running no code in them
+downloads.py      weights by name, downloaded once
 features.py       frozen features, extracted once
 costs.py          what they cost, and whether the machine was busy then
 """

@@ -9,6 +9,7 @@ from trainables.clock import Clock
 
 WORTH_SAYING_S = 1.0  # a cost below it decides nothing, and a worker that just started waits for others that do
 BUSY = 1.3  # seconds over seconds with a CPU; what took longer than that is measured again
+LEAST_WORKED = 0.01  # of the seconds are taken to have had a CPU
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class Cost:
         """How many times as long it took as with a CPU at all times; None where nobody could tell."""
         if self.waited_s is None:
             return None
-        worked_s = self.seconds - self.waited_s
-        return self.seconds / worked_s if worked_s > 0 else 1.0
+        if self.seconds <= 0:
+            return 1.0
+        # All of it waiting is no calm machine.
+        worked_s = max(self.seconds - self.waited_s, LEAST_WORKED * self.seconds)
+        return max(1.0, self.seconds / worked_s) if worked_s > 0 else 1 / LEAST_WORKED
 
     @property
     def busy(self) -> bool:

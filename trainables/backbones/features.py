@@ -25,6 +25,7 @@ from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, priced
 from trainables.backbones.networks import Backbone
 from trainables.batches import normalised, prediction_batches
+from trainables.cache import passing
 from trainables.clock import clock_for
 
 # How much of it is timed again: batches until one of these is reached.
@@ -54,6 +55,7 @@ def frozen_features(
     cache: Path,
     charged: bool = False,
     data: str = "",
+    told: Callable[[int], None] = lambda done: None,
 ) -> Features:
     """Features of (N, H, W, 3) uint8 images by a frozen backbone, from the cache where it has them.
 
@@ -63,6 +65,7 @@ def frozen_features(
         charged: whether somebody is charged their cost. One that was measured on a busy machine, or by a version that
             did not look, is measured again then; on a GPU it never is.
         data: what the images are, in words, for the list of what the cache holds.
+        told: called after each batch with the number of images that are done; what that takes is no cost.
 
     Raises:
         BackboneError: the backbone cannot be loaded.
@@ -79,7 +82,7 @@ def frozen_features(
     with FileLock(f"{path}.lock"):
         found = _read(path)
         if found is None:
-            made = extract(backbone, images, device=device, bfloat16=bfloat16)
+            made = extract(backbone, images, device=device, bfloat16=bfloat16, told=told)
             _write(path, made.values, made.price.cost, about)
             return made
         values, cost, known = found
@@ -91,14 +94,22 @@ def frozen_features(
         return Features(values, price, cached=True)
 
 
-def extract(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> Features:
+def extract(
+    backbone: Backbone,
+    images: np.ndarray,
+    *,
+    device: torch.device,
+    bfloat16: bool,
+    told: Callable[[int], None] = lambda done: None,
+) -> Features:
     """Extract features, timing the work; loading the network is not part of the cost."""
     forward, width = _extractor(backbone, device, bfloat16=bfloat16)
     values = np.empty((len(images), width), dtype=np.float32)
     clock = clock_for(device)
-    with clock.charging():
-        for start, stop in prediction_batches(images, device):
+    for start, stop in prediction_batches(images, device):
+        with clock.charging():
             values[start:stop] = forward(images[start:stop])
+        told(stop)
     return Features(values, Price(Cost.counted(clock)), cached=False)
 
 
@@ -158,9 +169,9 @@ def _write(path: Path, values: np.ndarray, cost: Cost, about: dict[str, str]) ->
     seconds = {"cost_s": cost.seconds, "cpu_s": cost.cpu_s, "waited_s": cost.waited_s}
     told = {name: repr(value) for name, value in seconds.items() if value is not None}
     kept = {name: value for name, value in about.items() if name not in seconds}
-    part = path.with_suffix(".part")
-    save_file({"features": values}, part, metadata=kept | told)
-    part.replace(path)
+    with passing(path.parent) as part:
+        save_file({"features": values}, part, metadata=kept | told)
+        part.replace(path)
 
 
 def _read(path: Path) -> tuple[np.ndarray, Cost, dict[str, str]] | None:

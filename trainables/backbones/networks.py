@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import http.client
+import os
+import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError
 
 import torch
 from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
+from trainables.backbones.downloads import fetch
 from trainables.backbones.weight_files import SUFFIXES, content_digest, misfit, read_metadata, read_state
-from trainables.errors import BackboneError, first_line
+from trainables.errors import BackboneError, first_line, shown
 
 Statistics = tuple[float, float, float]
 _THREE_NUMBERS = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat])
@@ -31,6 +32,7 @@ BUNDLED_FILE = Path(__file__).resolve().parents[1] / "weights" / "glyphs.safeten
 # Of ImageNet's red, green and blue in [0, 1]
 IMAGENET_MEAN: Statistics = (0.485, 0.456, 0.406)
 IMAGENET_STD: Statistics = (0.229, 0.224, 0.225)
+LEAST_STD = 1e-6  # of pixels in [0, 1]; a network sees nothing but infinities behind a division by less
 AUXILIARY_HEADS = ("aux1", "aux2", "AuxLogits")  # of googlenet and inception_v3
 
 
@@ -147,8 +149,9 @@ def check_image_size(backbone: Backbone, image_size: tuple[int, int]) -> None:
     """Load the network once and try it on an image of (height, width) pixels, shapes only.
 
     Raises:
-        BackboneError: as for `load`, or the network cannot take images of this size.
+        BackboneError: as for `load` and `normalise`, or the network cannot take images of this size.
     """
+    normalise(backbone)
     network = load(backbone).to("meta").eval()
     problem = _refusal(network, *image_size)
     if problem is None:
@@ -164,7 +167,9 @@ def _check_model(name: str) -> None:
     if name in known:
         return
     close = difflib.get_close_matches(name, known) or ["resnet50", "mobilenet_v2", "shufflenet_v2_x0_5"]
-    raise BackboneError(f"{name}: not a torchvision classification model; did you mean {' or '.join(close)}?")
+    raise BackboneError(
+        f"{shown(name, 60)}: not a torchvision classification model; did you mean {' or '.join(close)}?"
+    )
 
 
 def _is_name(backbone: Backbone) -> bool:
@@ -179,24 +184,17 @@ def _named_weights(backbone: Backbone) -> WeightsEnum:
     if str(backbone.weights) not in known:
         choice = ", ".join(known)
         raise BackboneError(
-            f"{backbone.weights}: no weights that torchvision has for {backbone.model}; choose one of {choice}, "
-            "'bundled' or a file (.pth, .pt, .safetensors)"
+            f"{shown(backbone.weights, 60)}: no weights that torchvision has for {backbone.model}; choose one of "
+            f"{choice}, 'bundled' or a file (.pth, .pt, .safetensors)"
         )
     return known[str(backbone.weights)]
 
 
 def _download(model: str, weights: WeightsEnum) -> nn.Module:
     """The network by torchvision's own builder, which knows how these weights want the network built."""
-    try:
-        with _seeded(0):
-            return _without_auxiliary_heads(models.get_model(model, weights=weights, progress=False))
-    except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: not the file's hash
-        if isinstance(error, HTTPError):
-            error.close()
-        raise BackboneError(
-            f"{model}: the download of {weights.name} from {weights.url} failed ({first_line(error)}); "
-            "download that file elsewhere and give its path as weights"
-        ) from error
+    fetch(model, weights)
+    with _seeded(0):
+        return _without_auxiliary_heads(models.get_model(model, weights=weights, progress=False))
 
 
 def _build(model: str, *, pretrained: bool) -> nn.Module:
@@ -233,16 +231,21 @@ def _width(head: nn.Module) -> int:
 
 
 def _file(backbone: Backbone) -> Path:
-    return BUNDLED_FILE if backbone.weights == BUNDLED else Path(str(backbone.weights)).expanduser()
+    return BUNDLED_FILE if backbone.weights == BUNDLED else Path(os.path.expanduser(str(backbone.weights)))
 
 
 def _stated(backbone: Backbone, key: str, text: str) -> Statistics:
+    where, stated_as = shown(_file(backbone)), f"its metadata give {key} as {reprlib.repr(text)}"
+    example = list(IMAGENET_STD if key == "std" else IMAGENET_MEAN)
     try:
-        return _THREE_NUMBERS.validate_json(text)
+        stated = _THREE_NUMBERS.validate_json(text)
     except ValidationError as error:
+        raise BackboneError(f"{where}: {stated_as}; give three numbers, such as {example}") from error
+    if key == "std" and min(stated) < LEAST_STD:
         raise BackboneError(
-            f"{_file(backbone)}: its metadata give {key} as {text!r}; give three numbers, such as {list(IMAGENET_MEAN)}"
-        ) from error
+            f"{where}: {stated_as}, and pixels are divided by it; give three numbers above 0, such as {example}"
+        )
+    return stated
 
 
 def _fill(network: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> None:
@@ -254,7 +257,7 @@ def _fill(network: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> N
             _resize_head(network, len(head))
     problem = misfit(network.state_dict(), state)
     if problem:
-        what, mend = str(_file(backbone)), "give the model that the file was saved from"
+        what, mend = shown(_file(backbone)), "give the model that the file was saved from"
         if backbone.weights == BUNDLED:
             what, mend = "the bundled weights", f"set model to {read_metadata(BUNDLED_FILE)['model']}"
         raise BackboneError(f"{what}: not those of {backbone.model} ({problem}); {mend}")

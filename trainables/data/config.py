@@ -12,12 +12,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.data.splits import SPLITS, Split, SplitIndex, complete
-from trainables.errors import DataError
+from trainables.errors import DataError, shown
 
 Switch = Literal["allow_duplicates", "allow_shared_groups", "skip_corrupt"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Files of one kind that are not in the data: why, how many, and the name of one."""
+
+    why: str
+    count: int
+    first: str
 
 
 @dataclass(frozen=True)
@@ -31,27 +41,32 @@ class Contents:
         name: where it comes from, in words; with it begin the errors about it.
         classes: their names, in the order of the labels.
         parts: the splits that it comes with; all is `train` where it comes undivided.
+        left_out: files that lie there and are not in it.
     """
 
     name: str
     classes: tuple[str, ...]
     parts: Mapping[Split, SplitIndex]
+    left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         for split, part in self.parts.items():
             if problem := _contradiction(part, len(self.classes)):
                 raise DataError(f"{self.name}: split '{split}' with {problem}; mend `read` of the source")
+        every = [self.classes, *(names for part in self.parts.values() for names in (part.ids, part.groups or ()))]
+        if strange := next((name for names in every for name in names if not _is_utf8(name)), None):
+            raise DataError(f"{shown(self.name)}: the name '{shown(strange)}' is not UTF-8; mend `read` of the source")
         names = Counter(name for part in self.parts.values() for name in part.ids)
         if names and (most := names.most_common(1)[0])[1] > 1:
-            raise DataError(f"{self.name}: two images are called '{most[0]}'; mend `read` of the source")
+            raise DataError(f"{self.name}: two images are called '{shown(most[0])}'; mend `read` of the source")
 
 
 class DataSource(BaseModel, ABC):
     """A kind of data set that comes divided into train, valid and test. Its fields are the keys of the section `data`.
 
     A source that declares one of these fields lets the user allow what is refused otherwise (all are false by default):
-    `allow_duplicates`, identical images in more than one split; `allow_shared_groups`, groups in more than one split;
-    `skip_corrupt`, leaving out files that are no readable image.
+    `allow_duplicates`, identical images in more than one split or class; `allow_shared_groups`, groups in more than one
+    split; `skip_corrupt`, leaving out files that are no readable image.
 
     Attributes:
         source: what the study file calls this class. A class of this folder gives it its word, as `Literal["word"] =
@@ -117,7 +132,7 @@ class DividedSource(DataSource):
     """A source that may come undivided. It is divided by class, the same way for the same seed on every machine.
 
     Attributes:
-        allow_duplicates: accept identical images in more than one split.
+        allow_duplicates: accept identical images in more than one split, or in two classes.
         valid_fraction: share of the undivided images that go to validation, where no validation split comes with them.
         test_fraction: the same for the test split.
         split_seed: seed of the division.
@@ -142,11 +157,22 @@ class DividedSource(DataSource):
         return complete(parts, classes, valid=self.valid_fraction, test=self.test_fraction, seed=self.split_seed)
 
 
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _contradiction(part: SplitIndex, classes: int) -> str | None:
     counts = {"id": len(part.ids), "label": len(part.labels), "picture": len(part.pictures)}
     if part.groups is not None:
         counts["group"] = len(part.groups)
     if len(set(counts.values())) > 1:
         return ", ".join(f"{count} {what}{'s' if count != 1 else ''}" for what, count in counts.items())
-    outside = part.labels[(part.labels < 0) | (part.labels >= classes)]
+    labels = np.asarray(part.labels)
+    if len(labels) and (labels.ndim != 1 or labels.dtype.kind not in "iu"):
+        return f"labels of shape {labels.shape} and type {labels.dtype}, not a whole number for each image"
+    outside = labels[(labels < 0) | (labels >= classes)]
     return f"label {outside[0]}, but {classes} classes" if len(outside) else None

@@ -13,68 +13,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 
-from trainables.data.config import Contents, DataSource, Switch
-from trainables.data.grouping import ProposedGroups, days, propose_groups
+from trainables.data.config import Contents, DataSource, LeftOut, Switch
+from trainables.data.grouping import alike
 from trainables.data.image_cache import Facts, decoded, inspect
-from trainables.data.splits import SPLITS, Division, Split, SplitIndex, redivide
-from trainables.errors import DataError, InputError, one_line
+from trainables.data.splits import (
+    SPLITS,
+    Division,
+    Duplicate,
+    Split,
+    SplitIndex,
+    in_two_classes,
+    in_two_splits,
+    redivide,
+)
+from trainables.errors import DataError, InputError, one_line, shown
 
 FEWEST_GROUPS = 3  # of test images: from fewer no variance between groups can be estimated that is worth the name
-
-
-@dataclass(frozen=True)
-class ImageSizes:
-    """Sizes of images as (height, width) in pixels: up to three `common` ones with their counts, and the extremes."""
-
-    common: tuple[tuple[tuple[int, int], int], ...]
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Duplicate:
-    """An image of one split that is, pixel for pixel, also in an earlier one."""
-
-    split_a: Split
-    id_a: str
-    split_b: Split
-    id_b: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetDescription:
-    """A data set in figures.
-
-    Attributes:
-        images: images in each split.
-        counts: in each split, images of each class, in the order of `classes`.
-        largest_share: in each split, the share of its largest class: the accuracy of always answering that one.
-        image_sizes: before they are resized.
-        groups: groups in each split, or None where the data set has none.
-        proposed_groups: groups that the names of the test images suggest where the data set has none.
-        test_days: the days of the test images, where their names tell.
-        duplicates: images that are in an earlier split as well.
-        skipped: files left out because they are not readable.
-    """
-
-    source: str
-    classes: tuple[str, ...]
-    images: dict[Split, int]
-    counts: dict[Split, tuple[int, ...]]
-    largest_share: dict[Split, float]
-    image_sizes: ImageSizes
-    groups: dict[Split, int] | None
-    proposed_groups: ProposedGroups | None
-    test_days: tuple[date, ...]
-    duplicates: tuple[Duplicate, ...]
-    skipped: tuple[str, ...]
+FEWEST_GREYS = 64  # of the 256 that 16-bit images are scaled to: 14 bits of values are enough for that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +48,7 @@ class Dataset:
         splits: identifiers, labels and groups of each split.
         facts: size and digest of each image, by identifier.
         skipped: identifiers of the files left out because they are not readable (`skip_corrupt`).
+        left_out: other files that lie there and are not in the data.
     """
 
     config: DataSource
@@ -96,6 +57,7 @@ class Dataset:
     splits: dict[Split, SplitIndex]
     facts: Mapping[str, Facts] = field(repr=False)
     skipped: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     _decoded: dict[tuple[Split, tuple[int, int]], tuple[np.ndarray, str]] = field(default_factory=dict, repr=False)
 
     @property
@@ -105,11 +67,21 @@ class Dataset:
         return {split: tuple(int(n) for n in length) for split, length in lengths.items()}
 
     @property
-    def image_sizes(self) -> ImageSizes:
-        """Sizes of all images before they are resized."""
-        counts = Counter((facts.height, facts.width) for facts in self.facts.values())
-        by_area = sorted(counts, key=lambda size: (size[0] * size[1], size))
-        return ImageSizes(tuple(counts.most_common(3)), by_area[0], by_area[-1])
+    def duplicates(self) -> tuple[Duplicate, ...]:
+        """Images that are in an earlier split as well."""
+        return in_two_splits(self.splits, self.facts)
+
+    @property
+    def contradictions(self) -> tuple[Duplicate, ...]:
+        """Images that are in another class as well."""
+        return in_two_classes(self.splits, self.facts)
+
+    @property
+    def depth(self) -> tuple[int, int] | None:
+        """The lowest and highest value of all images with 16 bits a value; None where there are none."""
+        lowest = [seen.lowest for seen in self.facts.values() if seen.lowest is not None]
+        highest = [seen.highest for seen in self.facts.values() if seen.highest is not None]
+        return (min(lowest), max(highest)) if lowest else None
 
     def images(self, split: Split, size: tuple[int, int]) -> np.ndarray:
         """The images of a split at one size, decoded once and then read from the cache.
@@ -158,20 +130,24 @@ class Dataset:
 
         Raises:
             DataError: fewer than two classes, a split without images, a class that is not in every split, fewer
-                than three groups in the test split, or, unless the configuration allows it (`allow_duplicates`,
-                `allow_shared_groups`), an image or a group that is in more than one split.
+                than three groups in the test split, 16-bit images of which few greys would be left, or, unless the
+                configuration allows it (`allow_duplicates`, `allow_shared_groups`), an image or a group that is in more
+                than one split, or an image in two classes.
         """
         if len(self.classes) < 2:
-            raise DataError(f"{self.source}: one class only, '{self.classes[0]}'; a comparison needs at least two")
+            only = shown(self.classes[0])
+            raise DataError(f"{shown(self.source)}: one class only, '{only}'; a comparison needs at least two")
         for split, part in self.splits.items():
             if not len(part):
-                raise DataError(f"{self.source}: no images in the split '{split}'; add some of every class")
+                raise DataError(f"{shown(self.source)}: no images in the split '{split}'; add some of every class")
         self._refuse_missing_classes()
         self._refuse_few_groups()
+        self._refuse_few_greys()
         if not self.config.allows("allow_shared_groups"):
             self._refuse_shared_groups()
         if not self.config.allows("allow_duplicates"):
             self._refuse_duplicates()
+            self._refuse_contradictions()
 
     def _sealed(self, split: Split, size: tuple[int, int]) -> tuple[np.ndarray, str]:
         if (split, size) not in self._decoded:
@@ -191,9 +167,21 @@ class Dataset:
             label = self.classes.index(partial[0])
             absent = [split for split in SPLITS if not counts[split][label]]
             more = f" (and {len(partial) - 1} more such classes)" if len(partial) > 1 else ""
+            lacking = f"class '{shown(partial[0], 30)}' has no images in {' and '.join(absent)}{more}"
+            twins = next((twins for twins in alike(self.classes) if partial[0] in twins), ())
+            if other := next((name for name in twins if name != partial[0]), None):
+                raise DataError(f"{shown(self.source)}: {lacking}, but '{shown(other, 30)}' has; write it in one way")
             raise DataError(
-                f"{self.source}: class '{partial[0]}' has no images in {' and '.join(absent)}{more}; "
-                "every class must be in every split: add images, or leave the class out"
+                f"{shown(self.source)}: {lacking}; every class must be in every split: add images, or leave it out"
+            )
+
+    def _refuse_few_greys(self) -> None:
+        lowest, highest = self.depth or (0, 65535)
+        greys = highest // 257 - lowest // 257 + 1
+        if greys < FEWEST_GREYS:
+            raise DataError(
+                f"{shown(self.source)}: its 16-bit images have values from {lowest:,} to {highest:,} only, {greys} of "
+                "the 256 greys that they are scaled to; write them with 8 bits, all scaled by that range"
             )
 
     def _refuse_few_groups(self) -> None:
@@ -201,8 +189,8 @@ class Dataset:
         if 0 < len(groups) < FEWEST_GROUPS:
             belong = "one group" if len(groups) == 1 else f"{len(groups)} groups"
             raise DataError(
-                f"{self.source}: all test images belong to {belong} ('{groups[0]}'); the group is the unit of the "
-                f"statistics, so at least {FEWEST_GROUPS} are needed: change groups"
+                f"{shown(self.source)}: all test images belong to {belong} ('{shown(groups[0], 40)}'); the group is "
+                f"the unit of the statistics, so at least {FEWEST_GROUPS} are needed: change groups"
             )
 
     def _refuse_shared_groups(self) -> None:
@@ -214,17 +202,25 @@ class Dataset:
         if shared:
             groups = "1 group is" if len(shared) == 1 else f"{len(shared)} groups are"
             raise DataError(
-                f"{self.source}: {groups} in more than one split, first '{shared[0]}' in "
+                f"{shown(self.source)}: {groups} in more than one split, first '{shown(shared[0], 25)}' in "
                 f"{' and '.join(where[shared[0]])}; keep each in one split, change groups"
                 f"{_or_allow(self.config, 'allow_shared_groups')}"
             )
 
     def _refuse_duplicates(self) -> None:
-        if found := duplicates(self):
+        if found := self.duplicates:
             images = "1 image is" if len(found) == 1 else f"{len(found)} images are"
             raise DataError(
-                f"{self.source}: {images} in more than one split, first {found[0].id_a} = {found[0].id_b}; "
+                f"{shown(self.source)}: {images} in more than one split, first {_pair(found[0])}; "
                 f"remove one of each two{_or_allow(self.config, 'allow_duplicates')}"
+            )
+
+    def _refuse_contradictions(self) -> None:
+        if found := self.contradictions:
+            images = "1 image is" if len(found) == 1 else f"{len(found)} images are"
+            raise DataError(
+                f"{shown(self.source)}: {images} in two classes, first {_pair(found[0])}; "
+                f"remove the wrong one{_or_allow(self.config, 'allow_duplicates')}"
             )
 
 
@@ -238,7 +234,8 @@ def open_dataset(config: DataSource) -> Dataset:
     contents = _read(config)
     parts, facts, skipped = _readable(contents.parts, config)
     if not facts:
-        raise DataError(f"{contents.name}: no readable image among its {len(skipped)} files; give a folder of images")
+        name = shown(contents.name)
+        raise DataError(f"{name}: no readable image among its {len(skipped)} files; give a folder of images")
     return Dataset(
         config=config,
         source=contents.name,
@@ -246,41 +243,7 @@ def open_dataset(config: DataSource) -> Dataset:
         splits=config.divided(parts, contents.classes),
         facts=facts,
         skipped=skipped,
-    )
-
-
-def duplicates(dataset: Dataset) -> tuple[Duplicate, ...]:
-    """Images that are also in an earlier split, in the order train, valid, test; each with the first such image.
-
-    Two images are the same when their RGB pixels are, at their own size and upright (compared by SHA-1): a copy under
-    another name, in another lossless format, or with other metadata is found; one compressed anew is not.
-    """
-    first: dict[Facts, tuple[Split, str]] = {}
-    found = []
-    for split in SPLITS:
-        for name in dataset.splits[split].ids:
-            earlier, other = first.setdefault(dataset.facts[name], (split, name))
-            if earlier != split:
-                found.append(Duplicate(earlier, other, split, name))
-    return tuple(found)
-
-
-def describe(dataset: Dataset) -> DatasetDescription:
-    """The data set in figures, whether or not a study can use it."""
-    counts = dataset.counts
-    groups = {split: len(set(part.groups or ())) for split, part in dataset.splits.items()}
-    return DatasetDescription(
-        source=dataset.source,
-        classes=dataset.classes,
-        images={split: len(part) for split, part in dataset.splits.items()},
-        counts=counts,
-        largest_share={split: max(per_class) / max(1, sum(per_class)) for split, per_class in counts.items()},
-        image_sizes=dataset.image_sizes,
-        groups=groups if dataset.splits["train"].groups is not None else None,
-        proposed_groups=propose_groups(dataset.splits["test"]) if dataset.config.offers("groups") else None,
-        test_days=days(dataset.splits["test"]),
-        duplicates=duplicates(dataset),
-        skipped=dataset.skipped,
+        left_out=contents.left_out,
     )
 
 
@@ -303,9 +266,13 @@ def _readable(
     if reasons and not config.allows("skip_corrupt"):
         name, why = next(iter(reasons.items()))
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        raise DataError(f"{pictures[name]}{more}: not a readable image ({why}); {config.unreadable_mend}")
+        raise DataError(f"{shown(pictures[name])}{more}: not a readable image ({why}); {config.unreadable_mend}")
     kept = {split: [i for i, name in enumerate(part.ids) if name in facts] for split, part in parts.items()}
     return {split: parts[split].take(positions) for split, positions in kept.items()}, facts, tuple(reasons)
+
+
+def _pair(found: Duplicate) -> str:
+    return f"{shown(found.id_a, 35)} = {shown(found.id_b, 35)}"
 
 
 def _or_allow(config: DataSource, switch: Switch) -> str:

@@ -1,4 +1,4 @@
-"""What file names tell of groups and times: images that are not independent of each other, and how to say so.
+"""What names tell: of files, groups and times (images that are not independent of each other); of classes, their twins.
 
 Frames of one boat, slices of one patient and a burst of one camera resemble each other. Names often show it: by a time,
 or by a number behind what they have in common. What is found here is proposed, never set.
@@ -7,6 +7,7 @@ or by a number behind what they have in common. What is found here is proposed, 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,14 @@ def taken_at(name: str) -> datetime | None:
     except ValueError:  # digits, but of no time
         return None
     return moment if moment.year in PHOTOGRAPHED else None
+
+
+def alike(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Names that differ by capitals, blanks or the way of writing accents alone, those of one kind together."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        kinds["".join(unicodedata.normalize("NFKC", name).split()).casefold()].append(name)
+    return tuple(tuple(twins) for twins in kinds.values() if len(twins) > 1)
 
 
 def _by_time(part: SplitIndex) -> ProposedGroups | None:

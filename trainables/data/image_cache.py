@@ -9,36 +9,64 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 import numpy as np
 import PIL
 from filelock import FileLock
 
-from trainables.cache import cache_dir
-from trainables.data.images import Picture, pixels, reason
-from trainables.errors import DataError
+from trainables.cache import cache_dir, passing
+from trainables.data.images import MOST_PIXELS, Picture, pixels, pixels_and_depth, reason
+from trainables.errors import DataError, shown
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1024  # results that may wait in memory to be written
+_FACTS = 2  # raised when more is learnt of a picture: what was learnt before is learnt anew
 T = TypeVar("T")
+Watcher = Callable[[str, int, int], None]  # told what is being done, how many are done, and of how many
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)  # of this thread
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A picture's own size in pixels, and the SHA-1 of its RGB pixels at that size."""
+    """What is learnt of a picture when it is decoded.
+
+    Attributes:
+        height, width: its own, in pixels.
+        digest: SHA-1 of its RGB pixels at that size.
+        lowest, highest: its values, where it has 16 bits for each.
+    """
 
     height: int
     width: int
     digest: str
+    lowest: int | None = None
+    highest: int | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int, str]:
+        """The same for pictures that are the same pixel for pixel."""
+        return self.height, self.width, self.digest
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tell this watcher of all pictures that are read or decoded while the context lasts."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str, str]]:
@@ -51,15 +79,15 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
         DataError: the cache cannot be written.
     """
     with _folder("facts") as folder:
-        path = folder / f"{_key(pictures)}.json"
+        path = folder / f"{_key(pictures, learnt=_FACTS)}.json"
         facts = _read_facts(path)
         unknown = [name for name in pictures if name not in facts]
-        looked_at = _in_parallel(_facts, [pictures[name] for name in unknown])
+        looked_at = _counted(_in_parallel(_facts, [pictures[name] for name in unknown]), "reading images", len(unknown))
         found = dict(zip(unknown, looked_at, strict=True))
         new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
         if new:
             facts |= new
-            with _part(folder) as part:
+            with passing(folder) as part:
                 part.write_text(json.dumps({name: asdict(known) for name, known in facts.items()}))
                 part.replace(path)
     return facts, {name: why for name, why in found.items() if isinstance(why, str)}
@@ -78,34 +106,57 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str
         DataError: a picture cannot be read, or the cache cannot be written.
     """
     shape = (len(pictures), *size, 3)
+    _refuse_size(size)
     with _folder("images") as folder:
         key = _key(pictures, size)
         with FileLock(folder / f"{key}.lock"):  # two studies that start together decode once
             for path in folder.glob(f"{key}-*.npy"):
                 if (found := _load_sealed(path, shape)) is not None:
                     return found
+            _refuse_what_has_no_room(folder, shape)
             _log.info("decoding %d images at %d x %d", *shape[:3])
             began = time.monotonic()
-            path = _write_sealed(folder, key, _resized(list(pictures.values()), size), shape)
-            with _part(folder) as part:
+            what = f"decoding images at {size[0]} x {size[1]}"
+            resized = _counted(_resized(list(pictures.values()), size), what, len(pictures))
+            path = _write_sealed(folder, key, resized, shape)
+            with passing(folder) as part:
                 part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
                 part.replace(folder / f"{key}.json")
-    return np.load(path, mmap_mode="r"), _seal(path)
+    return np.lib.format.open_memmap(path, mode="r"), _seal(path)
 
 
-def _key(pictures: Mapping[str, Picture], size: tuple[int, int] | None = None) -> str:
+def _refuse_size(size: tuple[int, int]) -> None:
+    if min(size) < 1 or size[0] * size[1] > MOST_PIXELS:
+        raise DataError(
+            f"images cannot be resized to {shown(size[0], 30)} x {shown(size[1], 30)} pixels; give 1 to "
+            f"{MOST_PIXELS / 1e6:.0f} million"
+        )
+
+
+def _refuse_what_has_no_room(folder: Path, shape: tuple[int, ...]) -> None:
+    needed, free = math.prod(shape), shutil.disk_usage(folder).free
+    if needed > free:
+        count, height, width, _ = shape
+        raise DataError(
+            f"{folder}: {count:,} images of {height} x {width} pixels take {needed / 1e9:,.1f} GB, and "
+            f"{free / 1e9:,.1f} are free; lower image_size, make room, or set TRANSFER_STUDY_CACHE to another folder"
+        )
+
+
+def _key(pictures: Mapping[str, Picture], size: tuple[int, int] | None = None, *, learnt: int | None = None) -> str:
     stamps = [[name, picture.stamp()] for name, picture in pictures.items()]
-    return hashlib.sha256(json.dumps([PIL.__version__, size, stamps]).encode()).hexdigest()[:32]
+    about = [PIL.__version__, size or learnt, stamps]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
 
 def _facts(picture: Picture) -> Facts | str:
     try:
-        found = pixels(picture)
+        found, depth = pixels_and_depth(picture)
     except Exception as error:  # Pillow's decoders raise a dozen kinds
         return reason(error)
-    return Facts(
-        found.shape[0], found.shape[1], hashlib.sha1(found.reshape(-1).data, usedforsecurity=False).hexdigest()
-    )
+    digest = hashlib.sha1(found.reshape(-1).data, usedforsecurity=False).hexdigest()
+    lowest, highest = depth or (None, None)
+    return Facts(found.shape[0], found.shape[1], digest, lowest, highest)
 
 
 def _resized(pictures: Sequence[Picture], size: tuple[int, int]) -> Iterator[np.ndarray]:
@@ -127,6 +178,18 @@ def _in_parallel(work: Callable[[Picture], T], pictures: Sequence[Picture]) -> I
             yield from pool.map(work, pictures[start : start + _BLOCK])
 
 
+def _counted(things: Iterable[T], what: str, among: int) -> Iterator[T]:
+    """These things, each counted as done when the next one is asked for."""
+    watcher = _watcher.get()
+    if watcher is None:
+        yield from things
+        return
+    watcher(what, 0, among)
+    for done, thing in enumerate(things, 1):
+        yield thing
+        watcher(what, done, among)
+
+
 @contextmanager
 def _folder(name: str) -> Iterator[Path]:
     folder = cache_dir() / name
@@ -138,16 +201,6 @@ def _folder(name: str) -> Iterator[Path]:
         raise DataError(
             f"{folder}: the cache cannot be used ({cause}); make room, or set TRANSFER_STUDY_CACHE to another folder"
         ) from error
-
-
-@contextmanager
-def _part(folder: Path) -> Iterator[Path]:
-    """Where to write a file that gets its name by being moved when it is whole; removed if it never is."""
-    part = folder / f"{uuid4().hex}.part"
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _read_facts(path: Path) -> dict[str, Facts]:
@@ -167,7 +220,7 @@ def _seal(path: Path) -> str:
 def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] | None:
     """The array and its seal, or None, and the file removed, if it is not what was written."""
     try:
-        array = np.load(path, mmap_mode="r")
+        array = np.lib.format.open_memmap(path, mode="r")
         if array.shape == shape and hashlib.sha256(array.reshape(-1).data).hexdigest() == _seal(path):
             return array, _seal(path)
     except (ValueError, EOFError):  # cut short, or not NumPy's format
@@ -180,7 +233,7 @@ def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] |
 def _write_sealed(folder: Path, key: str, arrays: Iterable[np.ndarray], shape: tuple[int, ...]) -> Path:
     """Write arrays, together of this shape, to one .npy file with the SHA-256 of its pixels in its name."""
     seal = hashlib.sha256()
-    with _part(folder) as part:
+    with passing(folder) as part:
         with part.open("wb") as stream:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(stream, header)

@@ -1,13 +1,28 @@
-"""From one picture to a uint8 array: decoded, upright, RGB, resized."""
+"""From one picture to a uint8 array: decoded, upright, RGB, resized.
+
+A file is handed to Pillow's readers of photographs and drawings alone, whatever its name: some of the others start
+programs (Encapsulated PostScript). Of animations and stacks the first picture is read.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from trainables.errors import shown
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
+RAW = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw"})
+MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
+# Pillow opens a picture of up to twice that with a warning, and 64 threads would take 34 GB for them.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 class Picture(Protocol):
@@ -26,7 +41,11 @@ class FilePicture:
     path: Path
 
     def open(self) -> Image.Image:
-        return Image.open(self.path)
+        if not stat.S_ISREG(os.stat(self.path).st_mode):  # to read a pipe is to wait for ever
+            raise ValueError("a pipe, socket or device, not a file")
+        if self.path.suffix.lower() in RAW:  # Pillow would take the thumbnail in it
+            raise ValueError("a raw photograph; develop it into a JPEG or PNG file")
+        return Image.open(self.path, formats=FORMATS)
 
     def stamp(self) -> str:
         try:
@@ -36,7 +55,7 @@ class FilePicture:
         return f"{self.path.absolute()}|{found.st_size}|{found.st_mtime_ns}"
 
     def __str__(self) -> str:
-        return str(self.path)
+        return shown(self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,28 +90,55 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> np.ndarray:
     Raises:
         Exception: whatever Pillow raises for files that are damaged, cut short or no picture; see `reason`.
     """
-    with picture.open() as image:
-        if size is not None:
-            image.draft(None, _as_stored(image, (2 * size[1], 2 * size[0])))
-        rgb = _rgb(ImageOps.exif_transpose(image))
-        if size is not None:
-            rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        return np.asarray(rgb)
+    return _decoded(picture, size)[0]
+
+
+def pixels_and_depth(picture: Picture) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """As `pixels` at the picture's own size, and the lowest and highest value where it has 16 bits for each.
+
+    Raises:
+        Exception: as `pixels`.
+    """
+    return _decoded(picture, None)
 
 
 def reason(error: Exception) -> str:
     """Why `pixels` failed, in a few words."""
     if isinstance(error, UnidentifiedImageError):
-        return "in no image format that Pillow knows"
+        return "in no image format that is read here"
+    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        return f"more than {MOST_PIXELS / 1e6:.0f} million pixels, which Pillow takes for a bomb; make it smaller"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return shown((str(error).splitlines() or [type(error).__name__])[0], 80)
+
+
+def _decoded(picture: Picture, size: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int] | None]:
+    with picture.open() as image:
+        if size is not None:
+            image.draft(None, _as_stored(image, (2 * size[1], 2 * size[0])))
+        depth = _depth(image)
+        rgb = _rgb(ImageOps.exif_transpose(image))
+        if size is not None:
+            rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        return np.asarray(rgb), depth
 
 
 def _as_stored(image: Image.Image, upright: tuple[int, int]) -> tuple[int, int]:
     """(width, height) before the orientation is applied, which swaps them where it turns the picture by 90 degrees."""
     turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
     return upright[::-1] if turned else upright
+
+
+def _depth(image: Image.Image) -> tuple[int, int] | None:
+    """The range of a picture of 16 bits a value. Of one in colour Pillow keeps 8 bits, so its range is a rough one."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        return int(values.min()), int(values.max())
+    if any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+        ranges = [channel for channel in image.convert("RGB").getextrema() if isinstance(channel, tuple)]
+        return int(257 * min(low for low, _ in ranges)), int(257 * max(high for _, high in ranges))
+    return None
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Splits: the images of each, and the seeded division of what comes undivided.
+"""Splits: the images of each, the seeded division of what comes undivided, and images that are there twice.
 
 Whole groups are divided (an image without a group is one of its own), class by class, so that every class reaches every
 split even where a class has few images.
@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
+from trainables.data.image_cache import Facts
 from trainables.data.images import Picture
-from trainables.errors import DataError
+from trainables.errors import DataError, shown
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -84,6 +85,16 @@ def complete(
 
 
 @dataclass(frozen=True)
+class Duplicate:
+    """Two images that are the same, pixel for pixel."""
+
+    split_a: Split
+    id_a: str
+    split_b: Split
+    id_b: str
+
+
+@dataclass(frozen=True)
 class Division:
     """Training and validation images of one replicate, as positions in both splits, one behind the other."""
 
@@ -107,8 +118,8 @@ def redivide(train: SplitIndex, valid: SplitIndex, classes: Sequence[str], seed:
         if len(units) < 2:
             unit = "image" if both.groups is None else "group"
             raise DataError(
-                f"class '{classes[label]}' has one {unit} in training and validation together, too few to divide them "
-                f"anew; add {unit}s, or set resplit: false"
+                f"class '{shown(classes[label])}' has one {unit} in training and validation together, too few to "
+                f"divide them anew; add {unit}s, or set resplit: false"
             )
         wanted = min(len(units) - 1, max(1, round(validating[label] / all_of_class[label] * len(units))))
         drawn.append(generator.permutation(units)[:wanted])
@@ -117,8 +128,8 @@ def redivide(train: SplitIndex, valid: SplitIndex, classes: Sequence[str], seed:
         lacking = np.setdiff1d(np.intersect1d(train.labels, valid.labels), part)
         if len(lacking):  # a class that is a minority in all its groups goes with the others
             raise DataError(
-                f"class '{classes[lacking[0]]}' has no image in {into} where training and validation are divided anew; "
-                "its groups are of other classes mostly: change groups, or set resplit: false"
+                f"class '{shown(classes[lacking[0]])}' has no image in {into} where training and validation are "
+                "divided anew; its groups are of other classes mostly: change groups, or set resplit: false"
             )
     return Division(np.flatnonzero(~chosen), np.flatnonzero(chosen))
 
@@ -139,6 +150,34 @@ def stratified(labels: np.ndarray, counts: Callable[[int], Sequence[int]], seed:
         members = generator.permutation(np.flatnonzero(labels == label))
         pieces.append(np.split(members, np.cumsum(counts(len(members)))))
     return [np.sort(np.concatenate(piece)) for piece in zip(*pieces, strict=True)]
+
+
+def in_two_splits(splits: Mapping[Split, SplitIndex], facts: Mapping[str, Facts]) -> tuple[Duplicate, ...]:
+    """Images that are also in an earlier split, in the order train, valid, test; each with the first such image.
+
+    Two images are the same when their RGB pixels are, at their own size and upright (compared by SHA-1): a copy under
+    another name, in another lossless format, or with other metadata is found; one compressed anew is not.
+    """
+    first: dict[tuple[int, int, str], tuple[Split, str]] = {}
+    found = []
+    for split in SPLITS:
+        for name in splits[split].ids:
+            earlier, other = first.setdefault(facts[name].pixels, (split, name))
+            if earlier != split:
+                found.append(Duplicate(earlier, other, split, name))
+    return tuple(found)
+
+
+def in_two_classes(splits: Mapping[Split, SplitIndex], facts: Mapping[str, Facts]) -> tuple[Duplicate, ...]:
+    """Images that an earlier one equals, of whichever split, with another label; each with the first such image."""
+    first: dict[tuple[int, int, str], tuple[int, Split, str]] = {}
+    found = []
+    for split in SPLITS:
+        for name, label in zip(splits[split].ids, splits[split].labels.tolist(), strict=True):
+            given, earlier, other = first.setdefault(facts[name].pixels, (label, split, name))
+            if given != label:
+                found.append(Duplicate(earlier, other, split, name))
+    return tuple(found)
 
 
 def _joined(one: SplitIndex, other: SplitIndex) -> SplitIndex:
@@ -166,6 +205,6 @@ def _refuse_small_classes(
         needed = 1 + len(counts(n))
         if sum(counts(n)) >= n:
             raise DataError(
-                f"class '{classes[label]}' has {n} {unit}{'s' if n > 1 else ''}, too few to be in each of the {needed} "
-                f"splits made here; add {unit}s, lower valid_fraction or test_fraction, or leave the class out"
+                f"class '{shown(classes[label])}' has {n} {unit}{'s' if n > 1 else ''}, too few to be in each of the "
+                f"{needed} splits made here; add {unit}s, lower valid_fraction or test_fraction, or leave the class out"
             )

@@ -44,7 +44,7 @@ class StoredExamples(Examples):
     @property
     def inputs(self) -> np.ndarray:
         """The array, memory-mapped and read-only."""
-        return np.asarray(np.load(node_copy(self.library, self.name), mmap_mode="r"))
+        return np.asarray(np.lib.format.open_memmap(node_copy(self.library, self.name), mode="r"))
 
 
 def store(library: Library, examples: Examples) -> StoredExamples:

@@ -28,6 +28,7 @@ _NAMES: dict[Split, tuple[str, ...]] = {
     "valid": ("valid", "val"),
     "test": ("test",),
 }
+UNPICKLING = ("LSUN", "LSUNClass")  # CIFAR's pickles are checked by MD5 before they are read
 
 
 class TorchvisionData(DividedSource):
@@ -91,6 +92,8 @@ def _find_class(name: str) -> type:
 
     classes = {key: cls for key in datasets.__all__ if isinstance(cls := getattr(datasets, key), type)}
     known = {key: parameters for key, cls in classes.items() if "root" in (parameters := _parameters(cls))}
+    if name in UNPICKLING:
+        raise DataError(f"{name} unpickles a file of the current folder, which could run code; use source: folder")
     if name not in known:
         by_lower = {key.lower(): key for key in known}
         close = [by_lower[key] for key in difflib.get_close_matches(name.lower(), by_lower)]

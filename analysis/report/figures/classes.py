@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from analysis.numbers import level
 from analysis.report.comparison import Comparison, TestScores
 from analysis.report.figures.style import (
     Drawing,
@@ -45,7 +46,8 @@ def draw_classes(compared: Comparison) -> Drawing:
     occurring = sum(count > 0 for count in compared.counts)
     some = f" The {len(shown)} of {occurring} classes on which they differ most." if len(shown) < occurring else ""
     caption = (
-        "Each class's accuracy with its interval over seeds and images; in brackets its number of test images."
+        f"Each class's accuracy with its {level(compared.design.look_alpha)} interval over seeds and images; in"
+        " brackets its number of test images."
         f" Intervals are wide where these are few, and missing where there is one.{some}"
     )
     return drawing("classes", "Accuracy per class", caption, figure, _class_table(compared))

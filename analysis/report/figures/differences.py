@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from analysis.numbers import level
 from analysis.report.comparison import Comparison
 from analysis.report.figures.style import (
     GREY,
@@ -20,6 +21,8 @@ from analysis.report.figures.style import (
 )
 from analysis.report.wording import pair_verdict
 from analysis.report.wording.pairs import interval_name
+
+SHORT = 24  # characters of a name beside a matrix
 
 
 def draw_accuracy(compared: Comparison) -> Drawing:
@@ -39,7 +42,8 @@ def draw_accuracy(compared: Comparison) -> Drawing:
     ax.set_xlabel("accuracy on the test split")
     unit = compared.design.unit
     caption = (
-        f"Marker: mean over the {unit}s; bar: its interval over {unit}s and images; grey ticks: the single {unit}s."
+        f"Marker: mean over the {unit}s; bar: its {level(compared.design.look_alpha)} interval over {unit}s and images;"
+        f" grey ticks: the single {unit}s."
         " Dotted, where it is in range: always naming the largest class of the split. Overlapping bars do not mean that"
         " two approaches are alike: they are compared on the same images, in the next figure."
     )
@@ -58,11 +62,13 @@ def draw_differences(compared: Comparison) -> Drawing | None:
     for y, pair in enumerate(compared.pairs):
         d, decided = pair.difference, pair.verdict in ("a_better", "b_better")
         low, high = pair.interval.low, pair.interval.high
-        ax.plot([low, high], [y, y], color="black", linewidth=2.2, solid_capstyle="butt")
+        if d.has_interval:
+            ax.plot([low, high], [y, y], color="black", linewidth=2.2, solid_capstyle="butt")
         ax.plot([d.difference], [y], "o", color="black", markerfacecolor="black" if decided else "white", markersize=7)
         words = plain(pair_verdict(pair, compared.design))
         ax.annotate(words, (d.difference, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-        row = {"first": d.a, "second": d.b, "difference": d.difference, "low": low, "high": high}
+        ends = {"low": low, "high": high} if d.has_interval else {"low": None, "high": None}
+        row = {"first": d.a, "second": d.b, "difference": d.difference, **ends}
         rows.append({**row, "p": d.p, "p_adjusted": pair.p_adjusted, "verdict": pair.verdict})
     name_rows(ax, [f"{pair.difference.a} − {pair.difference.b}" for pair in compared.pairs])
     ax.locator_params(axis="x", nbins=5)
@@ -122,8 +128,8 @@ def draw_agreement(compared: Comparison) -> Drawing | None:
         colour = "black" if share < 0.6 else "white"
         ax.text(b + 0.5, a + 0.5, text, ha="center", va="center", fontsize=7.5, color=colour)
     ticks = np.arange(K) + 0.5
-    ax.set_xticks(ticks, [plain(name) for name in agreed.names], rotation=30, ha="right")
-    ax.set_yticks(ticks, [plain(name) for name in agreed.names])
+    ax.set_xticks(ticks, [plain(name, SHORT) for name in agreed.names], rotation=30, ha="right")
+    ax.set_yticks(ticks, [plain(name, SHORT) for name in agreed.names])
     ax.invert_yaxis()
     rows = [
         {"first": a, "second": b, "same_answer": agreed.same_answer[i, j], "exactly_one_right": agreed.one_right[i, j]}

@@ -8,6 +8,7 @@ from math import ceil
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.numbers import level
 from analysis.report.comparison import Comparison
 from analysis.report.figures.style import GREY, Drawing, Look, drawing, look, panels, plain
 from analysis.statistics.calibration import Calibration
@@ -36,7 +37,8 @@ def draw_reliability(compared: Comparison) -> Drawing | None:
         ax.tick_params(labelbottom=True)
     data = [{"approach": test.name, **asdict(b)} for test, found in shown for b in found.bins]
     caption = (
-        "Test predictions sorted by their confidence into 15 bins: how many of each are right, with intervals; the"
+        "Test predictions sorted by their confidence into 15 bins: how many of each are right, with"
+        f" {level(compared.design.look_alpha)} intervals; the"
         " larger the mark, the more predictions. On the diagonal an approach is as often right as it says; below it"
         " is too sure of itself. The error is the mean distance to the diagonal, weighted by the predictions."
     )

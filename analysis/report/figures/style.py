@@ -17,10 +17,12 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
 MARKERS = "osD^vP*X"
 GREY = "#666666"
+LONGEST = 60  # characters of a name that are drawn
 LEGEND_CHARACTERS = 84  # of one line of a legend, at its font size and the width of a figure
 WIDTH = 7.0  # inches; about 34 rem on a screen
 STYLE = {
@@ -96,7 +98,7 @@ def legend(figure: Figure, *axes: Axes) -> None:
 
 def class_label(classes: Sequence[str], index: int) -> str:
     """A class's name, or its index where the font lacks one of its characters (the table of classes has the names)."""
-    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    font = _font()
     if not all(font.get_char_index(ord(character)) for character in classes[index]):
         return str(index)
     return plain(_short(classes[index]))
@@ -107,14 +109,31 @@ def legend_label(text: str) -> str:
     return f" {plain(text)}" if text.startswith("_") else plain(text)
 
 
-def plain(text: str) -> str:
-    """Text in which Matplotlib reads no formula, as it does between two dollar signs."""
-    return text.replace("$", r"\$")
+def plain(text: str, longest: int = LONGEST) -> str:
+    """Text as Matplotlib draws it: in one line, without the middle of a long one, and with no formula in it.
+
+    What the font lacks is written out, as in `\\u8239`. Matplotlib reads a formula between two dollar signs.
+    """
+    font = _font()
+    drawn = (one if one.isprintable() and font.get_char_index(ord(one)) else _written_out(one) for one in text)
+    line = "".join(drawn)
+    if len(line) > longest:
+        end = longest // 3
+        line = f"{line[: longest - end - 1]}…{line[-end:]}"
+    return line.replace("$", r"\$")
 
 
 def drawing(key: str, title: str, caption: str, figure: Figure, data: pd.DataFrame) -> Drawing:
     """Finish a figure."""
     return Drawing(key, title, caption, _svg(figure, key), data)
+
+
+def _font() -> FT2Font:
+    return font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def _short(name: str) -> str:

@@ -26,7 +26,7 @@ class _Row:
 
 def accuracy(compared: Comparison, study: StudySummary | None) -> Table:
     """Accuracy and balanced accuracy, the most accurate first; those without a test result last."""
-    unit, interval_heading = compared.design.unit, f"{level(compared.design.alpha)} interval"
+    unit, interval_heading = compared.design.unit, f"{level(compared.design.look_alpha)} interval"
     columns = [
         Column[_Row]("approach", lambda row: row.name, "text"),
         Column("accuracy", _cell(lambda test: number(test.accuracy.estimate))),

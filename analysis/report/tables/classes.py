@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from analysis.numbers import interval, number
+from analysis.numbers import interval, level, number
 from analysis.report.comparison import Comparison, TestScores
 from analysis.report.table import Column, Table, table
 from analysis.statistics.paired import Estimate
@@ -17,7 +17,8 @@ def classes(compared: Comparison) -> Table:
         Column("test images", lambda c: f"{compared.counts[c]:,}"),
         *(Column(test.name, partial(_accuracy, test)) for test in compared.ranked),
     ]
-    return table("Accuracy per class", columns, range(len(compared.classes)))
+    about = f"In brackets {level(compared.design.look_alpha)} intervals over {compared.design.unit}s and images."
+    return table("Accuracy per class", columns, range(len(compared.classes)), about=about)
 
 
 def _accuracy(test: TestScores, c: int) -> str:

@@ -75,7 +75,7 @@ def mcnemar_runs(compared: Comparison) -> Table:
         Column("mid-p", lambda row: p_value(row[1].test.p_mid), "unbroken"),
         Column("difference", lambda row: signed(row[1].interval.difference)),
         Column(
-            f"{level(compared.design.alpha)} interval",
+            f"{level(compared.design.look_alpha)} interval",
             lambda row: signed_interval(row[1].interval.low, row[1].interval.high),
             "interval",
         ),

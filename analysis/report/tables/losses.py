@@ -16,7 +16,7 @@ DECISIONS = "none, decisions alone: scored by convention below"
 
 def losses(compared: Comparison) -> Table:
     """Log-loss, Brier score and calibration error of each approach's probabilities."""
-    interval_heading, yardstick = f"{level(compared.design.alpha)} interval", compared.yardstick
+    interval_heading, yardstick = f"{level(compared.design.look_alpha)} interval", compared.yardstick
     columns: list[Column[TestScores]] = [
         NAME,
         Column("probabilities", lambda test: test.probabilities.replace("_", " "), "text"),
@@ -47,7 +47,7 @@ def losses(compared: Comparison) -> Table:
 
 def loss_differences(compared: Comparison) -> Table:
     """Differences of log-loss and Brier score, of the pairs in which both give probabilities."""
-    interval_heading = f"{level(compared.design.alpha)} interval"
+    interval_heading = f"{level(compared.design.look_alpha)} interval"
     columns: list[Column[LossDifferences]] = [
         Column("first − second", lambda found: pair_name(found.log_loss), "text"),
         Column("log-loss", lambda found: signed(found.log_loss.difference)),
@@ -70,7 +70,7 @@ def loss_differences(compared: Comparison) -> Table:
 
 def hard_decisions(compared: Comparison) -> Table:
     """What decisions alone cost, by each named convention."""
-    interval_heading = f"{level(compared.design.alpha)} interval"
+    interval_heading = f"{level(compared.design.look_alpha)} interval"
     columns: list[Column[TestScores]] = [
         NAME,
         Column("one-hot as logits", lambda test: number(_as_logits(test).estimate)),
@@ -92,12 +92,13 @@ def _ece(test: TestScores) -> CalibrationError:
 
 
 def _interval(estimate: Estimate | CalibrationError) -> str:
-    return interval(estimate.low, estimate.high)
+    """A dash where no variance could be estimated."""
+    return interval(estimate.low, estimate.high) if estimate.has_interval else "–"
 
 
 def _of_difference(found: Difference) -> str:
     """A dash where no variance could be estimated."""
-    return signed_interval(found.low, found.high) if found.se else "–"
+    return signed_interval(found.low, found.high) if found.has_interval else "–"
 
 
 def _as_logits(test: TestScores) -> Estimate:

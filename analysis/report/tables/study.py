@@ -116,7 +116,15 @@ def environment(study: StudySummary) -> Table:
         Column("of the study", lambda row: row[0], "text"),
         Column("recorded", lambda row: _recorded(row[1]), "text"),
     ]
-    return table("Environment", columns, sorted(study.records.environment.items()) or [("–", "not recorded")])
+    first = study.records.environment
+    rows = sorted(first.items()) or [("–", "not recorded")]
+    for count, later in enumerate(study.records.later_environments, 2):
+        rows += [
+            (f"{name} (environment {count})", value)
+            for name, value in sorted(later.items())
+            if value != first.get(name)
+        ]
+    return table("Environment", columns, rows)
 
 
 def _configuration(params: Mapping[str, object]) -> str:

@@ -11,14 +11,14 @@ MOST_CLASS_DIFFERENCES = 12  # to list in the page
 
 def class_sentences(compared: Comparison) -> list[str]:
     """On which classes approaches differ, after correction for all classes and pairs."""
-    tested, alpha = compared.class_differences, compared.design.alpha
+    tested, alpha = compared.class_differences, compared.design.look_alpha
     if not tested:
         return []
     found = sorted((one for one in tested if one.p_fdr < alpha), key=lambda one: one.p_fdr)
     enough = "three or more groups of test images" if compared.grouped else "two or more test images"
     opening = f"Of {len(tested)} differences (all pairs, classes with {enough}), {len(found)}"
     sentences = [
-        f"{opening} {'is' if len(found) == 1 else 'are'} found at a false-discovery rate of {100 * alpha:g} %."
+        f"{opening} {'is' if len(found) == 1 else 'are'} found at a false-discovery rate of {100 * alpha:.3g} %."
     ]
     for one in found[:MOST_CLASS_DIFFERENCES]:
         d = one.difference

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.numbers import in_points, in_words, listed, number
+from analysis.records.slugs import one_line
 from analysis.report.comparison import Comparison
 from analysis.report.reservations import GENERAL, Reservation, reservations
 from analysis.report.summary import StudySummary
@@ -41,8 +42,8 @@ def headline(compared: Comparison | None, study: StudySummary | None = None) -> 
     found, reserved = standing(compared), reservations(compared, study)
     if not found.others:
         reached = number(compared.ranked[0].accuracy.estimate)
-        return f"{found.best} reached {reached}; there is nothing to compare it with."
-    return in_one_line(found, reserved, compared.design.margin)
+        return one_line(f"{found.best} reached {reached}; there is nothing to compare it with.")
+    return one_line(in_one_line(found, reserved, compared.design.margin))
 
 
 def in_one_line(found: Standing, reserved: Sequence[Reservation], margin: float) -> str:

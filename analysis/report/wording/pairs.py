@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.numbers import counted, in_points, level, listed, p_clause, possible
+from analysis.numbers import counted, in_points, level, listed, p_clause
 from analysis.report.comparison import Comparison, PairSummary
 from analysis.report.design import Design
 from analysis.report.summary import StudySummary
@@ -72,7 +72,7 @@ def interval_words(pair: PairSummary, write: Callable[[float], str]) -> str:
     low, high = pair.interval.low, pair.interval.high
     if not pair.interval.ends_at_zero:
         return f"{write(low)} to {write(high)}"
-    return f"above 0 to {write(high)}" if low > 0 else f"{write(low)} to below 0"
+    return f"above 0 to {write(high)}" if high > 0 else f"{write(low)} to below 0"
 
 
 def predictions_sentence(compared: Comparison) -> str:
@@ -141,8 +141,7 @@ def missed_words(compared: Comparison, pair: PairSummary) -> str:
     """What the study could not have seen in an undecided pair."""
     if pair.difference.se == 0:
         return "they are the same on every test image, and there are too few of them to settle the question"
-    found = possible(pair.detectable)
-    if found is None:
+    if pair.detectable is None:
         units = "groups of images" if compared.grouped else "images"
         return f"with so few {units} or runs no true difference, however large, was likely to be found"
-    return f"a true difference below {100 * found:.1f} points could easily have been missed"
+    return f"a true difference below {100 * pair.detectable:.1f} points could easily have been missed"

@@ -20,6 +20,7 @@ from analysis.numbers import (
     seconds,
     unsigned_points,
 )
+from analysis.records.slugs import one_line
 from analysis.report.comparison import Comparison, PairSummary, TestScores
 from analysis.report.reservations import Reservation, reservations
 from analysis.report.summary import StudySummary
@@ -58,7 +59,7 @@ def verdict_sentence(compared: Comparison | None, study: StudySummary | None = N
     if study is not None:
         sentences += [f"{a.name} has no test result: {a.problem}." for a in study.approaches if a.problem]
         sentences += [f"{a.name} {why}." for a in study.approaches if (why := ended_early(a))]
-    return " ".join(sentences)
+    return one_line(" ".join(sentences))
 
 
 def _leader(compared: Comparison, study: StudySummary | None, found: Standing, reserved: Sequence[Reservation]) -> str:
@@ -104,7 +105,7 @@ def _accuracy(compared: Comparison, test: TestScores) -> str:
     images = counted(compared.images, "test image")
     groups = f" in {counted(compared.units, 'group')}" if compared.grouped else ""
     return (
-        f"{number(e.estimate)} ({level(compared.design.alpha)} interval {number(e.low)} to {number(e.high)},"
+        f"{number(e.estimate)} ({level(compared.design.look_alpha)} interval {number(e.low)} to {number(e.high)},"
         f" {images}{groups}, {_runs(compared, len(e.per_seed))})"
     )
 

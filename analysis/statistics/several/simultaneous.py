@@ -29,7 +29,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.statistics.crossed import ROUNDING
 from analysis.statistics.paired import Difference
 
 SHARE = 0.4  # of a pair that is found different; one that is not has twice as much
@@ -40,16 +39,17 @@ class Simultaneous:
     """The interval of one difference among several, which holds the estimate.
 
     Attributes:
-        low, high: its ends; one that the verdict alone keeps from zero is 1e-12 from it, on the estimate's side.
+        low, high: its ends.
+        ends_at_zero: whether one of them is zero and not in it, as the verdict says no more of it than the sign.
     """
 
     low: float
     high: float
+    ends_at_zero: bool = False
 
-    @property
-    def ends_at_zero(self) -> bool:
-        """Whether it says no more of its nearer end than the sign."""
-        return min(abs(self.low), abs(self.high)) == ROUNDING
+    def holds(self, difference: float) -> bool:
+        """Whether a difference is in it."""
+        return self.low <= difference <= self.high and not (self.ends_at_zero and difference == 0)
 
 
 def simultaneous(pairs: Sequence[Difference], adjusted: Sequence[float], *, alpha: float) -> tuple[Simultaneous, ...]:
@@ -75,4 +75,6 @@ def _agreeing(pair: Difference, low: float, high: float, *, differs: bool) -> Si
     low, high = max(-1.0, low), min(1.0, high)
     if not differs:
         return Simultaneous(min(low, 0.0), max(high, 0.0))
-    return Simultaneous(max(low, ROUNDING), high) if pair.difference > 0 else Simultaneous(low, min(high, -ROUNDING))
+    if pair.difference > 0:
+        return Simultaneous(max(low, 0.0), high, ends_at_zero=low <= 0)
+    return Simultaneous(low, min(high, 0.0), ends_at_zero=high >= 0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from pyarrow import fs
 
 from analysis.records.errors import StorageError
 from analysis.records.storage import LONGEST_PAUSE_S, PATIENCE_S, Storage
+from analysis.records.whole_files import sweep
 
 NO_SERVER = OSError(  # as the AWS library puts it
     "When uploading object with key 'a' in bucket 'b': AWS Error NETWORK_CONNECTION during PutObject operation: "
@@ -163,6 +166,32 @@ def test_a_fetched_file_is_whole_and_its_own(tmp_path):
     storage.fetch("data/x", tmp_path / "cache" / "x")
     storage.write_bytes("data/x", b"another")
     assert (tmp_path / "cache" / "x").read_bytes() == b"one two"
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["x"]
+
+
+def test_a_file_that_is_fetched_again_leaves_nothing_beside_it(tmp_path):
+    """A link that would replace another one to the same file is left in place by the system."""
+    storage = Storage(str(tmp_path / "study"))
+    storage.write_bytes("data/x", b"one")
+    for _ in range(2):
+        storage.fetch("data/x", tmp_path / "cache" / "x")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["x"]
+
+
+def test_a_file_on_another_disk_is_copied_under_a_name_that_stays_locked(tmp_path, monkeypatch):
+    def other_disk(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def copied(*given: Any) -> None:
+        sweep(str(tmp_path))  # as another session does
+        shutil.copyfileobj(*given)
+
+    monkeypatch.setattr(os, "link", other_disk)
+    monkeypatch.setattr("analysis.records.storage.shutil", SimpleNamespace(copyfileobj=copied))
+    storage = Storage(str(tmp_path / "study"))
+    storage.write_bytes("data/x", b"one")
+    storage.fetch("data/x", tmp_path / "cache" / "x")
+    assert (tmp_path / "cache" / "x").read_bytes() == b"one"
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["x"]
 
 

@@ -54,12 +54,14 @@ def test_a_study_can_be_read_from_a_uri(study_dir):
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     store = Store(str(tmp_path))
     store.write_bytes("a/b.json", b"old")
-    (tmp_path / "a" / "b.json.part").write_bytes(b"half of a new")  # what a crash leaves
+    (tmp_path / "a" / f".{'ab' * 16}.part").write_bytes(b"half of a new")  # what a crash leaves
     assert store.read_bytes("a/b.json") == b"old"
     assert store.names("a", ".json") == ["a/b.json"]
     store.write_bytes("a/b.json", b"new")
     assert store.read_bytes("a/b.json") == b"new"
     assert store.names("a", "") == ["a/b.json"]
+    store.sweep()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.json"]
 
 
 @pytest.mark.parametrize(
@@ -265,16 +267,6 @@ def test_a_location_that_is_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordsError, match="cannot be written"):
         Store(str(tmp_path / "file")).write_bytes("a.json", b"")
-
-
-def test_predictions_without_probabilities_stand_beside_others(tmp_path):
-    store = Store(str(tmp_path))
-    full = predictions("a", 1, accuracy=0.5)
-    store.write_predictions("a", full)
-    store.write_predictions("b", full.drop(columns=["p_0", "p_1", "p_2"]).assign(approach="b", group=None))
-    joined = store.predictions()
-    assert len(joined) == 2 * len(full)
-    assert joined.p_0.isna().sum() == len(full)
 
 
 def test_predictions_are_checked_before_they_are_written():

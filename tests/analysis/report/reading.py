@@ -9,7 +9,11 @@ from html.parser import HTMLParser
 PROSE = ("h1", "h2", "h3", "p", "li", "summary")
 VOID = ("meta", "br", "link")
 ESCAPE = r"\\([!-/:-@\[-`{-~])"  # CommonMark: a backslash takes its meaning from any ASCII punctuation
-LIVE = re.compile(r"\*|`|!?\[[^\]]*\]|~~|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<[A-Za-z/]")
+LIVE = re.compile(
+    r"\*|`|!?\[[^\]]*\]|~~|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<[A-Za-z/]"
+    r"|&#?\w+;|://|www\."
+)
+BEGINS = re.compile(r"#{1,6}( |$)|\d{1,9}[.)]( |$)|[-+]( |$)|>|-[- ]*$")  # a heading, a list, a quotation, a rule
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,12 @@ def _cells(line: str) -> tuple[str, ...]:
 
 def _sentence(line: str) -> str:
     """A line without what makes it bold; what stands as code is taken as it is."""
+    assert not BEGINS.match(re.sub(ESCAPE, "\x01", line)), line
     parts = re.split(r"(?<!\\)`([^`]+)`", re.sub(r"(?<!\\)\*\*", "", line))
     return "".join(part if k % 2 else _unescaped(part) for k, part in enumerate(parts))
 
 
 def _unescaped(text: str) -> str:
     """Text as Markdown shows it, which it is only where nothing in it is markup."""
-    assert not LIVE.search(re.sub(ESCAPE, ".", text)), text
+    assert not LIVE.search(re.sub(ESCAPE, "\x01", text)), text
     return re.sub(ESCAPE, r"\1", text)

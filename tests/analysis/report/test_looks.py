@@ -7,27 +7,37 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.numbers import level
+from analysis.predictions.outcomes import read_outcomes
 from analysis.records.store import Store, read_study
 from analysis.records.trials import superseded, trial_table
 from analysis.report.looks import record_look
 from analysis.report.summary import StudySummary
-from analysis.report.write import write_report
+from analysis.report.views import BALANCED, MCNEMAR
+from analysis.report.write import Findings, render, write_report
 from analysis.statistics.looks import Look, look_alpha
+from analysis.statistics.losses import log_losses, losses
+from analysis.statistics.paired import accuracy, difference, mean_difference
+from analysis.statistics.per_class import balanced_accuracy, balanced_difference, class_accuracies
+from analysis.statistics.secondary import mcnemar
 from tests.analysis.report.summaries import summary
-from tests.support.synthetic_study import ACCURACY, SETTINGS, StudyWriter, predictions, write_study
+from tests.support.synthetic_study import ACCURACY, INCUMBENTS, SETTINGS, StudyWriter, predictions, write_study
 
 pytestmark = pytest.mark.slow
 
 
-def extended(location: str, *, runs: range, replicate: int = 0, finished: bool = True, **params: float) -> StudyWriter:
-    """More final runs of every approach, later than all that is there."""
+def extended(
+    location: str, *, runs: range, replicate: int = 0, finished: bool = True, another: bool = False
+) -> StudyWriter:
+    """More final runs of every approach, later than all that is there; of another configuration, perhaps."""
     writer = StudyWriter(Path(location))
     writer.now = max(event.time for event in writer.store.trial_events()) + 100
     writer.phase("final", "started", slots=2)
-    for approach, level in ACCURACY.items():
+    for approach, reached in ACCURACY.items():
         for index in runs:
-            rows = predictions(approach, index, accuracy=level).assign(group=None)
-            writer.final(approach, index, rows, replicate=replicate, **({"params": params} if params else {}))
+            rows = predictions(approach, index, accuracy=reached).assign(group=None)
+            params = INCUMBENTS[approach] | ({next(iter(INCUMBENTS[approach])): 0.5} if another else {})
+            writer.final(approach, index, rows, replicate=replicate, params=params)
     if finished:
         writer.phase("final", "finished")
     return writer
@@ -119,13 +129,15 @@ def first_look_at_three_runs(study: Path) -> None:
     write_report(str(study))
     (name,) = store.names("looks", ".json")
     look = store.looks()[0]
+    for gone in (name, "SHA256SUMS"):
+        store.delete(gone)
     counted = tuple(run for run in look.counted if run[-1] in "012")
-    store.write_record(name, look.model_copy(update={"counted": counted, "runs": 3}))
+    store.write_look(look.model_copy(update={"counted": counted, "runs": 3}))
 
 
 def test_final_runs_of_a_configuration_that_was_given_up_do_not_count_any_more(study_dir):
     write_report(study_dir)
-    extended(study_dir, runs=range(3, 6), lr=0.5, epochs=3.0)
+    extended(study_dir, runs=range(3, 6), another=True)
     found = summary(study_dir)
     gone = superseded(trial_table(read_study(study_dir).events))
     assert gone == {f"{name}-r0-seed{seed}" for name in ACCURACY for seed in range(3)}
@@ -157,7 +169,7 @@ def test_a_look_that_is_no_step_of_the_plan_is_one_that_nobody_planned(study_dir
     settings(study_dir, **planned)
     write_report(study_dir)
     settings(study_dir, **planned | {"replicates": 2} | changed)
-    extended(study_dir, runs=range(3, 6), replicate=1)
+    extended(study_dir, runs=range(3, 6), replicate=changed.get("replicates", 2) - 1)
     assert summary(study_dir).looks[-1].planned is None
 
 
@@ -166,3 +178,37 @@ def test_a_plan_made_after_the_first_look_is_none(study_dir):
     settings(study_dir, replicates=2, settle={"at_most": 2})
     extended(study_dir, runs=range(3, 6), replicate=1)
     assert summary(study_dir).looks == (Look(3), Look(6))
+
+
+def test_at_a_later_look_every_test_and_interval_has_its_level_and_says_so(study_dir):
+    write_report(study_dir)
+    extended(study_dir, runs=range(3, 6))
+    found = summary(study_dir)
+    compared, alpha = found.comparison, alpha_of(found)
+    assert compared is not None
+    assert alpha < 0.05
+    seen = read_outcomes(read_study(study_dir).predictions, grouped=False)
+    X = {name: runs.correct.astype(float) for name, runs in seen.runs.items()}
+    for test in compared.approaches:
+        one = X[test.name]
+        assert test.accuracy == accuracy(one, alpha=alpha)
+        assert test.balanced_accuracy == balanced_accuracy(one, seen.labels, alpha=alpha)
+        assert test.losses == losses(seen.runs[test.name].scores, alpha=alpha)
+        assert test.classes == class_accuracies(one, seen.labels, alpha=alpha)
+    for pair in compared.pairs:
+        a, b = pair.difference.a, pair.difference.b
+        assert pair.view(BALANCED) == balanced_difference(a, b, X[a], X[b], seen.labels, alpha=alpha)
+        wider = mcnemar.newcombe_of_runs(seen.runs[a].correct[0], seen.runs[b].correct[0], alpha=alpha)
+        assert (pair.view(MCNEMAR) or ())[0].interval == wider
+        in_logs = [log_losses(seen.runs[name].scores) for name in (a, b)]
+        assert pair.losses is not None
+        assert pair.losses.log_loss == mean_difference(a, b, *in_logs, alpha=alpha)
+    for on_class in compared.class_differences:
+        a, b, c = on_class.difference.a, on_class.difference.b, seen.labels == on_class.label
+        assert on_class.difference == difference(a, b, X[a][:, c], X[b][:, c], alpha=alpha)
+    text = render(Findings("a study", compared, found), "report.md.j2")
+    of_the_test_split = text[: text.index("\n## Search")]
+    assert "95 %" not in of_the_test_split
+    assert of_the_test_split.count(f"{level(alpha)} interval") > 8
+    assert f"false-discovery rate of {100 * alpha:.3g} %" in text
+    assert f"below {alpha:.3g} |" in text

@@ -1,6 +1,7 @@
 """A study in numbers: its final runs, and who has none."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import yaml
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from analysis.records.errors import RecordsError
-from analysis.records.store import Store, read_study
+from analysis.records.store import read_study
 from analysis.report.figures.budget import draw_expected_best, draw_incumbents
 from analysis.report.summary import summarise
 from tests.analysis.report.summaries import approach, summary
@@ -69,11 +70,12 @@ def test_the_gap_compares_the_same_final_runs(study_dir):
 
 def test_an_approach_whose_every_trial_failed_is_named_and_the_others_are_compared(tmp_path, make_study):
     location = make_study(accuracy={"better_cnn": 0.6, "feature_svm": 0.88})
-    store = Store(location)
-    for name in store.names("records/fine_tune-r0-0000", "") + store.names("records/fine_tune-r0-0002", ""):
-        (tmp_path / "study" / name).unlink()
-    for name in store.names("records/fine_tune-r0-0003", ""):
-        (tmp_path / "study" / name).unlink()
+    records = tmp_path / "study" / "records"
+    for index in (0, 2, 3):
+        shutil.rmtree(records / f"fine_tune-r0-{index:04d}")
+    (records / "fine_tune-r0-0001").rename(records / "fine_tune-r0-0000")  # trials are numbered without a gap
+    for path in (records / "fine_tune-r0-0000").iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"trial": "fine_tune-r0-0000", "index": 0}))
     study = summary(location)
     assert approach(study, "fine_tune").problem == "every trial failed: out of memory"
     assert [(p.difference.a, p.difference.b) for p in study.pairs] == [("feature_svm", "better_cnn")]

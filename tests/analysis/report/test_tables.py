@@ -1,12 +1,16 @@
 """The page and the Markdown say the same: tables are defined once, and sentences are shared."""
 
+import re
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.predictions.outcomes import read_outcomes
+from analysis.records.slugs import visible
 from analysis.records.store import Store, read_study
 from analysis.report.comparison import compare
 from analysis.report.design import Design
@@ -14,7 +18,7 @@ from analysis.report.summary import summarise
 from analysis.report.table import Column, Form, Table, as_html, as_markdown, code, escaped, table
 from analysis.report.tables import comparison_tables, study_tables
 from analysis.report.write import Findings, render
-from tests.analysis.report.reading import Document, Shown, read_markdown, read_page
+from tests.analysis.report.reading import Document, Shown, _sentence, read_markdown, read_page
 from tests.support.synthetic_study import SETTINGS, predictions, write_study
 
 STUDIES: dict[str, dict[str, Any]] = {
@@ -93,6 +97,8 @@ def test_every_row_has_a_cell_for_each_heading_or_a_remark(findings):
 
 HOSTILE = ("<script>alert(1)</script>", 'a "b" & c', "x|y", "back\\slash", "\\|", "two\nlines")
 LIVE = (
+    "https://h/x", "www.h.org", "&lt;b&gt; &#60;", ":boat: and 10:30:00", "$x^2$", "# heading", "1. one",
+    "12) twelve", "- item", "+ item", "> quoted", "---", "- - -", "-0.3",
     "![a](http://h/x.png)", "[c](javascript:1)", "[d][e]", "__b__", "_i_", "**b**", "*i*", "`code`", "~~gone~~",
     "a_b", "__init__.py", "\\*x\\*", "x_ _y",
 )  # fmt: skip
@@ -111,6 +117,13 @@ def test_no_text_of_a_cell_is_read_as_markup():
 def test_no_text_is_read_as_markup_in_a_sentence(text):
     shown = table("label", [Column("heading", str)], [], notes=[f"{text} and {text}"])
     assert read_markdown(f"{as_markdown(shown)}\n## Methods").prose == [f"{text} and {text}"]
+
+
+@given(st.text() | st.text(alphabet="<>[]()!*_`~#&;:/\\|$-+=.1w a\n"))
+def test_any_text_is_read_back_as_it_was_and_nothing_of_it_as_markup(text):
+    written = escaped(text)
+    assert _sentence(written) == " ".join(visible(text).split())
+    assert not re.search(r"(?<!\\)(\\\\)*\|", written), "it would end a cell"
 
 
 def test_words_with_underscores_inside_stay_as_they_are_written():

@@ -269,8 +269,8 @@ def test_a_later_look_says_which_tests_use_its_level():
     made = comparison({"cnn": right(150, IMAGES), "svm": right(240, IMAGES)}, looks)
     level = f"{looks.look_alpha:.3g}"
     assert (
-        "This is look number 2 at the test results, so the tests of the pairs and the intervals of their differences"
-        f" use the level {level} of 0.05." in verdict_sentence(made)
+        f"This is look number 2 at the test results, so tests use the level {level} of 0.05, and intervals the level"
+        " that goes with it." in verdict_sentence(made)
     )
 
 

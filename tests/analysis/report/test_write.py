@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.frames import compared_pairs
 from analysis.numbers import p_value, seconds
 from analysis.records.store import read_study
 from analysis.report.figures import draw_comparison, draw_study
@@ -21,7 +22,7 @@ from analysis.report.wording import headline, verdict_sentence
 from analysis.report.write import Findings, ReportPaths, render, write_report
 from analysis.statistics.equivalence import equivalence_p
 from analysis.statistics.paired import difference
-from analysis.statistics.several.simultaneous import simultaneous
+from analysis.statistics.several.simultaneous import Simultaneous, simultaneous
 from analysis.statistics.verdicts import verdict
 from tests.support.synthetic_study import write_study
 
@@ -321,3 +322,41 @@ def test_a_large_confusion_matrix_shows_the_most_confused_classes():
 @pytest.mark.parametrize(("value", "words"), [(3.14, "3.1 s"), (300, "5.0 min"), (9000, "2.5 h")])
 def test_durations_read_well(value, words):
     assert seconds(value) == words
+
+
+def test_an_interval_that_cannot_be_estimated_is_null_and_not_a_point(make_study):
+    records = read_study(make_study(accuracy={"fine_tune": 0.85, "feature_svm": 0.85}))
+    certain = {"p_0": 0.0, "p_1": 0.0, "p_2": 0.0}
+    perfect = records.predictions.assign(prediction=records.predictions.label, **certain)
+    for c in range(3):
+        perfect.loc[perfect.label == c, f"p_{c}"] = 1.0
+    study = summarise(replace(records, predictions=perfect))
+    report = json.loads(report_json("a study", study.comparison, study))
+    (pair,) = report["pairs"]
+    for found in (pair, pair["simultaneous"], pair["balanced"], pair["losses"]["log_loss"]):
+        assert (found["low"], found["high"]) == (None, None)
+    (one, *_) = report["class_differences"]
+    assert (one["low"], one["high"]) == (None, None)
+    svm = report["approaches"]["feature_svm"]
+    assert svm["accuracy"]["low"] < 1 == svm["accuracy"]["high"], "an accuracy always has one"
+    for loss in (svm["losses"]["log_loss"], svm["losses"]["brier"], svm["calibration"]["ece"]):
+        assert (loss["estimate"], loss["low"], loss["high"]) == (0.0, None, None)
+    frame = compared_pairs(study.pairs)
+    assert frame[["low", "high", "simultaneous_low", "simultaneous_high"]].isna().all(axis=None)
+    assert "0.000 to 0.000" not in markdown(study)
+
+
+def test_an_interval_that_ends_at_zero_says_so_and_holds_no_number_in_its_place(study_dir):
+    study = summarise(read_study(study_dir))
+    compared = study.comparison
+    assert compared is not None
+    first, *others = compared.pairs
+    above = replace(first, interval=Simultaneous(0.0, 0.1, ends_at_zero=True))
+    changed = replace(compared, pairs=(above, *others))
+    report = json.loads(report_json("a study", changed, study))
+    assert report["pairs"][0]["simultaneous"] == {"low": 0.0, "high": 0.1, "ends_at_zero": True}
+    frame = compared_pairs(changed.pairs)
+    assert frame.simultaneous_low[0] == 0
+    assert frame.simultaneous_ends_at_zero.tolist() == [True, *(pair.interval.ends_at_zero for pair in others)]
+    assert "above 0 to +0.100" in markdown(replace(study, comparison=changed))
+    assert not re.search(r"1e-\d\d", json.dumps(report["pairs"][0]["simultaneous"]))

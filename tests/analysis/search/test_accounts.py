@@ -3,7 +3,10 @@
 import pytest
 import yaml
 
+from analysis.checking.accounts import charges
+from analysis.checking.reading import read_plain
 from analysis.records.schema import FeatureCost
+from analysis.records.storage import Storage
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
 from analysis.report.wording.search import slots_used
@@ -165,3 +168,27 @@ def test_a_session_that_was_killed_ends_with_a_resized_that_came_after_its_last_
 
 def test_the_report_says_how_many_slots_there_were_on_average(growing):
     assert slots_used(summary(growing.store.location).search) == " on 2.0 slots on average"
+
+
+@pytest.mark.parametrize(
+    ("version", "charged_s", "begin_s"), [(1, [10.0, 0.0], [25.0, 15.0]), (2, [10.0, 10.0], [25.0, 25.0])]
+)
+def test_features_on_a_record_of_version_1_were_charged_to_the_first_replicate_alone(
+    tmp_path, version, charged_s, begin_s
+):
+    """As its ledger did: it charged the account of an approach's first replicate, and no other."""
+    writer = StudyWriter(tmp_path)
+    budget = {"search_seconds": 40, "trial_seconds": 30}
+    settings = {"name": "n", "approaches": {"a": {}, "b": {}}, "budget": budget, "replicates": 2}
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
+    cost = FeatureCost(
+        key="k", backbone="b", image_size=(8, 8), cost_s=10.0, cached=False, approaches=("a",), schema_version=version
+    )
+    writer.store.write_record("features/k.json", cost)
+    for replicate in range(2):
+        writer.trial("a", 0, "finished", 30.0, 0.5, replicate=replicate)
+    spent = approach(summary(str(tmp_path)), "a")
+    assert (spent.spending.charged_s, spent.spending.feature_s) == (60.0 + sum(charged_s), sum(charged_s))
+    assert [found.at_s for found in spent.incumbents] == begin_s
+    plain = read_plain(Storage(str(tmp_path)))
+    assert charges(plain) == {("a", r): 30.0 + charged_s[r] for r in range(2)} | {("b", r): 0.0 for r in range(2)}

@@ -44,6 +44,16 @@ def test_frozen_features_count_for_all_who_use_them_where_they_are_given():
     assert contention(trials, [cost, old]) == {"svm": 4.0, "cnn": 1.0, "knn": 6.0}
 
 
+def test_what_every_trial_is_charged_for_features_before_it_works_does_not_dilute_the_factor():
+    trials = table(("svm", 50.0, 5.0), ("svm", 50.0, 5.0), ("cnn", 10.0, 5.0))
+    assert contention(trials)["svm"] == pytest.approx(100 / 90), "as if 40 of each 50 s had been worked"
+    assert contention(trials, charged_first={"svm": 40.0}) == {"svm": 2.0, "cnn": 2.0}
+    failed = table(("svm", 0.0, 0.0), ("svm", 60.0, 10.0))
+    assert contention(failed, charged_first={"svm": 40.0}) == {"svm": 2.0}, (
+        "one that failed at once was charged nothing"
+    )
+
+
 def test_nothing_is_concluded_from_the_first_seconds():
     assert contention(table(("svm", 5.0, 4.0), ("svm", 4.9, 4.0), ("cnn", 5.0, 2.5), ("cnn", 5.0, 2.5))) == {
         "svm": None,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.cluster.nodes import ClusterError, Slots, connected, slot_for, slots_of
+from study.cluster.nodes import ClusterError, Slots, slot_for, slots_of
 from tests.support.study_files import small_config
 from trainables.spec import Slot
 
@@ -62,12 +62,3 @@ def test_a_cluster_is_asked_for_its_nodes_once_a_second_at_most(monkeypatch):
     assert [slots() for _ in range(1000)] == [2] * 1000
     now[0] += 1
     assert (slots(), asked) == (4, [100.0, 101.0])
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.invalid:6379", "127.0.0.1:99999"])
-def test_an_address_where_nobody_listens_is_refused_at_once(address):
-    with (
-        pytest.raises(ClusterError, match=rf"--address {address}: no Ray cluster \(.+\); start one"),
-        connected(address),
-    ):
-        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,11 +15,17 @@ from analysis.records.errors import RecordsError
 from analysis.records.store import Store
 from study.cluster import code as module
 from study.cluster.code import Code, code_of, keep, search_in_kept
-from study.cluster.nodes import JOB_VARIABLE, _carrying
+from study.cluster.connection import JOB_VARIABLE, _carrying
 from trainables import finding
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.errors import ApproachError
 from trainables.finding import search_in
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is noted which code has run here."""
+    monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -82,6 +89,22 @@ def test_of_a_module_that_python_finds_by_itself_nothing_beside_it_travels(folde
     (folder / "site" / "code_neighbour.py").touch()
     monkeypatch.syspath_prepend(folder / "site")
     assert set(code_of([importlib.import_module("code_installed").Mine]).files) == {"code_installed.py"}
+
+
+@pytest.mark.parametrize("where", ["current", "script"])
+def test_of_the_current_folder_and_that_of_the_script_what_a_module_imports_travels_too(folder, monkeypatch, where):
+    """Python looks there first, the workers do not."""
+    place = folder / where
+    place.mkdir()
+    (place / f"code_{where}.py").write_text(f"import code_of_{where}\nclass Mine: pass\n")
+    (place / f"code_of_{where}.py").touch()
+    monkeypatch.syspath_prepend(place)
+    if where == "current":
+        monkeypatch.chdir(place)
+    else:
+        monkeypatch.setattr(sys.modules["__main__"], "__file__", str(place / "script.py"), raising=False)
+    kind = importlib.import_module(f"code_{where}").Mine
+    assert set(code_of([kind]).files) == {f"code_{where}.py", f"code_of_{where}.py"}
 
 
 def test_of_a_package_nothing_hidden_travels(folder):
@@ -156,6 +179,61 @@ def test_the_copy_that_a_study_keeps_is_found_where_the_module_has_gone(tmp_path
         [sys.executable, "-c", script, str(tmp_path / "study")], capture_output=True, text=True, check=True
     )
     assert told.stdout == "kept\n"
+
+
+def from_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> Store:
+    """A study with code that has run on another machine."""
+    store = Store(str(folder / "study"))
+    with monkeypatch.context() as patch:
+        patch.setenv("TRANSFER_STUDY_CACHE", str(folder / "theirs"))
+        keep(store, Code({f"{name}.py": content for name, content in files.items()}))
+    return store
+
+
+def test_a_copy_that_has_never_run_here_is_searched_only_where_somebody_says_so(folder, monkeypatch):
+    store = from_elsewhere(folder, monkeypatch, code_foreign=b"word = 'theirs'")
+    with pytest.raises(
+        ApproachError, match=r"code.zip: the code of 'code_foreign', which is not installed here, came with"
+    ):
+        search_in_kept(store)
+    assert _finds("code_foreign") is False
+    search_in_kept(store, trusted=True)
+    assert _finds("code_foreign") is True
+
+
+def test_what_has_run_here_once_is_trusted_until_it_changes(folder, monkeypatch):
+    store = from_elsewhere(folder, monkeypatch, code_once=b"word = 1")
+    keep(store, Code({"code_once.py": b"word = 1"}))  # as the session does that was told to trust it
+    search_in_kept(store)
+    changed = from_elsewhere(folder, monkeypatch, code_once_more=b"word = 2")
+    with pytest.raises(ApproachError, match="came with the study"):
+        search_in_kept(changed)
+
+
+def test_a_copy_of_what_is_installed_here_is_not_looked_at(folder, monkeypatch):
+    (folder / "code_mended.py").write_text("word = 'mine'")
+    store = from_elsewhere(folder, monkeypatch, code_mended=b"word = 'theirs'")
+    search_in_kept(store)
+    assert importlib.import_module("code_mended").word == "mine"
+
+
+def test_a_folder_of_the_same_name_is_no_module_that_is_installed(folder, monkeypatch):
+    (folder / "code_namespace").mkdir()
+    store = from_elsewhere(folder, monkeypatch, **{"code_namespace/one": b""})
+    with pytest.raises(ApproachError, match="code_namespace"):
+        search_in_kept(store)
+
+
+def test_of_many_modules_the_message_stays_short(folder, monkeypatch):
+    store = from_elsewhere(folder, monkeypatch, **{f"code_{n}_{'x' * 90}": b"" for n in range(50)})
+    with pytest.raises(ApproachError) as error:
+        search_in_kept(store)
+    assert len(str(error.value).removeprefix(store.location)) <= 200
+
+
+def _finds(name: str) -> bool:
+    importlib.invalidate_caches()
+    return importlib.util.find_spec(name) is not None
 
 
 def test_a_study_without_code_from_outside_keeps_none(tmp_path):

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from study.cluster.nodes import ClusterError, first_slot
+from study.cluster.first_node import first_slot
+from study.cluster.nodes import ClusterError
 from tests.support.study_files import small_config
 from trainables.spec import Slot
 
@@ -32,11 +33,11 @@ def grows(monkeypatch):
 
     def set_up(*states):
         left = list(states)
-        monkeypatch.setattr("study.cluster.nodes.nodes", lambda: left.pop(0) if len(left) > 1 else left[0])
+        monkeypatch.setattr("study.cluster.first_node.nodes", lambda: left.pop(0) if len(left) > 1 else left[0])
         return demands
 
-    monkeypatch.setattr("study.cluster.nodes._demand", demand)
-    monkeypatch.setattr("study.cluster.nodes.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("study.cluster.first_node._demand", demand)
+    monkeypatch.setattr("study.cluster.first_node.LOOK_EVERY_S", 0.0)
     return set_up
 
 

@@ -13,6 +13,7 @@ from ray.job_submission import JobStatus
 
 from study.cluster import jobs
 from study.cluster.jobs import STUDY_FILE, ConnectionLost, Ending, JobError, JobServer, is_job_server
+from tests.support.planted import PLANTED, SECRETS
 
 
 class FakeClient:
@@ -139,6 +140,14 @@ def test_the_code_and_the_study_file_travel_and_nothing_else(server):
     assert [Path(module).name for module in environment["py_modules"]] == ["study", "trainables", "analysis"]
     assert "__pycache__" in environment["excludes"]
     assert set(environment["env_vars"]) <= {"TRANSFER_STUDY_COMMIT"}
+
+
+def test_no_secret_of_the_environment_is_submitted(server, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    client = FakeClient()
+    server(client).submit(["run", STUDY_FILE, "--out", "/a"], study="name: mine", directory="/a")
+    assert PLANTED not in repr(client.submitted)
 
 
 def test_the_job_that_runs_a_study_is_found_by_its_directory(server):

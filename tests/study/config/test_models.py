@@ -102,7 +102,6 @@ def test_a_hyperparameter_like_no_other_is_refused_with_the_list_of_them():
         ({"loguniform": [0, 1e-2]}, "needs low > 0"),
         ({"uniform": [0.1]}, "[low, high], two numbers"),
         ({"uniform": ["a", "b"]}, "[low, high], two numbers"),
-        ({"uniform": [0.1, float("nan")]}, "`low <= high` must hold"),
         ({"categorical": []}, "needs a list"),
         ({"categorical": [0.1, None]}, "categorical needs numbers, text, true or false, but got None in [0.1, None]"),
         ({"categorical": [0.1, 0.2, 0.1]}, "got [0.1, 0.2, 0.1], of which 0.1 and 0.1 are equal; take one of them out"),
@@ -145,7 +144,10 @@ def test_a_part_of_a_gpu_or_one_is_a_slot_but_not_more():
 
 
 def test_a_budget_without_end_is_refused():
-    assert "budget.search_seconds" in refusal(budget={"search_seconds": float("inf"), "trial_seconds": 1})
+    with pytest.raises(
+        ConfigError, match=r"digits: budget\.search_seconds: input should be a finite number, but got inf"
+    ):
+        read_config("digits", {"budget.search_seconds": float("inf")})
 
 
 def test_a_storage_may_be_a_uri():
@@ -303,5 +305,5 @@ def test_a_study_of_an_earlier_version_is_read_with_its_seeds_of_each_replicate(
 
 def test_seeds_without_replicates_are_refused_as_they_meant_a_single_search():
     content = {key: value for key, value in small_study(final={"seeds": 3}).items() if key != "replicates"}
-    with pytest.raises(ConfigError, match=r"final\.seeds: unknown key; accepted: runs"):
+    with pytest.raises(ConfigError, match=r"final\.seeds: now final\.runs, and of all replicates together"):
         parse_config(yaml.safe_dump(content), name="study.yaml")

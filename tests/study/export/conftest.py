@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from analysis.records.schema import FeatureCost
 from tests.support.study_files import small_config
-from tests.support.synthetic_study import StudyWriter, predictions
+from tests.support.synthetic_study import StudyWriter, data_info, predictions
 
 SPACE = {
     "lr": {"loguniform": [1e-4, 1e-2]},
@@ -33,7 +34,12 @@ def study(tmp_path: Path) -> str:
     """BetterCNN's published configuration has no weight decay, which its search space cannot hold; one trial runs."""
     published = {"lr": 0.001, "weight_decay": 0.0, "epochs": 10}
     changes = {"approaches__better_cnn__space": SPACE, "approaches__better_cnn__published": published}
-    writer = written(tmp_path / "small", **changes)
+    writer = written(tmp_path / "small", **changes, budget__search_seconds=8)
+    features = FeatureCost(
+        key="k", backbone="glyphs", image_size=(8, 8), cost_s=0.0, cached=False, approaches=("feature_svm",)
+    )
+    writer.store.write_record("features/k.json", features)
+    writer.store.write_record("data.json", data_info())
     writer.phase("search", "started", slots=2)
     origin = {"origin": "published"}
     writer.trial("better_cnn", 0, "finished", 2.0, 0.55, params=network(0.001, 10, 0.0), **origin)
@@ -50,5 +56,6 @@ def study(tmp_path: Path) -> str:
     writer.event("fine_tune-r0-0001", 2, "validated", **running, charged_s=0.8, steps=16, valid_accuracy=0.6)
     writer.phase("final", "started", slots=2)
     for index in range(2):
-        writer.final("feature_svm", index, predictions("feature_svm", index, accuracy=0.88))
+        rows = predictions("feature_svm", index, accuracy=0.88)
+        writer.final("feature_svm", index, rows, params={"C": 1.0, "kernel": "rbf"})
     return str(tmp_path / "small")

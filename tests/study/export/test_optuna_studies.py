@@ -163,7 +163,7 @@ def test_a_trial_says_where_it_comes_from_and_what_it_was_charged(exported):
 
 def test_a_study_tells_its_settings_and_the_accuracies_of_its_final_runs(exported, study):
     told = opened(exported, "feature_svm").user_attrs
-    assert (told["alpha"], told["margin"], told["search_seconds"], told["trial_seconds"]) == (0.05, 0.01, 4.0, 2.0)
+    assert (told["alpha"], told["margin"], told["search_seconds"], told["trial_seconds"]) == (0.05, 0.01, 8.0, 2.0)
     table = trial_table(read_study(study).events)
     finals = table[table.phase == "final"]
     assert told["test_accuracy"] == {str(run.index): run.test_accuracy for run in finals.itertuples(index=False)}

@@ -85,3 +85,13 @@ def test_a_study_that_has_only_just_begun_is_a_table_without_rows(transfer_study
     written(tmp_path / "new")
     assert transfer_study("export", tmp_path / "new", "--table", "trials.parquet").code == 0
     assert pd.read_parquet(tmp_path / "trials.parquet").empty
+
+
+def test_no_text_of_a_csv_is_a_formula_and_numbers_stay_numbers(transfer_study, tmp_path):
+    writer = written(tmp_path / "small")
+    params = {"lr": -0.3, "epochs": 2, "kernel": '=HYPERLINK("http://h")'}
+    writer.trial("better_cnn", 0, "failed", 1.0, None, params=params, reason="@SUM(1+1)")
+    transfer_study("export", tmp_path / "small", "--table", tmp_path / "trials.csv")
+    row = pd.read_csv(tmp_path / "trials.csv").iloc[0]
+    assert (row["reason"], row["params.kernel"]) == ("'@SUM(1+1)", '\'=HYPERLINK("http://h")')
+    assert row["params.lr"] == -0.3

@@ -17,6 +17,10 @@ class Raising(NoOp):
     def step(self):
         raise RuntimeError("no such kernel")
 
+class Pickled(NoOp):
+    def training_state(self):
+        return {"seen": {1}}
+
 class Deadly(NoOp):
     def step(self):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -27,6 +31,7 @@ from types import SimpleNamespace
 from study.config.models import ApproachConfig
 from study.planning.in_slots import time_in_slots
 from trainables.approach import Examples, Settings, Task
+from trainables.errors import InputError
 from trainables.spec import Inputs, Slot
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
@@ -40,17 +45,26 @@ inputs = {
 config = SimpleNamespace(approaches=approaches)
 for timing in time_in_slots(config, inputs, Slot(1, 0.0), features_s={"Sound": 7.0}):
     print(timing)
+approaches = {"Pickled": ApproachConfig(approach="timed_here:Pickled")}
+inputs = {"Pickled": Inputs(approaches["Pickled"].kind, *list(vars(inputs["Sound"]).values())[1:])}
+try:
+    time_in_slots(SimpleNamespace(approaches=approaches), inputs, Slot(1, 0.0), features_s={})
+except InputError as error:
+    print(error)
 """
 
 
 @pytest.mark.slow
-def test_an_approach_that_raises_or_kills_its_process_is_a_line_and_the_others_are_timed(tmp_path):
+def test_an_approach_that_raises_or_kills_its_process_is_a_line_and_the_others_are_timed_but_no_state_of_objects(
+    tmp_path,
+):
     (tmp_path / "timed_here.py").write_text(APPROACHES)
     with machine(tmp_path) as here:
         told = here.python(TIMING)
     assert told.code == 0, told.err
-    sound, raising, deadly = told.out.splitlines()[-3:]  # behind what Ray says of the process that died
+    sound, raising, deadly, pickled = told.out.splitlines()[-4:]  # behind what Ray says of the process that died
     assert sound.startswith("Timing(approach='Sound', median=Schedule(epochs=1, ")
     assert "features_s=7.0" in sound
     assert raising == "Untimed(approach='Raising', reason='RuntimeError: no such kernel')"
     assert deadly == "Untimed(approach='Deadly', reason='its process was killed or crashed')"
+    assert pickled.startswith("approaches.Pickled: Pickled.training_state()['seen'] is a set, which only a pickle")

@@ -14,6 +14,7 @@ from tests.support.stand_ins import VALID, FakeApproach, Ticker, driver_of, imag
 from tests.support.study_files import approach as better_cnn
 from trainables.approach import Step
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
+from trainables.checkpoints import StateError
 from trainables.clock import Clock
 from trainables.spec import Inputs
 
@@ -133,3 +134,17 @@ class Waiting(BetterCNN):
 
 def test_an_approach_is_built_as_in_the_rehearsal_without_validation_images():
     assert isinstance(timing_of(better_cnn({"epochs": 2}), Waiting), Timing)
+
+
+class Pickled(BetterCNN):
+    def model_state(self) -> Any:
+        return {"network": self.training.network}
+
+
+def test_an_approach_whose_state_could_not_be_kept_is_refused_before_a_study_and_not_after_an_hour():
+    with pytest.raises(StateError) as error:
+        timing_of(better_cnn({"epochs": 2}), Pickled)
+    assert str(error.value) == (
+        "approaches.mine: Pickled.model_state()['network'] is a Sequential, which only a pickle could hold; a state "
+        "holds tensors, NumPy arrays, numbers, strings, bytes, None, and lists, tuples and dicts of these"
+    )

@@ -1,10 +1,11 @@
 """Final runs: whose configuration, with which seeds, and which of them are still to do."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.records.schema import TrialEvent
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store
 from study.predictions import write_predictions
 from study.search.finals import final_turns
 from study.search.turns import Turn
@@ -171,6 +172,28 @@ def test_a_run_interrupted_between_its_predictions_and_its_record_runs_again():
     assert first.trial in [turn.trial for turn in final_turns(small_config(), events, predicted=[first.trial])]
 
 
+def test_a_run_whose_predictions_are_lost_is_done_again_under_its_name_and_number():
+    first, *others = final_turns(small_config(), SEARCH)
+    events = SEARCH + final(first, "started", "finished", "evaluated")
+    again, *rest = final_turns(small_config(), events, lost=[first.trial])
+    assert (again.trial, again.spec) == (first.trial, first.spec)
+    assert rest == others
+    assert final_turns(small_config(), events) == others
+
+
+@pytest.mark.parametrize("since", [("lost",), ("lost", "validated"), ("lost", "validated", "finished")])
+def test_a_run_that_is_done_again_and_interrupted_goes_on(since):
+    """Its records say that it was evaluated, once; its predictions are not there yet, or not evaluated."""
+    first, *others = final_turns(small_config(), SEARCH)
+    events = SEARCH + final(first, "started", "finished", "evaluated", *since)
+    predicted = [first.trial] if "finished" in since else []
+    assert [turn.trial for turn in final_turns(small_config(), events, predicted)] == [
+        turn.trial for turn in (first, *others)
+    ]
+    over = SEARCH + final(first, "started", "finished", "evaluated", "lost", "finished", "evaluated")
+    assert final_turns(small_config(), over, [first.trial]) == others
+
+
 def written(tmp_path, probabilities: np.ndarray | None, groups=None):
     spec = TrialSpec(trial="svm-r1-seed0", approach="svm", phase="final", index=2, params={}, seed=99, allowance_s=1.0)
     write_predictions(
@@ -182,9 +205,8 @@ def written(tmp_path, probabilities: np.ndarray | None, groups=None):
         groups=groups,
         labels=np.array([0, 0]),
     )
-    (tmp_path / "study.yaml").write_text("{name: x, approaches: {}, budget: {search_seconds: 1, trial_seconds: 1}}")
     assert Store(str(tmp_path)).names("predictions", ".parquet") == ["predictions/svm-r1-seed0.parquet"]
-    return read_study(str(tmp_path)).predictions
+    return pd.read_parquet(tmp_path / "predictions" / "svm-r1-seed0.parquet")
 
 
 def test_predictions_are_written_with_a_column_for_each_class(tmp_path):

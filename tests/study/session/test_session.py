@@ -9,17 +9,19 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from analysis.records.schema import DataInfo
+from analysis.records.errors import RecordsError
+from analysis.records.storage import Storage
 from analysis.records.store import Store, read_study
 from study.config.models import StudyConfig
 from study.extend import More, extended, refuse_unfinished
 from study.listeners import History, Record
 from study.search.finals import final_turns
 from study.session.ready import Ready, write_environment
-from study.session.session import Session
+from study.session.session import Session, _drop_pickles
 from study.show.progress import Progress
+from tests.support.bombs import bombs
 from tests.support.study_files import small_config
-from tests.support.synthetic_study import CLASSES, IMAGES, StudyWriter, predictions
+from tests.support.synthetic_study import StudyWriter, data_info, predictions
 
 NAMES = ("one", "other")
 CNN = {"approach": "better_cnn", "image_size": [16, 16], "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 2}}
@@ -31,11 +33,7 @@ def killed(tmp_path: Path) -> Store:
     """Killed after the last final run was evaluated, before it was said that they are finished."""
     writer = StudyWriter(tmp_path / "study")
     writer.store.write_bytes("study.yaml", CONFIG.to_yaml().encode())
-    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
-    data = DataInfo(
-        source="digits", fingerprint="f" * 64, classes=CLASSES, train=60, valid=30, test=IMAGES, counts=counts
-    )
-    writer.store.write_record("data.json", data)
+    writer.store.write_record("data.json", data_info())
     writer.phase("search", "started", slots=1)
     for name in NAMES:
         for index in range(2):
@@ -45,7 +43,7 @@ def killed(tmp_path: Path) -> Store:
     for turn in final_turns(CONFIG, writer.store.trial_events()):
         name, index = turn.spec.approach, turn.spec.index
         rows = predictions(name, index, accuracy=0.8).assign(group=None)
-        writer.final(name, index, rows, params=dict(turn.spec.params))
+        writer.final(name, index, rows, params=dict(turn.spec.params), origin="incumbent")
     return writer.store
 
 
@@ -54,7 +52,13 @@ def ready(store: Store, config: StudyConfig) -> Ready:
     prepared = SimpleNamespace(owed_s={}, precharged_s={}, frozen={})
     quiet = Progress(Console(quiet=True))
     made: Any = SimpleNamespace(
-        config=config, store=store, prepared=prepared, progress=quiet, count_slots=lambda: 1, dataset=None
+        config=config,
+        store=store,
+        prepared=prepared,
+        progress=quiet,
+        count_slots=lambda: 1,
+        dataset=None,
+        sharing=SimpleNamespace(inputs=lambda inputs: inputs),
     )
     return cast(Ready, made)
 
@@ -80,6 +84,20 @@ def test_a_study_that_is_resumed_when_it_is_finished_is_as_it_was(killed):
     assert [event.event for event in killed.phase_events() if event.phase == "final"] == ["started", "finished"]
 
 
+def test_a_final_run_whose_predictions_are_lost_is_done_again_and_nothing_else_is(killed, monkeypatch):
+    go_on(killed, CONFIG)
+    lost = "predictions/one-r0-seed1.parquet"
+    killed.delete(lost)
+    turns = []
+    monkeypatch.setattr("study.session.session.final_inputs", lambda *_: {})
+    monkeypatch.setattr("study.session.session._deliver", lambda _: None)
+    monkeypatch.setattr(Session, "_run", lambda self, listed, *_: turns.append(listed.next()))
+    with pytest.raises(RecordsError, match=r"one-r0-seed1\.parquet: missing, and its run was evaluated"):
+        go_on(killed, CONFIG)  # as nobody has really run it
+    assert [turn.trial for turn in turns] == ["one-r0-seed1"]
+    assert lost not in killed.sums(), "the new ones need not be those of before to the last digit"
+
+
 def test_an_extension_too_small_for_a_trial_does_not_lock_the_study(killed):
     go_on(killed, CONFIG)
     larger = extended(CONFIG, More(search_seconds=4.01))  # less than a hundredth more buys no trial
@@ -101,3 +119,17 @@ def test_a_later_session_elsewhere_leaves_its_environment_beside_the_first(kille
         write_environment(ready(killed, CONFIG))
     assert killed.names("environments", ".json") == ["environments/0002.json"]
     assert b"new" in killed.read_bytes("environments/0002.json")
+
+
+def test_checkpoints_of_earlier_versions_are_dropped_unread_in_one_line(tmp_path):
+    checkpoints, said, mark = Storage(str(tmp_path)), list[str](), tmp_path / "mark"
+    for name in ("a.pt", "b.pt", "b.state"):
+        checkpoints.write_bytes(name, bombs(mark)["torch"])
+    _drop_pickles(checkpoints, said.append)
+    assert checkpoints.names("") == ["b.state"]
+    assert said == [
+        "2 checkpoints of an earlier version dropped, as a pickle can run code when it is read; their trials begin anew"
+    ]
+    _drop_pickles(checkpoints, said.append)
+    assert len(said) == 1
+    assert not mark.exists()

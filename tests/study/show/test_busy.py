@@ -13,7 +13,7 @@ from tests.study.show.test_progress import Screen
 
 def event(charged_s: float, waited_s: float | None, *, approach: str = "svm", index: int = 0) -> TrialEvent:
     return TrialEvent(
-        trial=f"{approach}-{index}", order=0, event="heartbeat", approach=approach, phase="search", index=index,
+        trial=f"{approach}-r0-{index:04d}", order=0, event="heartbeat", approach=approach, phase="search", index=index,
         charged_s=charged_s, waited_s=waited_s,
     )  # fmt: skip
 
@@ -47,6 +47,11 @@ def test_all_trials_of_an_approach_count_together():
     assert told(event(7.5, 5.0), event(7.5, 5.0, approach="cnn")) == []
 
 
+def test_what_a_trial_is_charged_for_features_before_it_works_does_not_count():
+    begun = event(90.0, None).model_copy(update={"event": "started"})
+    assert told(begun, event(95.0, 3.0), event(100.0, 6.0)) == [2], "6 of 10 s"
+
+
 def test_where_the_wait_is_not_known_nothing_is_told():
     assert told(event(100.0, None)) == []
 
@@ -66,14 +71,21 @@ def test_the_line_is_shown_while_the_study_runs(terminal):
     assert text.count("Busy machine") == 1
 
 
+def write_trial(store: Store, heartbeat: TrialEvent) -> None:
+    """A trial that has come as far as this."""
+    begun = {"event": "started", "charged_s": 0.0, "waited_s": None, "allowance_s": 20.0}
+    store.write_trial_event(heartbeat.model_copy(update=begun))
+    store.write_trial_event(heartbeat.model_copy(update={"order": 1, "allowance_s": 20.0}))
+
+
 def test_status_tells_it_too(tmp_path, transfer_study):
     settings = {"name": "n", "approaches": {"svm": {}}, "budget": {"search_seconds": 60, "trial_seconds": 20}}
     store = Store(str(tmp_path / "study"))
     store.write_bytes("study.yaml", yaml.safe_dump(settings).encode())
-    store.write_trial_event(event(10.0, 1.0))
+    write_trial(store, event(10.0, 1.0))
     assert "Busy machine" not in transfer_study("status", store.location).out
-    store.write_trial_event(event(10.0, 5.0, index=1))
-    store.write_trial_event(event(10.0, 9.0, index=2))
+    write_trial(store, event(10.0, 5.0, index=1))
+    write_trial(store, event(10.0, 9.0, index=2))
     assert (
         "Busy machine: charged seconds over those with a CPU are svm 2.0;"
         in transfer_study("status", store.location).out

@@ -191,3 +191,35 @@ def test_every_replicate_begins_after_what_its_features_cost(tmp_path):
     write(tmp_path, one_trial("cnn-0", best=0.8) + again, cnn=7.0)
     for search in ("cnn", "cnn-r1"):
         assert [second for second, *_ in points(tmp_path / f"incumbent/{search}", "accuracy/valid")] == [0.0, 9.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    "strange", ["../../victim", "x/../../../victim", "/victim", "..", "a\0b", "x" * 300, "[/]", ""]
+)
+def test_a_name_that_no_study_file_would_take_is_no_path_and_stands_inside(tmp_path, strange):
+    """Records of a study that somebody sent may hold anything."""
+    folder = tmp_path / "a" / "b" / "study"
+    other = f"{strange}/other"
+    for name in (strange, other):
+        write_on = [one.model_copy(update={"trial": name, "approach": name}) for one in one_trial("cnn-0", best=0.8)]
+        boards = Boards(EventFiles(Storage(str(folder))), {})
+        boards.replay([])
+        for one in write_on:
+            boards(one)
+        boards.close()
+        (run,) = (folder / "search").iterdir()
+        (incumbent,) = (folder / "incumbent").iterdir()
+        for place in (run, incumbent):
+            text = read(place).Tensors("name/text_summary")[0].tensor_proto.string_val[0]
+            assert text.decode() == name
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert all(folder in path.parents for path in files)
+
+
+def test_strange_names_in_one_study_have_curves_of_their_own(tmp_path):
+    names = ("a/b", "a\\b", "../b", "ab")
+    events = [one.model_copy(update={"trial": name}) for name in names for one in one_trial("cnn-0", best=0.8)]
+    write(tmp_path, events)
+    assert len(list((tmp_path / "search").iterdir())) == len(names)
+    assert (tmp_path / "search" / "ab").is_dir()

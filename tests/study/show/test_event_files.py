@@ -109,3 +109,32 @@ def test_what_is_shown_is_removed_in_the_end(store):
     with shown(store) as folder:
         assert (folder / "a/events").read_bytes() == b"one"
     assert not folder.exists()
+
+
+def test_a_copy_stays_in_its_folder_whatever_somebody_put_into_the_store(tmp_path, store):
+    put(store, "a/events", b"one")
+    (info,) = store.fs.get_file_info(fs.FileSelector(f"{store.root}/a"))
+
+    class Keys(Elsewhere):
+        """An object store's keys may be anything."""
+
+        def get_file_info(self, asked: Any) -> Any:
+            names = ("a/events", "../../victim", "a/../../victim")
+            found = [fs.FileInfo(f"{store.root}/{name}", fs.FileType.File, size=info.size) for name in names]
+            return found if isinstance(asked, fs.FileSelector) else fs.LocalFileSystem().get_file_info(asked)
+
+    store.fs = Keys()
+    refresh(store, tmp_path / "x" / "copy")
+    assert store.names("") == ["a/events"]
+    assert [path.name for path in (tmp_path / "x").rglob("*") if path.is_file()] == ["events"]
+
+
+def test_curves_are_not_written_where_a_link_leads(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "mine").write_bytes(b"1")
+    (tmp_path / "tensorboard").symlink_to(tmp_path / "home")
+    with EventFiles(Storage(str(tmp_path / "tensorboard"))) as files:
+        files.clear()
+        append(files.folder, "search/a/events", b"1")
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["mine"]
+    assert (tmp_path / "tensorboard" / "search" / "a" / "events").is_file()

@@ -128,3 +128,68 @@ def test_a_terminal_is_drawn_a_few_times_a_second_however_many_trials_report(mon
             now[0] += 0.001
             shown(event("heartbeat", 0.01 * number))
     assert 4 <= screen.text.getvalue().count("better_cnn") - draws <= 6
+
+
+def test_without_a_terminal_each_thing_that_is_done_is_a_line_with_the_seconds_so_far(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("study.show.progress.time.monotonic", lambda: now[0])
+    screen = Screen()
+    with screen.progress as shown:
+        shown.phase("prepare", 0)
+        now[0] += 3.0
+        shown.doing("starting Ray")
+        now[0] += 70.0
+        shown.doing("starting processes")
+    assert screen.text.getvalue().splitlines() == [
+        "Preparing",
+        "  3 s: starting Ray",
+        "  1 min 13 s: starting processes",
+    ]
+
+
+def test_without_a_terminal_images_are_counted_now_and_then(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("study.show.progress.time.monotonic", lambda: now[0])
+    screen = Screen()
+    with screen.progress as shown:
+        for done in range(5001):
+            shown.doing("decoding images", done, 5000)
+            now[0] += 0.01
+    lines = screen.text.getvalue().splitlines()
+    assert lines[0] == "  0 s: decoding images: 0 of 5,000"
+    assert 2 <= len(lines) - 1 <= 4, "50 seconds"
+    assert lines[1].startswith("  15 s: decoding images: 1,5")
+
+
+def test_in_a_terminal_the_screen_says_what_is_done_how_far_it_is_and_for_how_long(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("study.show.progress.time.monotonic", lambda: now[0])
+    screen = Screen(terminal=True)
+    with screen.progress as shown:
+        shown.phase("prepare", 0)
+        shown.doing("decoding images", 12, 5000)
+        now[0] += 85.0
+    assert "decoding images: 12 of 5,000, 1 min 25 s" in screen.text.getvalue(), "as it is drawn for the last time"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_search_begins_with_starting_processes_until_one_of_them_reports(terminal):
+    screen = Screen(terminal=terminal)
+    assert "starting processes" in screen.show(event("started"))
+    again = len(screen.text.getvalue())
+    with screen.progress as shown:
+        shown(event("validated", 12.0, 0.8125))
+    assert "starting processes" not in screen.text.getvalue()[again:]
+
+
+def test_a_resumed_study_begins_with_what_its_records_say_of_a_busy_machine():
+    screen = Screen()
+    with screen.progress as shown:
+        busy = [event("heartbeat", 10.0 * n, waited_s=5.0 * n, order=n) for n in range(1, 4)]
+        shown.search(screen.ledger, {}, busy)
+        assert screen.text.getvalue() == ""
+        shown(PhaseEvent(phase="search", event="started", slots=2))
+        shown(event("heartbeat", 40.0, waited_s=20.0, order=4))
+    text = screen.text.getvalue()
+    assert text.count("Busy machine: charged seconds over those with a CPU are better_cnn 2.0") == 1
+    assert text.index("Busy machine") < text.index("Searching")

@@ -12,7 +12,7 @@ from analysis.records.store import Store
 from study.show.screens import show_outcome
 from tests.support.synthetic_study import write_study
 
-SETTINGS = {"name": "n", "approaches": {"cnn": {}}, "budget": {"search_seconds": 60, "trial_seconds": 20}}
+SETTINGS = {"name": "n", "approaches": {"cnn": {}}, "budget": {"search_seconds": 100, "trial_seconds": 20}}
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def store(tmp_path) -> Store:
 
 
 def ended(store: Store, index: int, ending: str, best: float) -> None:
-    identity = {"trial": f"cnn-{index}", "approach": "cnn", "phase": "search", "index": index}
-    store.write_trial_event(TrialEvent(**identity, order=0, event="started", params={}))
+    identity = {"trial": f"cnn-r0-{index:04d}", "approach": "cnn", "phase": "search", "index": index}
+    store.write_trial_event(TrialEvent(**identity, order=0, event="started", params={}, allowance_s=20.0))
     store.write_trial_event(TrialEvent(**identity, order=1, event=ending, charged_s=5.0, best_accuracy=best))
 
 
@@ -39,7 +39,7 @@ def test_status_never_calls_a_failed_trial_the_best(store, transfer_study):
 
 def test_status_says_what_is_wrong_and_the_key_to_turn(store, transfer_study):
     for index in range(5):
-        identity = {"trial": f"cnn-{index}", "approach": "cnn", "phase": "search", "index": index}
+        identity = {"trial": f"cnn-r0-{index:04d}", "approach": "cnn", "phase": "search", "index": index}
         params = {"epochs": 10 + index}
         store.write_trial_event(TrialEvent(**identity, order=0, event="started", params=params, allowance_s=20.0))
         store.write_trial_event(

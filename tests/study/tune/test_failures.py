@@ -9,6 +9,7 @@ import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayTaskError
 
 from study.tune.failures import UNKNOWN, Failures, cause_of
+from trainables.spec import DeliveryError
 
 KILLED = (
     "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker "
@@ -92,3 +93,57 @@ def test_of_an_error_that_cannot_be_read_back_that_is_said(tmp_path):
     trial.pickled_error_file = str(tmp_path / "nothing")
     failures.on_trial_start(0, [], trial)
     assert cause_of(failures.error_of("a")).startswith("FileNotFoundError: ")
+
+
+class Dying:
+    """Failures of trials whose processes die one after another, each for the same reason."""
+
+    def __init__(self, folder: Path, error: Exception) -> None:
+        self.failures, self.trial = Failures(), FakeTrial(folder)
+        self.trial.fail(error)
+
+    def die(self, times: int) -> str | None:
+        """Why the study cannot go on then, with three trials out at a time."""
+        for _ in range(times):
+            self.failures.on_trial_recover(0, [], self.trial)
+        return self.failures.hopeless(3)
+
+
+def test_where_every_trial_that_is_out_has_died_twice_the_study_cannot_go_on(tmp_path):
+    dying = Dying(tmp_path, RayTaskError("step", "trace", ImportError("no module named torch\nmore")))
+    assert dying.die(5) is None
+    assert dying.die(1) == (
+        "no trial comes to a result: 6 processes in a row ended before; the last time, ImportError: "
+        "no module named torch; mend that, and `transfer-study resume` goes on"
+    )
+
+
+@pytest.mark.parametrize(("event", "deaths"), [("started", 6), ("lost", 6), ("failed", 6), ("heartbeat", 12)])
+def test_where_trials_are_known_to_work_more_of_them_may_die(tmp_path, event, deaths):
+    """As that much may be due to their hyperparameters: some of them fail for good first, and others follow."""
+    dying = Dying(tmp_path, ValueError("no room"))
+    dying.failures.note_event(event)
+    assert dying.die(deaths - 1) is None
+    assert dying.die(1) is not None
+
+
+def test_a_death_that_follows_a_report_is_counted_from_one_again(tmp_path):
+    dying = Dying(tmp_path, ValueError("no room"))
+    for _ in range(20):
+        dying.failures.note_event("heartbeat")
+        assert dying.die(11) is None
+
+
+def test_the_last_death_of_a_trial_counts_like_the_others(tmp_path):
+    dying = Dying(tmp_path, ValueError("no room"))
+    dying.die(5)
+    dying.failures.on_trial_error(0, [], dying.trial)
+    assert dying.failures.hopeless(3) is not None
+
+
+def test_a_run_that_cannot_deliver_has_worked(tmp_path):
+    assert Dying(tmp_path, DeliveryError("disk full")).die(50) is None
+
+
+def test_a_long_reason_is_shortened(tmp_path):
+    assert len(Dying(tmp_path, ValueError("very " * 1000)).die(6)) < 300

@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
+from study.place import StudyError
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import AHEAD, TurnSearcher, run_trials
 from trainables.errors import UnreachableError
@@ -229,6 +230,20 @@ def test_a_trial_resumed_in_another_session_goes_on_in_its_records():
     assert case.events[-1].lost_s == 5.0
 
 
+def test_a_final_run_that_was_evaluated_and_is_done_again_says_why_and_has_its_own_accuracy():
+    earlier = Case(turn(0, phase="final"))
+    earlier.ask()
+    earlier.end(charged_s=7.0, resumed_at_s=0.0, test_accuracy=0.8, probabilities="softmax")
+    case = Case(turn(0, phase="final"), earlier=tuple(earlier.events))
+    case.ask()
+    case.end(charged_s=6.0, resumed_at_s=0.0, test_accuracy=0.75, probabilities="softmax")
+    assert earlier.names == ["started", "finished", "evaluated"]
+    assert case.names == ["lost", "finished", "evaluated"]
+    assert [event.test_accuracy for event in case.events] == [None, None, 0.75]
+    assert case.events[0].reason == "its predictions were gone or damaged; the trial went on from 0.0 charged seconds"
+    assert (case.events[-1].charged_s, case.events[-1].lost_s) == (6.0, 7.0)
+
+
 def test_a_trial_resumed_where_it_stopped_has_lost_nothing():
     earlier = Case(turn(0))
     earlier.ask()
@@ -302,6 +317,23 @@ def test_a_trial_that_waited_in_vain_for_the_storage_stops_the_study(monkeypatch
         with pytest.raises(StorageError, match="checkpoint not read"):
             case.ask("b")
     assert case.names == ["started"]
+
+
+def test_a_study_whose_every_process_dies_at_its_start_is_stopped_and_no_trial_has_failed(monkeypatch):
+    case = Case(turn(0), turn(1), slots=1)
+    for name in "ab":
+        case.ask(name)
+    monkeypatch.setattr(case.searcher.failures, "error_of", lambda name: ValueError("no room"))
+    for name in "aba":
+        case.searcher.failures.on_trial_recover(0, [], SimpleNamespace(trial_id=name))
+        assert case.ask("c") is None
+    case.searcher.failures.on_trial_recover(0, [], SimpleNamespace(trial_id="b"))
+    for _ in range(2):
+        with pytest.raises(
+            StudyError, match=r"^no trial comes to a result: 4 processes .* ValueError: no room; mend that"
+        ):
+            case.ask("c")
+    assert case.names == ["started", "started"]
 
 
 def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again(monkeypatch):

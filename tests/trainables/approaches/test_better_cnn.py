@@ -58,6 +58,13 @@ class TestLayers:
         assert f"{size[0]} x {size[1]}" in str(error.value)
         assert "\n" not in str(error.value)
 
+    def test_refuse_images_whose_first_layer_would_fill_the_memory(self):
+        with pytest.raises(HyperparameterError, match="set image_size to at most 2,097,152 pixels in all"):
+            build((4096, 4096), 3)
+        with torch.device("meta"):
+            largest = max(parameter.nbytes for parameter in build((1024, 2048), 3).parameters())
+        assert largest < 1.01 * 2**30
+
 
 class TestDefaults:
     def test_are_the_published_configuration(self):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
+from skops.io import dumps, loads
+from skops.io.exceptions import UntrustedTypesFoundException
 
+from tests.support.bombs import bombs
 from tests.support.stand_ins import CLASSES, feature_task, features
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import (
@@ -24,6 +28,7 @@ from trainables.approaches.feature_svm import (
     stages,
 )
 from trainables.backbones.networks import GLYPHS
+from trainables.checkpoints import packed, unpacked
 
 
 def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: Any) -> FeatureSVM:
@@ -44,7 +49,7 @@ def fitted(task: Task, **options: Any) -> FeatureSVM:
 
 
 def classifier(approach: FeatureSVM) -> Any:
-    return approach.model_state()["classifier"]
+    return loads(approach.model_state()["classifier"])
 
 
 def decision_values(approach: FeatureSVM, inputs: np.ndarray) -> np.ndarray:
@@ -200,3 +205,40 @@ class TestCalibration:
         approach.calibrate()
         approach.load_model_state(approach.model_state())
         assert approach.probabilities == "none"
+
+
+class TestItsState:
+    @pytest.mark.parametrize("scaling", [True, False])
+    def test_gives_the_same_decision_values_to_the_last_bit(self, scaling):
+        task = feature_task(1200)
+        approach, other = fitted(task, scaling=scaling), feature_svm(task, scaling=scaling)
+        other.load_model_state(unpacked(packed(approach.model_state())))
+        np.testing.assert_array_equal(
+            decision_values(other, task.valid.inputs), decision_values(approach, task.valid.inputs)
+        )
+
+    def test_before_the_first_fit_is_none(self):
+        approach = feature_svm(feature_task())
+        approach.load_training_state(unpacked(packed(approach.training_state())))
+        assert approach.epoch == 0
+
+    @pytest.mark.parametrize(
+        "another", [StandardScaler(), make_pipeline(StandardScaler(), LinearSVC()), make_pipeline(SVC()), [1, 2]]
+    )
+    def test_is_not_taken_from_another_kind_of_classifier(self, another):
+        with pytest.raises(TypeError, match="a pipeline of a scaler and an SVC was to be read"):
+            feature_svm(feature_task()).load_model_state({"classifier": dumps(another)})
+
+    @pytest.mark.parametrize("form", list(bombs(Path("x"))))
+    def test_that_is_a_pickle_is_never_unpickled(self, tmp_path, form):
+        with pytest.raises(Exception, match=r"."):
+            feature_svm(feature_task()).load_model_state({"classifier": bombs(tmp_path / "mark")[form]})
+        assert not (tmp_path / "mark").exists()
+
+    def test_of_a_type_that_skops_does_not_know_is_refused(self):
+        with pytest.raises(UntrustedTypesFoundException):
+            feature_svm(feature_task()).load_model_state({"classifier": dumps(Stranger())})
+
+
+class Stranger:
+    """Not one of scikit-learn's."""

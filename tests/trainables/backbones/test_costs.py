@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.search.contention import CONTENDED, factor_of
 from trainables.backbones.costs import BUSY, Cost, Price, costs_note, in_all, priced
 
 CALM, BUSY_COST = Cost(10.0, 9.9, 0.1), Cost(43.1, 10.5, 32.6)
@@ -30,6 +31,14 @@ def test_a_factor_is_at_least_one_and_finite(seconds, waited_s):
     factor = Cost(seconds, 0.0, min(waited_s, seconds)).factor
     assert factor is not None
     assert 1 <= factor < math.inf
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_the_factor_is_that_of_the_report(seconds, waited_s):
+    """Also where all of it was waiting: that is no calm machine."""
+    waited_s = min(waited_s, seconds)
+    assert Cost(seconds, 0.0, waited_s).factor == factor_of(seconds, waited_s)
+    assert not seconds or Cost(seconds, 0.0, seconds).busy
 
 
 def test_a_cost_of_a_calm_machine_is_charged_as_it_is():
@@ -54,8 +63,6 @@ def test_where_the_machine_is_still_busy_the_lower_figure_is_charged(found):
 
 
 def test_the_limit_is_that_of_the_report():
-    from analysis.search.contention import CONTENDED
-
     assert BUSY == CONTENDED
 
 

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,9 +51,9 @@ def extractions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each time that features are really extracted."""
     done: list[int] = []
 
-    def counted(backbone: Backbone, pictures: np.ndarray, *, device: torch.device, bfloat16: bool) -> Features:
+    def counted(backbone: Backbone, pictures: np.ndarray, **given: Any) -> Features:
         done.append(len(pictures))
-        return extract(backbone, pictures, device=device, bfloat16=bfloat16)
+        return extract(backbone, pictures, **given)
 
     monkeypatch.setattr(module, "extract", counted)
     return done
@@ -79,6 +80,12 @@ class TestExtraction:
         made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=True)
         assert made.values.dtype == np.float32
         assert np.corrcoef(made.values.ravel(), self.reference().ravel())[0, 1] > 0.99
+
+    def test_says_after_each_batch_how_many_images_are_done(self, monkeypatch):
+        monkeypatch.setitem(PREDICT_VALUES, "cpu", 2 * PICTURES[0].size)
+        told: list[int] = []
+        extract(GLYPHS, PICTURES, device=CPU, bfloat16=False, told=told.append)
+        assert told == [2, 4, 5]
 
     def test_is_charged(self):
         made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)

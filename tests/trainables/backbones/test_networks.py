@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import SqueezeNet1_1_Weights
 
+from tests.support.bombs import Bomb
 from trainables.backbones import networks
 from trainables.backbones.networks import Backbone
 from trainables.errors import BackboneError
@@ -65,16 +67,6 @@ def old_densenet_name(name: str) -> str:
     return re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", name)
 
 
-class Trap:
-    """Pickles to a call that leaves a file behind, if anybody runs it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[Path]]:
-        return Path.touch, (self.path,)
-
-
 @dataclass(frozen=True)
 class Server:
     folder: Path
@@ -103,6 +95,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 def message(error: pytest.ExceptionInfo[BackboneError]) -> str:
     text = str(error.value)
     assert "\n" not in text
+    assert len(text) <= 300, text
     return text
 
 
@@ -228,7 +221,7 @@ class TestFiles:
             networks.load(Backbone(model=SMALL, weights=str(path)))
 
     def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(self, tmp_path):
-        torch.save(Trap(tmp_path / "sprung"), tmp_path / "trap.pth")
+        torch.save(Bomb(tmp_path / "sprung"), tmp_path / "trap.pth")
         with pytest.raises(BackboneError, match="not a weights file") as error:
             networks.load(Backbone(model=SMALL, weights=str(tmp_path / "trap.pth")))
         assert message(error)
@@ -295,6 +288,28 @@ class TestNames:
         again = networks.load(backbone)
         assert torch.equal(again.get_parameter("classifier.1.weight"), state["classifier.1.weight"])
 
+    def test_what_is_in_the_place_of_downloads_is_read_as_data_before_a_builder_unpickles_it(self, server, monkeypatch):
+        monkeypatch.setattr(NAMED.value, "url", f"{server.url}/net.pth")
+        place = Path(torch.hub.get_dir(), "checkpoints")
+        place.mkdir(parents=True)
+        torch.save(Bomb(place / "sprung"), place / "net.pth")
+        with pytest.raises(BackboneError, match=r"net.pth: not a weights file") as error:
+            networks.load(Backbone(model="squeezenet1_1", weights="DEFAULT"))
+        assert message(error)
+        assert not (place / "sprung").exists()
+
+    def test_a_download_removes_what_killed_ones_left_of_the_same_file(self, server, monkeypatch):
+        save(server.folder / "net.pth", "squeezenet1_1")
+        monkeypatch.setattr(NAMED.value, "url", f"{server.url}/net.pth")
+        place = Path(torch.hub.get_dir(), "checkpoints")
+        place.mkdir(parents=True)
+        for name in ("net.pth.old.partial", "net.pth.new.partial", "other.pth.old.partial"):
+            (place / name).write_bytes(b"half")
+            if "old" in name:
+                os.utime(place / name, (1e9, 1e9))
+        networks.load(Backbone(model="squeezenet1_1", weights="DEFAULT"))
+        assert {path.name for path in place.iterdir()} == {"net.pth", "net.pth.new.partial", "other.pth.old.partial"}
+
     @pytest.mark.parametrize("fault", ["no such file", "other content"])
     def test_a_failed_download_says_so_and_offers_the_way_by_a_file(self, server, monkeypatch, fault):
         if fault == "other content":  # torch checks the eight digits in the name against the file's SHA-256
@@ -340,6 +355,15 @@ class TestStatistics:
         stated = networks.normalise(Backbone(model=SMALL, weights=str(tmp_path / "net.safetensors")))
         assert stated == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
+    @pytest.mark.parametrize("std", ["[0, 0, 0]", "[0.4, 0.5, 0.0]", "[0.4, -0.5, 0.6]", "[1e-40, 1, 1]"])
+    def test_pixels_are_not_divided_by_nothing(self, tmp_path, std):
+        path = tmp_path / "net.safetensors"
+        save_file(torchvision.models.get_model(SMALL).state_dict(), path, metadata={"mean": "[0, 0, 0]", "std": std})
+        for use in (networks.normalise, lambda backbone: networks.check_image_size(backbone, (32, 32))):
+            with pytest.raises(BackboneError) as error:
+                use(Backbone(model=SMALL, weights=str(path)))
+            assert f"its metadata give std as {std!r}, and pixels are divided by it" in message(error)
+
     @pytest.mark.parametrize("stated", ["0.5", "[0.5]", "[0.1, 0.2, NaN]", "imagenet", '{"red": 1}', ""])
     @pytest.mark.parametrize("key", ["mean", "std"])
     def test_metadata_that_are_not_three_numbers_are_named(self, tmp_path, key, stated):
@@ -348,7 +372,8 @@ class TestStatistics:
         save_file({"weight": torch.zeros(1)}, path, metadata=facts | {key: stated})
         with pytest.raises(BackboneError) as error:
             networks.normalise(Backbone(model=SMALL, weights=str(path)))
-        expected = f"{path}: its metadata give {key} as {stated!r}; give three numbers, such as [0.485, 0.456, 0.406]"
+        example = "[0.229, 0.224, 0.225]" if key == "std" else "[0.485, 0.456, 0.406]"
+        expected = f"{path}: its metadata give {key} as {stated!r}; give three numbers, such as {example}"
         assert message(error) == expected
 
 

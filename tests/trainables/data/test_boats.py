@@ -2,19 +2,30 @@
 
 import errno
 import io
+import itertools
 import shutil
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from types import SimpleNamespace
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 
+from trainables.data import boats
 from trainables.data.boats import BOATS_COUNTS, fetch_boats
 from trainables.errors import DataError
 
+ROOT = Path(__file__).resolve().parents[3]
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8
 
 
@@ -41,6 +52,7 @@ class Server(ThreadingHTTPServer):
     content = b""
     announced: int | None = None
     status = 200
+    endless = False
     url = ""
 
 
@@ -52,7 +64,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.announced is not None:
             self.send_header("Content-Length", str(self.server.announced))
         self.end_headers()
-        self.wfile.write(self.server.content)
+        with suppress(ConnectionError):  # the reader may have had enough
+            self.wfile.write(self.server.content)
+            while self.server.endless:
+                self.wfile.write(self.server.content)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -80,7 +95,8 @@ def refusal(target: Path, url: str) -> str:
     with pytest.raises(DataError) as caught:
         fetch_boats(target, url=url)
     assert sorted(target.parent.iterdir()) == before
-    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) <= 300
+    assert str(caught.value).isprintable()
     return str(caught.value)
 
 
@@ -144,7 +160,8 @@ def test_an_archive_cut_short_is_no_zip(server, tmp_path):
 
 def test_a_page_instead_of_the_archive_is_no_zip(server, tmp_path):
     server.content = b"<html>log in first</html>"
-    assert "not a whole zip archive (File is not a zip file); fetch it again" in refusal(tmp_path / "boats", server.url)
+    message = refusal(tmp_path / "boats", server.url)  # said after the first bytes, so that an endless answer ends too
+    assert message == f"{server.url}: not a zip archive (its first bytes are b'<html>log in'); give another url"
 
 
 def test_a_damaged_image_is_noticed_by_its_checksum(tmp_path):
@@ -164,7 +181,9 @@ def test_an_answer_that_is_an_error_is_given_with_its_number(server, tmp_path):
     ("url", "cause"),
     [
         ("http://127.0.0.1:1/nobody", "cannot be downloaded (Connection refused)"),
-        ("gopher://127.0.0.1/boats", "cannot be downloaded (unknown url type: gopher)"),
+        ("gopher://127.0.0.1/boats", "cannot be downloaded; give a url of http or https, or the path of a zip"),
+        ("file:///dev/zero", "cannot be downloaded; give a url of http or https, or the path of a zip"),
+        ("/dev/zero", "cannot be read (a pipe, socket or device, not a file)"),
         ("http://[", "not a url"),
         ("nowhere.zip", "cannot be read (No such file or directory)"),
         (".", "cannot be read (Is a directory)"),
@@ -225,6 +244,112 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fetch_boats(tmp_path / "boats", url=url)
     assert [path.name for path in tmp_path.iterdir()] == ["boats.zip"]
+
+
+@pytest.mark.parametrize("content", [bytes(4096), b"PK\3\4" + bytes(4092)])
+def test_an_answer_that_never_ends_is_left(server, tmp_path, monkeypatch, content):
+    monkeypatch.setattr(boats, "MOST_BYTES", 1 << 24)
+    server.content, server.endless = content, True
+    message = refusal(tmp_path / "boats", server.url)
+    assert "not a zip archive" in message or "and no end; give another" in message
+
+
+def test_an_answer_that_drips_is_left(server, tmp_path, monkeypatch):
+    server.content, server.endless = b"PK\3\4" + bytes(4092), True
+    monkeypatch.setattr(boats, "time", SimpleNamespace(monotonic=itertools.count(step=3600).__next__))
+    assert "bytes came in 3,600 s; try again" in refusal(tmp_path / "boats", server.url)
+
+
+def test_an_archive_of_too_many_members_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(boats, "MOST_MEMBERS", 10)
+    assert "members, more than 10; give another archive" in refusal(tmp_path / "boats", zipped(tmp_path / "boats.zip"))
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST_RATIO", 100), ("MOST_BYTES", 1 << 21)])
+def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, limit, value):
+    monkeypatch.setattr(boats, limit, value)
+    monkeypatch.setattr(shutil, "copyfileobj", lambda *streams: pytest.fail("unpacked"))
+    url = zipped(tmp_path / "boats.zip", extra=[("train/Topa/a.jpg", bytes(1 << 23))])
+    assert "would unpack" in refusal(tmp_path / "boats", url)
+    assert "do not trust this archive" in refusal(tmp_path / "boats", url)
+
+
+def test_more_bytes_than_a_member_announces_are_not_unpacked(tmp_path):
+    """The announced size is cut to 10 bytes in the directory at the end and before the member itself."""
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as opened:
+        opened.writestr("train/Topa/a.jpg", bytes(5000))
+    lying = content.getvalue().replace((5000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    (tmp_path / "boats.zip").write_bytes(lying)
+    with pytest.raises(DataError, match=r"not the same classes|not a whole zip"):
+        fetch_boats(tmp_path / "boats", url=str(tmp_path / "boats.zip"))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_with_a_file_twice_is_refused(tmp_path):
+    url = zipped(tmp_path / "boats.zip", extra=[("train/Topa/2013_0.jpg", JPEG)])
+    assert "'train/Topa/2013_0.jpg' is in it 2 times; give another archive" in refusal(tmp_path / "boats", url)
+
+
+@pytest.mark.parametrize("method", [ZIP_BZIP2, ZIP_LZMA])
+def test_an_archive_packed_in_an_uncommon_way_is_refused(tmp_path, method):
+    with ZipFile(tmp_path / "boats.zip", "w", method) as opened:
+        for split in ("train", "valid", "test"):
+            for name in ("Topa", "Water"):
+                opened.writestr(f"{split}/{name}/a.jpg", JPEG)
+    assert "packed in a way that is not unpacked here" in refusal(tmp_path / "boats", str(tmp_path / "boats.zip"))
+
+
+@pytest.mark.parametrize("name", ["@eaDir/train/Topa/x.jpg", "train/#recycle/x.jpg", "train/Topa/._x.jpg"])
+def test_what_storages_leave_in_an_archive_is_not_unpacked(tmp_path, name):
+    found = fetch_boats(tmp_path / "boats", url=zipped(tmp_path / "boats.zip", extra=[(name, JPEG)]))
+    assert found.counts == {"train": 6, "valid": 2, "test": 4}
+
+
+def test_a_folder_that_is_called_as_an_image_is_no_image(tmp_path):
+    found = fetch_boats(tmp_path / "boats", url=zipped(tmp_path / "boats.zip", extra=[("train/Topa/x.jpg/", b"")]))
+    assert found.counts == {"train": 6, "valid": 2, "test": 4}
+
+
+def test_what_a_killed_fetch_left_is_removed_by_the_next(tmp_path):
+    code = (
+        "import os, shutil, signal, sys\n"
+        "from pathlib import Path\n"
+        "from trainables.data.boats import fetch_boats\n"
+        "shutil.copyfileobj = lambda *streams: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "fetch_boats(Path(sys.argv[1]), url=sys.argv[2])\n"
+    )
+    url = zipped(tmp_path / "boats.zip")
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "boats"), url], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [".boats-unfinished", "boats.zip"]
+    assert fetch_boats(tmp_path / "boats", url=url).counts == {"train": 6, "valid": 2, "test": 4}
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["boats", "boats.zip"]
+
+
+def test_two_that_fetch_into_one_folder_do_not_mix(tmp_path):
+    work = tmp_path / ".boats-unfinished"
+    work.mkdir()
+    with FileLock(work / "lock"):
+        message = refusal(tmp_path / "boats", zipped(tmp_path / "boats.zip"))
+    assert message == f"{tmp_path}/boats: another process is fetching into it; wait until that has ended"
+
+
+@given(st.binary(max_size=400), st.integers(0, 400))
+def test_bytes_spoilt_anywhere_in_an_archive_end_in_one_line(tmp_path_factory, noise, at):
+    folder = tmp_path_factory.mktemp("spoilt")
+    content = bytearray(archive())
+    start = at * len(content) // 400
+    content[start : start + len(noise)] = noise
+    (folder / "boats.zip").write_bytes(content)
+    line = ""
+    try:
+        fetch_boats(folder / "boats", url=str(folder / "boats.zip"))
+    except DataError as error:
+        line = str(error)
+    assert len(line) <= 300
+    assert line.isprintable()
+    assert sorted(path.name for path in folder.iterdir()) == (["boats.zip"] if line else ["boats", "boats.zip"])
 
 
 def _named(name: str) -> ZipInfo:

@@ -7,7 +7,8 @@ import pytest
 
 from study.config.study_file import read_config
 from trainables.data.boats import fetch_boats
-from trainables.data.dataset import describe, open_dataset
+from trainables.data.dataset import open_dataset
+from trainables.data.description import describe
 from trainables.data.folders import FolderData
 from trainables.errors import DataError
 

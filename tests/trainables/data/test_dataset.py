@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from tests.support.pictures import class_folders, image_folder, picture, save
 from trainables.data.config import Contents, DataSource
-from trainables.data.dataset import describe, duplicates, open_dataset
+from trainables.data.dataset import open_dataset
+from trainables.data.description import describe
 from trainables.data.folders import FolderData
 from trainables.data.sources import SOURCES
 from trainables.data.splits import SPLITS
@@ -146,10 +147,11 @@ def test_groups_in_more_than_one_of_the_given_splits_are_refused_unless_allowed(
     opened(root, groups=r"^(\d\d)", allow_shared_groups=True).check()
 
 
-def test_a_file_without_a_group_is_named(root):
+def test_files_without_a_group_are_named_and_counted(root):
     message = refusal(root, groups=r"boat(\d+)")
     assert message == (
-        f"{root}/test/cat/00.png: its name does not match groups: 'boat(\\d+)'; change the expression or the name"
+        f"{root}/test/cat/00.png and 17 more: its name does not match groups: 'boat(\\d+)'; change the expression or "
+        "the name"
     )
 
 
@@ -253,7 +255,7 @@ def test_the_same_picture_saved_again_under_another_name_is_a_duplicate(root):
 
     dataset = opened(root, allow_duplicates=True)
     dataset.check()
-    (found,) = duplicates(dataset)
+    (found,) = dataset.duplicates
     assert (found.split_a, found.id_a, found.split_b, found.id_b) == (
         "train",
         "train/cat/00.png",
@@ -270,7 +272,7 @@ def test_the_same_picture_twice_in_one_split_is_no_duplicate_across_splits(root)
 def test_an_image_repeated_in_two_later_splits_is_listed_for_each(root):
     save(root / "valid" / "cat" / "copy.png", 1)
     save(root / "test" / "cat" / "copy.png", 1)
-    found = duplicates(opened(root))
+    found = opened(root).duplicates
     assert [(pair.id_a, pair.id_b) for pair in found] == [
         ("train/cat/00.png", "valid/cat/copy.png"),
         ("train/cat/00.png", "test/cat/copy.png"),

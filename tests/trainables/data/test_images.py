@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from trainables.cache import cache_dir
 from trainables.data import image_cache
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
-from trainables.data.images import ArrayPicture, FilePicture, pixels
+from trainables.data.images import ArrayPicture, FilePicture, pixels, pixels_and_depth
 from trainables.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -33,11 +35,13 @@ def decodings(monkeypatch) -> list[str]:
     """The names of the pictures decoded so far."""
     seen: list[str] = []
 
-    def counted(source, size=None):
-        seen.append(str(source))
-        return pixels(source, size)
+    for function in (pixels, pixels_and_depth):
 
-    monkeypatch.setattr(image_cache, "pixels", counted)
+        def counted(source, *size, function=function):
+            seen.append(str(source))
+            return function(source, *size)
+
+        monkeypatch.setattr(image_cache, function.__name__, counted)
     return seen
 
 
@@ -138,6 +142,21 @@ def test_images_are_decoded_once_for_each_size(root, decodings):
     assert len(decodings) == 18 + 8
     again.images("train", (3, 5))
     assert len(decodings) == 18 + 16
+
+
+def test_two_that_want_the_same_images_at_once_do_not_collide(root):
+    together = threading.Barrier(3)
+
+    def ask(_: int) -> tuple[str, bytes]:
+        together.wait()
+        dataset = open_dataset(FolderData(path=str(root)))
+        return dataset.fingerprint([(6, 10)]), dataset.images("train", (6, 10)).tobytes()
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = set(pool.map(ask, range(3)))
+    assert len(answers) == 1
+    assert not list(cache_dir().rglob("*.part"))
+    assert len(list((cache_dir() / "images").glob("*.npy"))) == 3, "one for each split"
 
 
 def test_a_changed_image_is_decoded_again(root):

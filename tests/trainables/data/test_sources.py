@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.strangers import NPZ_ADDRESS, NPZ_MODULE, install, stranger, write_images
 from trainables.data.config import Contents, DataSource
-from trainables.data.dataset import Dataset, describe, open_dataset
+from trainables.data.dataset import Dataset, open_dataset
+from trainables.data.description import describe
 from trainables.data.digits import DigitsData
 from trainables.data.images import ArrayPicture
 from trainables.data.sources import SOURCES, sources

@@ -230,3 +230,8 @@ def test_a_set_whose_targets_are_no_classes_is_refused(tmp_path, unusual, monkey
 def test_an_attribute_that_contradicts_the_items_is_not_taken_for_the_labels(tmp_path, unusual, monkeypatch):
     monkeypatch.setattr(unusual, "targets", [5] * 20, raising=False)
     assert opened("Unusual", tmp_path).classes == ("0", "1")
+
+
+def test_a_set_whose_reader_unpickles_a_file_that_anybody_may_have_left_is_refused(tmp_path):
+    with pytest.raises(DataError, match="LSUN unpickles a file of the current folder"):
+        TorchvisionData(name="LSUN", root=str(tmp_path)).read()

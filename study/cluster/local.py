@@ -1,0 +1,91 @@
+"""Ray on this machine alone: on the loopback, in a folder of its own, and serving nobody without its token.
+
+Where it does not start, that ends in one line, within three minutes: two of patience, and what Ray is waiting for then.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.cluster.entry import Entry, shown
+from study.cluster.ray_folder import RayFolder, StartError, ray_folder
+from study.variables import variables
+from trainables.errors import first_line
+
+SHARED_MEMORY = "/dev/shm"
+MENDS = {
+    errno.ENOSPC: "free some disk space",
+    errno.EMFILE: "allow more open files (`ulimit -n 8192`)",
+}
+
+
+@contextmanager
+def on_this_machine(cpus: int | None) -> Iterator[Entry]:
+    """What starts Ray here, for as long as the context lasts; Ray is to be shut down before that ends.
+
+    Args:
+        cpus: how many there shall be, instead of those of the machine.
+
+    Raises:
+        StartError: there is no place for Ray's files.
+    """
+    with ray_folder() as folder, _own_token(folder.token), _on_loopback():
+        settings = {
+            "address": "local",
+            "num_cpus": cpus,
+            "include_dashboard": False,
+            "_temp_dir": str(folder.temporary),
+        }
+        yield Entry(settings, lambda error: _not_started(error, folder))
+
+
+@contextmanager
+def _own_token(token: Path) -> Iterator[None]:
+    """Have Ray ask for this token, whatever the environment says of other clusters."""
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
+    try:
+        with variables(own):
+            _read_authentication()
+            yield
+    finally:
+        _read_authentication()
+
+
+def _read_authentication() -> None:
+    """Ray reads the mode when it is imported, and a token once. Mode first: a thread that still asks finds a token."""
+    from ray._private.authentication.authentication_token_setup import AuthenticationTokenLoader, Config
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Have Ray's servers listen on 127.0.0.1 alone, as they do where Ray takes it that a machine is in no cluster.
+
+    By itself, Ray takes that of macOS. If it is told 127.0.0.1 as the address of a node, it puts that of the network in
+    its place.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _not_started(error: Exception, folder: RayFolder) -> StartError:
+    if SHARED_MEMORY in str(error):
+        mend = f"mount or enlarge {SHARED_MEMORY} (Docker: --shm-size=2g)"
+    else:
+        number = getattr(error, "errno", None)
+        mend = MENDS.get(number or 0, "try again when the machine is less busy, or has more memory")
+    return StartError(
+        f"Ray does not start on this machine ({shown(first_line(error), 90)}); {mend}; the study is as it was. "
+        f"Ray's logs, until the next try: {folder.path}"
+    )

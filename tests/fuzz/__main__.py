@@ -1,0 +1,62 @@
+"""`make fuzz`: thousands of inputs of every kind, how each ended, and the smallest that meet a fault.
+
+    python -m tests.fuzz --inputs 5600 --seed 1 --kind tables
+
+Exit code 1 where there is a fault, or where there were fewer distinct inputs than asked for when the time was up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.fuzz.kinds.every import KINDS
+from tests.fuzz.many import Stuck, many, reduced
+from tests.fuzz.report import faults, save, show
+from tests.fuzz.runner import Tried
+
+
+def main() -> int:
+    """Run, print, save."""
+    given, console, began = _arguments(), Console(width=160, highlight=False, emoji=False), time.monotonic()
+    found: dict[str, dict[str, Tried]] = {kind: {} for kind in given.kind or KINDS}
+    with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder)
+        stuck: BaseException | None = None
+        try:
+            with console.status("") as status:
+                for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
+                    found[kind] = {one.digest: one for one in tries} | found[kind]
+                    status.update(f"{sum(map(len, found.values())):,} inputs tried")
+        except (Stuck, KeyboardInterrupt) as error:
+            stuck = error
+        distinct = {kind: [*tries.values()] for kind, tries in found.items()}
+        least = reduced(faults(distinct), root)
+    show(distinct, least, console)
+    save(least, given.out)
+    if stuck:
+        console.print(str(stuck) or "interrupted", markup=False, soft_wrap=True)
+    total = sum(map(len, distinct.values()))
+    console.print(
+        f"{total:,} distinct inputs, {len(least)} faults, seed {given.seed}, {time.monotonic() - began:.0f} s; "
+        f"inputs and tracebacks of faults: {given.out}"
+    )
+    return 1 if stuck or least or total < given.inputs else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the program.")
+    parser.add_argument("--inputs", type=int, default=5600, help="distinct ones, over all kinds")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", action="append", choices=[*KINDS], help="only this one; may be given several times")
+    parser.add_argument("--minutes", type=float, default=40, help="after which no more inputs are drawn")
+    parser.add_argument("--out", type=Path, default=Path("build/fuzz"), help="where the inputs of faults are saved")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,193 @@
+"""Ray's start on this machine, and addresses of clusters."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from study.cluster.connection import connected
+from study.cluster.nodes import ClusterError
+from study.cluster.ray_folder import StartError
+from tests.support.commands import Machine, machine
+from tests.support.planted import SECRETS
+
+# What a process sees that starts Ray twice, and so has two sessions, each with a token of its own.
+PROBE = """
+import json, os, stat, subprocess, sys
+from pathlib import Path
+import ray
+from study.cluster.connection import connected
+from tests.support.processes import listening, users_of
+
+STRANGER = "from ray._raylet import GcsClient; GcsClient(address={!r}).internal_kv_keys(b'', None)"
+
+def environment():
+    return dict(os.environ)
+
+def session():
+    with connected(None, cpus=1):
+        seen = ray.get(ray.remote(environment).remote())
+        folder = Path(seen["RAY_AUTH_TOKEN_PATH"]).parent
+        users = users_of(folder)
+        address = ray.get_runtime_context().gcs_address
+        stranger = subprocess.run(
+            [sys.executable, "-c", STRANGER.format(address)],
+            env=os.environ | {"RAY_AUTH_MODE": "disabled"}, capture_output=True, text=True,
+        )
+        return {
+            "folder": str(folder), "users": len(users), "listening": list(map(str, listening(users))),
+            "worker": seen, "mode": stat.S_IMODE(folder.stat().st_mode),
+            "stranger": [stranger.returncode, stranger.stderr],
+        }
+
+before = dict(os.environ)
+sessions = [session(), session()]
+left = {name: value for name, value in os.environ.items() if before.get(name) != value}
+print(json.dumps({"sessions": sessions, "left": left}))
+"""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("here")) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def probe(here) -> dict:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRETS["AWS_SECRET_ACCESS_KEY"])
+        patch.setenv("HOME", "/proc/nowhere")  # where Ray would keep a token, for everybody to read
+        patch.setenv("RAY_AUTH_TOKEN", "of another cluster")
+        told = here.python(PROBE)
+    assert told.code == 0, told.err
+    found: dict = json.loads(told.out.splitlines()[-1])
+    return found
+
+
+@pytest.mark.slow
+def test_ray_on_this_machine_listens_on_the_loopback_alone(probe):
+    for session in probe["sessions"]:
+        assert session["users"] >= 5, "the driver, a server, a raylet, agents, a worker"
+        assert session["listening"]
+        assert {address for address in session["listening"] if not ip_address(address).is_loopback} == set()
+
+
+@pytest.mark.slow
+def test_ray_on_this_machine_serves_nobody_without_the_token_of_the_session(probe):
+    for session in probe["sessions"]:
+        code, words = session["stranger"]
+        assert code != 0
+        assert "uthentic" in words
+        assert session["mode"] == 0o700
+
+
+@pytest.mark.slow
+def test_a_second_session_of_a_process_has_a_folder_of_its_own_and_both_are_removed(probe, here):
+    one, other = (session["folder"] for session in probe["sessions"])
+    assert one != other
+    assert list(here.ray.glob("*ts-*")) == []
+
+
+@pytest.mark.slow
+def test_workers_on_this_machine_have_the_keys_of_the_driver(probe):
+    assert probe["sessions"][0]["worker"]["AWS_SECRET_ACCESS_KEY"] == SECRETS["AWS_SECRET_ACCESS_KEY"]
+
+
+@pytest.mark.slow
+def test_the_environment_of_a_notebook_is_afterwards_what_it_was(probe):
+    assert {name for name in probe["left"] if "AUTH" in name or "TMPDIR" in name} == set()
+
+
+@pytest.mark.slow
+def test_ray_that_does_not_start_in_time_is_one_line_and_the_study_is_as_it_was(here, monkeypatch):
+    """As on a machine that is too busy: Ray's server has no time at all to say at which port it listens."""
+    own = here._environment()
+    monkeypatch.setattr(Machine, "_environment", lambda *_: own | {"RAY_gcs_server_port_wait_time_s": "0"})
+    told = here.transfer_study("run", "digits", "--out", here.folder / "none")
+    assert told.complaint.startswith("Ray does not start on this machine (")
+    assert "try again when the machine is less busy" in told.complaint
+    assert "the study is as it was" in told.complaint
+    assert not (here.folder / "none").exists()
+
+
+@pytest.mark.slow
+def test_a_temporary_folder_that_is_too_long_ends_a_run_with_exit_code_2(here):
+    told = replace(here, ray=here.folder / ("x" * 60)).transfer_study("run", "digits", "--out", here.folder / "none")
+    assert "bytes too long for the paths of sockets; set RAY_TMPDIR to a short folder" in told.complaint
+    assert not (here.folder / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Exception("The current node timed out during startup. This could happen because " + "x" * 300), "less busy"),
+        (RuntimeError("Failed to start GCS. \nLast 0 lines of error files:"), "less busy"),
+        (TimeoutError(), "(TimeoutError); try again"),
+        (OSError(28, "No space left on device"), "free some disk space"),
+        (OSError(24, "Too many open files"), "ulimit -n"),
+        (FileNotFoundError(2, "No such file or directory", "/dev/shm"), "enlarge /dev/shm"),
+        (ValueError("The configured object store size (2 GB) exceeds /dev/shm size (0.1 GB). Consider"), "enlarge"),
+    ],
+)
+def test_whatever_ray_raises_as_it_starts_is_one_line_with_the_mend(monkeypatch, error, words):
+    def init(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ray.init", init)
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as parent:
+        monkeypatch.setenv("RAY_TMPDIR", parent)
+        before = {name: value for name, value in os.environ.items() if "AUTH" in name}
+        with pytest.raises(StartError) as refused, connected(None):
+            pass
+        (folder,) = Path(parent).iterdir()
+    told = str(refused.value)
+    assert words in told
+    assert told.endswith(f"the study is as it was. Ray's logs, until the next try: {folder}")
+    assert len(told) <= 300
+    assert "\n" not in told
+    assert {name: value for name, value in os.environ.items() if "AUTH" in name} == before
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "nobody.invalid:6379", "127.0.0.1:99999", f"{'x' * 64}:6379", "..:6379", "[::1"]
+)
+def test_an_address_where_nobody_listens_is_refused_at_once(address):
+    with pytest.raises(ClusterError, match=r"^--address .+: no Ray cluster \(.+\); start one") as refused:  # noqa: SIM117
+        with connected(address):
+            pass
+    assert len(str(refused.value)) <= 300
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://", "https://:x", f"http://{'x' * 300}:8265"])
+def test_an_address_that_is_none_of_a_job_server_is_refused_at_once(transfer_study, address):
+    told = transfer_study("run", "digits", "--address", address, "--out", "/x").complaint
+    assert told.startswith("--address http")
+    assert "no job server there" in told
+    assert len(told) <= 300
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("AuthenticationError: RPC error: InvalidAuthToken: Authentication token is missing", "refuses this token"),
+        ("Failed to connect to GCS. Last connection error: TimedOut", "no Ray cluster"),
+    ],
+)
+def test_a_cluster_that_refuses_the_token_says_so_and_another_one_does_not(monkeypatch, cause, words):
+    def init(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster") from RuntimeError(cause)
+
+    monkeypatch.setattr("ray.init", init)
+    with (
+        pytest.raises(ClusterError, match=rf"{words} \(Failed to connect to Ray cluster\)"),
+        connected("auto"),
+    ):
+        pass

@@ -1,0 +1,209 @@
+"""Both entrances as processes: no stack trace, whatever is given, whoever reads, and whatever the terminal knows."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.records.errors import LONGEST
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+STUDY, ANALYSIS = ("-m", "study"), ("-m", "analysis")
+
+
+def command(
+    *arguments: object, folder: Path, stdout: int = subprocess.PIPE, environment: dict[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command."""
+    done = subprocess.run(
+        [sys.executable, *map(os.fsencode, map(str, arguments))],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TRANSFER_STUDY_CACHE": str(folder / "cache")} | (environment or {}),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    return done.returncode, (done.stdout or b"").decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+def refused(*arguments: object, folder: Path, environment: dict[str, str] | None = None) -> str:
+    code, _, err = command(*arguments, folder=folder, environment=environment)
+    assert code == 2, err
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert len(line) <= 300
+    return line.removeprefix("error: ")
+
+
+LONG = "x" * 20_000
+
+
+@pytest.mark.parametrize("arguments", [
+    ("run", "digits", "--runs", LONG),
+    ("run", "digits", "--budget", LONG),
+    ("extend", "study", "--budget", LONG),
+    ("run", "digits", "--set", LONG),
+    ("run", "digits", "--set", f"{LONG}=1"),
+    ("run", "digits", "--set", f"name={LONG}"),
+    ("run", "digits", "--set", f"seed={'[' * 5000}"),
+    ("run", "digits", f"--{LONG}"),
+    (LONG,),
+    ("run", "digits", LONG),
+    ("run", LONG),
+    ("run", "a\nb"),
+    ("status", LONG),
+    ("status", "\x1b[31mred"),
+    ("status", "\udcff"),
+    ("data", "describe", LONG),
+    ("board", "x", "--port", LONG),
+    ("report", "x.csv", "--out", "there", "--seeds", LONG),
+    ("run",),
+], ids=lambda arguments: ascii(" ".join(arguments))[:40])  # fmt: skip
+def test_what_cannot_be_used_ends_in_one_line_of_at_most_300_characters(arguments, transfer_study):
+    told = transfer_study(*arguments).complaint
+    assert told.isprintable()
+    assert len(f"error: {told}") <= 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*STUDY, "run", "digits", "--runs", LONG),
+        (*STUDY, "status", "\udcff"),
+        (*ANALYSIS, "x.csv", "--out", "there", "--margin", LONG),
+        (*ANALYSIS, "x.csv", "--out", "there", "--seeds", LONG),
+        (*ANALYSIS, "\udcff.csv", "--out", "there"),
+        (*ANALYSIS, "x.csv"),
+    ],
+    ids=lambda arguments: ascii(" ".join(arguments))[:40],
+)
+def test_it_does_so_as_a_process_at_both_entrances(arguments, tmp_path):
+    assert refused(*arguments, folder=tmp_path).isprintable()
+
+
+def test_a_misspelt_preset_command_and_option_are_told_with_what_was_meant(transfer_study):
+    assert "did you mean 'digits'?" in transfer_study("run", "digts").complaint
+    assert "'resume'" in transfer_study("resum", "x").complaint
+    assert "--budget" in transfer_study("run", "digits", "--buget", 3).complaint
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"name: " + b"[" * 5000, "nested"), (b"name: caf\xe9", "UTF-8"), (b"name: a\nname: b", "twice|in line 1")],
+    ids=["nested", "bytes", "twice"],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["resume", "status", "report", "extend"])
+def test_a_study_yaml_that_cannot_be_read_ends_in_one_line(command, content, words, transfer_study, tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.yaml").write_bytes(content)
+    more = ("--runs", 9) if command == "extend" else ()
+    told = transfer_study(command, "study", *more).complaint
+    assert told.startswith("study/study.yaml: ")
+    assert re.search(words, told)
+
+
+def test_a_published_table_that_is_no_ordinary_file_or_explodes_is_refused(transfer_study, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "not an ordinary file" in transfer_study("published", "--table", "pipe.csv").complaint
+    (tmp_path / "deep.yaml").write_text("[" * 5000)
+    assert "deep.yaml: line 1: nested more than" in transfer_study("published", "--table", "deep.yaml").complaint
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds"),
+    [("2h", "2 h 0 min charged"), ("7200", "2 h 0 min charged"), ("1h30min", "1 h 30 min charged")],
+)
+def test_the_budget_may_be_given_as_a_duration(budget, seconds, transfer_study):
+    assert seconds in " ".join(transfer_study("plan", "digits", "--no-timing", "--budget", budget).out.split())
+
+
+def test_the_budget_of_an_extension_reaches_a_job_with_all_its_digits(transfer_study, monkeypatch):
+    """It was written with six."""
+    sent = []
+
+    def extended(directory: str, options: list[str], *_: object) -> int:
+        sent.append(options)
+        return 0
+
+    monkeypatch.setattr("study.show.remote.extend", extended)
+    address = ("--address", "http://127.0.0.1:1")
+    for budget in ("1234567.25", "1h30min"):
+        assert transfer_study("extend", "/study", "--runs", 1_000_001, "--budget", budget, *address).code == 0
+    assert sent == [["--runs", "1000001", "--budget", budget] for budget in ("1234567.25", "1h30min")]
+    assert "--budget: needs a number of seconds" in transfer_study("extend", "s", "--budget", "soon").complaint
+
+
+def test_without_arguments_the_help_is_shown_and_nothing_else(tmp_path):
+    code, out, err = command(*STUDY, folder=tmp_path)
+    assert code == 2
+    assert "Usage: transfer-study" in out
+    assert err.strip() == ""
+
+
+def test_a_reader_that_has_gone_is_no_stack_trace(tmp_path):
+    """As with `| head -0`."""
+    for arguments in ((*STUDY, "schema"), (*STUDY, "--help")):
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            code, _, err = command(*arguments, folder=tmp_path, stdout=writing)
+        finally:
+            os.close(writing)
+        assert (code, err) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [("schema",), ("--version",)])
+def test_output_that_cannot_be_written_is_one_line(arguments, tmp_path):
+    with open("/dev/full", "wb") as full:
+        code, _, err = command(*STUDY, *arguments, folder=tmp_path, stdout=full.fileno())
+    assert code == 2
+    (line,) = err.splitlines()
+    assert "No space left on device" in line
+
+
+@pytest.mark.parametrize("environment", [
+    {"LC_ALL": "C"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "ascii"},
+], ids=str)  # fmt: skip
+def test_a_terminal_that_knows_no_minus_sign_gets_a_plain_one(environment, tmp_path):
+    published = ("published", "--accuracy", "0.861", "--accuracy", "0.872", "--images", 1324)
+    code, out, err = command(*STUDY, *published, folder=tmp_path, environment=environment)
+    assert (code, err) == (0, "")
+    assert out
+    told = refused(
+        *STUDY, "status", "sch\N{LATIN SMALL LETTER O WITH DIAERESIS}n−±", folder=tmp_path, environment=environment
+    )
+    assert "no such directory" in told or "not UTF-8" in told
+
+
+@pytest.mark.parametrize("arguments", [("schema",)])
+def test_ctrl_c_at_any_moment_of_the_start_is_no_stack_trace(arguments, tmp_path):
+    """Interrupted at the first import that tells it has begun, which is before any command runs."""
+    code = (
+        "import builtins, os, signal, sys\n"
+        "import study.__main__ as entrance\n"
+        "original = builtins.__import__\n"
+        "def stopping(name, *rest, **more):\n"
+        "    if name == 'typer':\n"
+        "        builtins.__import__ = original\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return original(name, *rest, **more)\n"
+        "builtins.__import__ = stopping\n"
+        f"sys.argv = ['transfer-study', *{arguments!r}]\n"
+        "entrance.main()\n"
+    )
+    ended, out, err = command("-c", code, folder=tmp_path)
+    assert (ended, out, err) == (128 + signal.SIGINT, "", "")
+
+
+def test_no_line_is_longer_than_a_message_and_its_beginning():
+    assert LONGEST + len("error: ") < 300
