@@ -33,7 +33,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from analysis.records.schema import ENDINGS
-from analysis.records.store import Store, read_study
+from analysis.records.store import read_study
 from analysis.records.trials import trial_table
 from analysis.search.accounts import spending
 from tests.cluster.misfortunes import DISK, MISFORTUNES, Scene
@@ -46,7 +46,11 @@ NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 SEEDS = 5  # different study files of a lane, each with a twin
 SITTINGS = 6  # a study that is not finished after so many is given up
 DISK_SIZE = "64m"
-BAD_IMAGE = "bad_image"
+COUNTED = (
+    *("studies", "sittings", "finished", "unsound", "records lost", "charged twice", "over budget", "verdict differs"),
+    "noisy",
+)
+BAD_IMAGE, BAD_IMAGES = "bad_image", 0.1  # what it is called, and how often a study begins with one
 PHOTOS = {"train": 8, "valid": 5, "test": 60}  # of each digit
 
 
@@ -55,7 +59,7 @@ class Fate:
     """What became of one study.
 
     Attributes:
-        met: the misfortunes, joined by `+`.
+        met: the misfortunes.
         sittings: of the driver, the first included.
         finished, sound: whether it did, and whether assert_sound holds at the end.
         lost: records that had been written and are gone or changed.
@@ -67,7 +71,7 @@ class Fate:
     """
 
     number: int
-    met: str
+    met: list[str] = field(default_factory=list)
     sittings: int = 0
     finished: bool = False
     sound: bool = False
@@ -123,6 +127,12 @@ class Lane:
         disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", disk], check=True)
         digit_folder(self.nodes.folder / "photos", PHOTOS)
+        try:
+            self._one_after_the_other(studies)
+        finally:
+            subprocess.run(["umount", "--lazy", disk], check=True)
+
+    def _one_after_the_other(self, studies: int) -> None:
         for number in range(studies):
             seed = number % SEEDS
             self._prepare(seed)
@@ -166,13 +176,11 @@ class Lane:
         self.twins[seed] = self._verdict()
 
     def _attempt(self, number: int, seed: int) -> Fate:
-        met = self.rng.sample(MISFORTUNES, self.rng.choice([1, 1, 2]))
-        bad_image = self.rng.random() < 0.1
-        fate = Fate(number=number, met="+".join([*[BAD_IMAGE] * bad_image, *(each.__name__ for each in met)]))
+        fate = Fate(number=number)
         try:
-            if bad_image:
+            if self.rng.random() < BAD_IMAGES:
                 self._refuses_a_bad_image(fate)
-            self._suffer(met, fate)
+            self._suffer(self.rng.sample(MISFORTUNES, self.rng.choice([1, 1, 2])), fate)
             self._judge(fate, seed)
         except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
             fate.complaint = fate.complaint or f"{type(error).__name__}: {error}"[:300]
@@ -181,6 +189,7 @@ class Lane:
         return fate
 
     def _refuses_a_bad_image(self, fate: Fate) -> None:
+        fate.met = [BAD_IMAGE]
         image = self.rng.choice(sorted((self.nodes.folder / "photos").rglob("*.png")))
         whole = image.read_bytes()
         image.write_bytes(whole[: len(whole) // 2])
@@ -189,7 +198,8 @@ class Lane:
             self._ended(driver, fate)
         finally:
             image.write_bytes(whole)
-        assert driver.returncode == 2 and not self._is_study(), f"{image.name} was taken"
+        assert driver.returncode == 2, f"{image.name} was taken"
+        assert not self._is_study()
 
     def _suffer(self, met: list[Callable[[Scene], None]], fate: Fate) -> None:
         """Sittings of the driver until the study is finished; one misfortune in each, as long as there are any."""
@@ -197,20 +207,21 @@ class Lane:
         while not fate.finished and fate.sittings < SITTINGS:
             driver = self._start("resume" if self._is_study() else "run")
             fate.sittings += 1
-            known: dict[str, bytes] = {}
-            if pending:
-                known = self._strike(driver, pending.pop())
+            known = self._strike(driver, pending.pop(), fate) if pending else {}
             self._ended(driver, fate)
             fate.lost += sum(self._records().get(name) != content for name, content in known.items())
             fate.finished = driver.returncode == 0
 
-    def _strike(self, driver: subprocess.Popen[str], misfortune: Callable[[Scene], None]) -> dict[str, bytes]:
-        """Let a misfortune happen at a random moment; the records that had been written by then."""
+    def _strike(
+        self, driver: subprocess.Popen[str], misfortune: Callable[[Scene], None], fate: Fate
+    ) -> dict[str, bytes]:
+        """Let a misfortune happen at a random moment, unless all is over by then; the records written before it."""
         until(lambda: self._is_study() or driver.poll() is not None, driver)
         self._wait(driver, self.rng.uniform(0, self.lasts_s))
         known = self._records()
         scene = Scene(self.nodes, driver, self.rng)
         if driver.poll() is None:
+            fate.met.append(misfortune.__name__)
             misfortune(scene)
         return known
 
@@ -221,7 +232,7 @@ class Lane:
             return
 
     def _ended(self, driver: subprocess.Popen[str], fate: Fate) -> None:
-        told, complaints = driver.communicate(timeout=PATIENCE_S)
+        complaints = driver.communicate(timeout=PATIENCE_S)[1]
         lines = complaints.strip().splitlines()
         if len(lines) > 1 or any(len(line) > 300 for line in lines):
             fate.noisy += 1
@@ -229,14 +240,16 @@ class Lane:
 
     def _judge(self, fate: Fate, seed: int) -> None:
         study = read_study(str(self.study))
-        started, ended = Counter(), Counter()
+        started: Counter[str] = Counter()
+        ended: Counter[str] = Counter()
         for event in study.events.itertuples():
             started[event.trial] += event.event == "started"
             ended[event.trial] += event.event in ENDINGS
         fate.twice = sum(count != 1 for count in started.values()) + sum(count > 1 for count in ended.values())
-        fate.over = sum(spent.charged_s > spent.budget_s for spent in spending(study, trial_table(study.events)).values())
+        spent = spending(study, trial_table(study.events)).values()
+        fate.over = sum(account.charged_s > account.budget_s for account in spent)
         fate.differs = self._verdict() != self.twins[seed]
-        assert_sound(self.study, self.nodes.diary, disk_was_full="disk" in fate.met or "storage" in fate.met)
+        assert_sound(self.study, self.nodes.diary, disk_was_full=not {"fill_disk", "fail_storage"}.isdisjoint(fate.met))
         fate.sound = True
 
     def _verdict(self) -> object:
@@ -268,16 +281,16 @@ def _write(fates: list[Fate], out: Path) -> None:
     with open(out, "w", newline="") as file:
         writer = csv.DictWriter(file, [one.name for one in fields(Fate)])
         writer.writeheader()
-        writer.writerows(asdict(fate) for fate in fates)
+        writer.writerows(asdict(fate) | {"met": "+".join(fate.met)} for fate in fates)
 
 
 def _table(fates: list[Fate]) -> str:
     """A row for each misfortune; a study that met two counts in both, and in the last row once."""
-    head = "| misfortune | studies | sittings | finished | unsound | records lost | charged twice | over budget | verdict differs | noisy |"
-    kinds = sorted({kind for fate in fates for kind in fate.met.split("+")})
-    rows = [_row(kind, [fate for fate in fates if kind in fate.met.split("+")]) for kind in kinds]
-    complaints = [f"{fate.met}: {fate.complaint}" for fate in fates if fate.complaint]
-    return "\n".join([head, "|" + " --- |" * 10, *rows, _row("all", fates), *complaints])
+    head = f"| misfortune | {' | '.join(COUNTED)} |"
+    kinds = sorted({kind for fate in fates for kind in fate.met})
+    rows = [_row(kind, [fate for fate in fates if kind in fate.met]) for kind in kinds]
+    complaints = [f"{'+'.join(fate.met)}: {fate.complaint}" for fate in fates if fate.complaint]
+    return "\n".join([head, "|" + " --- |" * (len(COUNTED) + 1), *rows, _row("all", fates), *complaints])
 
 
 def _row(name: str, fates: list[Fate]) -> str:

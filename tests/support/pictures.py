@@ -65,7 +65,10 @@ def digit_folder(root: Path, splits: Mapping[str, int]) -> Path:
         images = iter(digits.images[digits.target == label])
         for split, count in splits.items():
             for number in range(count):
-                save(root / split / str(label) / f"{number:02d}.png", Image.fromarray((next(images) * 15).astype(np.uint8)))
+                save(
+                    root / split / str(label) / f"{number:02d}.png",
+                    Image.fromarray((next(images) * 15).astype(np.uint8)),
+                )
     return root
 
 
