@@ -19,7 +19,6 @@ among them.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import random
 import shutil
@@ -29,13 +28,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from analysis.records.schema import ENDINGS
 from analysis.records.store import read_study
 from analysis.records.trials import trial_table
 from analysis.search.accounts import spending
+from tests.cluster.fates import Fate, fates_table, write_fates
 from tests.cluster.misfortunes import DISK, MISFORTUNES, Scene
 from tests.cluster.nodes import Cluster, cluster, study_file
 from tests.cluster.soundness import assert_sound
@@ -46,45 +46,8 @@ NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 SEEDS = 5  # different study files of a lane, each with a twin
 SITTINGS = 6  # a study that is not finished after so many is given up
 DISK_SIZE = "64m"
-COUNTED = (
-    *("studies", "sittings", "finished", "unsound", "records lost", "charged twice", "over budget", "verdict differs"),
-    "noisy",
-)
 BAD_IMAGE, BAD_IMAGES = "bad_image", 0.1  # what it is called, and how often a study begins with one
 PHOTOS = {"train": 8, "valid": 5, "test": 60}  # of each digit
-
-
-@dataclass(kw_only=True)
-class Fate:
-    """What became of one study.
-
-    Attributes:
-        met: the misfortunes.
-        sittings: of the driver, the first included.
-        finished, sound: whether it did, and whether assert_sound holds at the end.
-        lost: records that had been written and are gone or changed.
-        twice: trials with more than one start or end on record.
-        over: approaches charged more than their budgets.
-        differs: whether its verdict is another than its twin's.
-        noisy: drivers that ended with more than one line on standard error.
-        complaint: of the first thing that was not as it must be.
-    """
-
-    number: int
-    met: list[str] = field(default_factory=list)
-    sittings: int = 0
-    finished: bool = False
-    sound: bool = False
-    lost: int = 0
-    twice: int = 0
-    over: int = 0
-    differs: bool = False
-    noisy: int = 0
-    complaint: str = ""
-
-    @property
-    def good(self) -> bool:
-        return self.finished and self.sound and not (self.lost or self.twice or self.over or self.differs or self.noisy)
 
 
 def main() -> int:
@@ -102,8 +65,8 @@ def main() -> int:
     shares = [given.studies // given.lanes + (lane < given.studies % given.lanes) for lane in range(given.lanes)]
     lanes = [_lane(lane, share, given.seed) for lane, share in enumerate(shares)]
     fates = [Fate(**json.loads(line)) for lane in lanes for line in lane.communicate()[0].splitlines()]
-    _write(fates, given.out)
-    print(_table(fates))
+    write_fates(fates, given.out)
+    print(fates_table(fates))
     return int(any(lane.returncode for lane in lanes) or not all(fate.good for fate in fates))
 
 
@@ -275,37 +238,6 @@ class Lane:
     @property
     def study(self) -> Path:
         return self.nodes.folder / DISK / "study"
-
-
-def _write(fates: list[Fate], out: Path) -> None:
-    with open(out, "w", newline="") as file:
-        writer = csv.DictWriter(file, [one.name for one in fields(Fate)])
-        writer.writeheader()
-        writer.writerows(asdict(fate) | {"met": "+".join(fate.met)} for fate in fates)
-
-
-def _table(fates: list[Fate]) -> str:
-    """A row for each misfortune; a study that met two counts in both, and in the last row once."""
-    head = f"| misfortune | {' | '.join(COUNTED)} |"
-    kinds = sorted({kind for fate in fates for kind in fate.met})
-    rows = [_row(kind, [fate for fate in fates if kind in fate.met]) for kind in kinds]
-    complaints = [f"{'+'.join(fate.met)}: {fate.complaint}" for fate in fates if fate.complaint]
-    return "\n".join([head, "|" + " --- |" * (len(COUNTED) + 1), *rows, _row("all", fates), *complaints])
-
-
-def _row(name: str, fates: list[Fate]) -> str:
-    sums = (
-        len(fates),
-        sum(fate.sittings for fate in fates),
-        sum(fate.finished for fate in fates),
-        sum(not fate.sound for fate in fates),
-        sum(fate.lost for fate in fates),
-        sum(fate.twice for fate in fates),
-        sum(fate.over for fate in fates),
-        sum(fate.differs for fate in fates),
-        sum(fate.noisy for fate in fates),
-    )
-    return f"| {name.replace('_', ' ')} | " + " | ".join(map(str, sums)) + " |"
 
 
 if __name__ == "__main__":
