@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from sklearn.datasets import load_digits
 
 THREE_SPLITS = {"train": 4, "valid": 2, "test": 3}
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
@@ -54,6 +55,20 @@ def photo_folder(root: Path, classes: tuple[str, ...] = tuple(COLOURS)) -> Path:
                 seed += 1
                 save(root / split / name / f"{name}{number // 2}_{number}.png", photo(COLOURS[name], seed))
         start += count
+    return root
+
+
+def digit_folder(root: Path, splits: Mapping[str, int]) -> Path:
+    """`root`/<split>/<digit>/<number>.png: scikit-learn's handwritten digits, so many of each in each split."""
+    digits = load_digits()
+    for label in range(10):
+        images = iter(digits.images[digits.target == label])
+        for split, count in splits.items():
+            for number in range(count):
+                save(
+                    root / split / str(label) / f"{number:02d}.png",
+                    Image.fromarray((next(images) * 15).astype(np.uint8)),
+                )
     return root
 
 
