@@ -75,16 +75,22 @@ def _searched(study: Plain, approach: str) -> int:
 
 
 def _counting(study: Plain, approach: str) -> dict[str, Fields]:
-    """The evaluated final runs that count: of each replicate those with the configuration of the one started last."""
+    """The evaluated final runs that count: of each replicate those with the latest configuration of its search."""
     starts = {trial: history[0] for trial, history in study.trials.items()}
     own = [one for one in starts.values() if (one["phase"], one["approach"]) == ("final", approach)]
-    latest = {one["replicate"]: one["params"] for one in sorted(own, key=lambda one: one["time"])}
+    latest = {one["replicate"]: one["params"] for one in sorted(own, key=_configuration)}
     runs = evaluated(study)
     return {
         trial: end
         for trial, end in runs.items()
         if end["approach"] == approach and starts[trial]["params"] == latest[end["replicate"]]
     }
+
+
+def _configuration(first: Fields) -> tuple[int, int]:
+    """Runs of the second configuration of a search are called `...-seed0-2`; no clock is asked."""
+    number = first["file"].split("/")[1].rpartition("-seed")[2].partition("-")[2]
+    return int(number) if number.isdecimal() else 1, first["index"]
 
 
 def _accuracy(study: Plain, approach: str) -> float | None:

@@ -46,9 +46,7 @@ def complaints(study: Parsed) -> Iterator[Complaint]:
     tried = {event.approach for event in study.events.values()}
     yield from data_complaints(study.data, needed=any(event.event == "evaluated" for event in study.events.values()))
     yield from feature_complaints(study.features, study.settings, tried)
-    yield from trial_complaints(
-        study.events, study.settings, tuple(study.features.values()), tuple(study.phases.values())
-    )
+    yield from trial_complaints(study.events, study.settings, tuple(study.features.values()))
     yield from phase_complaints(study.phases, study.settings)
     yield from look_complaints(study.looks, study.look_digests)
     yield from prediction_complaints(study.predicted, study.events.values())

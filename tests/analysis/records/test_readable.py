@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,14 @@ from analysis.records.errors import RecordsError
 from analysis.records.schema import FeatureCost, PhaseEvent, Record, TrialEvent
 from analysis.records.store import Store, read_study
 
-IDENTITY = {"trial": "t", "order": 0, "event": "started", "approach": "a", "phase": "search", "index": 0}
+IDENTITY: dict[str, Any] = {
+    "trial": "t",
+    "order": 0,
+    "event": "started",
+    "approach": "a",
+    "phase": "search",
+    "index": 0,
+}
 number = st.floats()
 
 

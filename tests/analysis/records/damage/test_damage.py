@@ -80,6 +80,21 @@ def test_a_clock_that_was_set_back_by_hours_is_no_damage(study_dir):
     assert len(read_study(study_dir).predictions) == 9 * 120
 
 
+def test_a_clock_that_was_days_ahead_in_the_first_session_is_no_damage(study_dir):
+    for path in Path(study_dir, "phases").glob("*.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "time": content["time"] + 3 * 86_400}))
+    assert len(read_study(study_dir).predictions) == 9 * 120
+    assert check_study(study_dir).findings == ()
+
+
+def test_a_clock_that_was_set_back_within_one_long_step_keeps_no_study_from_going_on(study_dir):
+    """Fitting a support vector machine writes nothing on its way; `check` says what may have been."""
+    fields("records/feature_svm-r0-0000/0002-finished.json", lost_s=600.0)(Path(study_dir))
+    assert len(read_study(study_dir).predictions) == 9 * 120
+    assert any("clock was set back" in finding for finding in check_study(study_dir).findings)
+
+
 def test_more_than_ten_thousand_records_of_a_trial_are_in_order_by_their_numbers(tmp_path):
     writer = StudyWriter(tmp_path)
     writer.store.write_bytes(
