@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -35,7 +35,16 @@ from analysis.records.damage.evaluated import Evaluated, evaluated_runs, joined,
 from analysis.records.damage.sums import SUMS, digest, parse_sums, sums_text
 from analysis.records.damage.trials import Complaint
 from analysis.records.errors import RecordsError
-from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_of_a_run, is_stray, linked_folder, predictions_name
+from analysis.records.files import (
+    OWN_NAMES,
+    SUFFIXES,
+    in_order,
+    is_of_a_run,
+    is_stray,
+    linked_folder,
+    number_of,
+    predictions_name,
+)
 from analysis.records.parsing import RESTORE, parse_environment, parse_record, parse_settings
 from analysis.records.predictions import PREDICTION_COLUMNS, parquet_of
 from analysis.records.schema import (
@@ -54,6 +63,7 @@ R = TypeVar("R", bound=Record)
 SINGLE = ("data.json", "environment.json")  # written once, when the study began
 ATTEMPTS = 3  # to read a study that is written to meanwhile, when something seems to be missing
 LARGEST = 1 << 26  # bytes; records have some hundreds, the longest lists of files some millions
+LARGEST_SUMS = 1 << 30  # bytes of SHA256SUMS, which has a line a record
 LEAVE_OUT = "delete it, and its trial goes on from the record before it"
 
 
@@ -90,7 +100,7 @@ class Store(Storage):
             path = self.folder / name
             if path.exists() and not path.is_file():
                 raise RecordsError(f"{self.path(name)}: no file that could be read; {RESTORE}")
-            if path.is_file() and path.stat().st_size > LARGEST:
+            if path.is_file() and path.stat().st_size > (LARGEST_SUMS if name == SUMS else LARGEST):
                 raise RecordsError(f"{self.path(name)}: {path.stat().st_size:,} bytes, which no record has; {RESTORE}")
         return self.read_bytes(name)
 
@@ -112,12 +122,13 @@ class Store(Storage):
         self.write_record(f"phases/{number:04d}-{event.phase}-{event.event}.json", event)
 
     def write_look(self, look: LookEvent) -> None:
-        """Write a look, unless the one before counted the same runs: another report may have written it just now.
+        """Write a look, unless one on record counted all its runs: another report may have written that just now.
 
-        Two that write at the same moment write the same file.
+        Two that write at the same moment write the same file, or, where one had read the study before it went on, two
+        files of one number.
         """
-        known, counted = self.looks(), sorted(look.counted)
-        if known and sorted(known[-1].counted) == counted:
+        known = self.looks()
+        if any(set(look.counted) <= set(one.counted) for one in known):
             return
         self.write_record(f"looks/{len(known) + 1:04d}-{look_digest(look)}.json", look)
 
@@ -133,7 +144,7 @@ class Store(Storage):
         return list(self.parsed(self.contents("phases"), PhaseEvent).values())
 
     def looks(self) -> list[LookEvent]:
-        return list(self.parsed(self.contents("looks"), LookEvent).values())
+        return list(self.parsed_looks(self.contents("looks")).values())
 
     def feature_costs(self) -> list[FeatureCost]:
         return list(self.parsed(self.contents("features"), FeatureCost).values())
@@ -155,6 +166,11 @@ class Store(Storage):
             name: parse_record(self.path(name), content, TrialEvent, mends.get(name, RESTORE))
             for name, content in contents.items()
         }
+
+    def parsed_looks(self, contents: Mapping[str, bytes]) -> dict[str, LookEvent]:
+        """Looks by the names of their files, in order; of two with one number the one at more runs is the later."""
+        looks = self.parsed(contents, LookEvent)
+        return dict(sorted(looks.items(), key=lambda one: (number_of(one[0]), len(one[1].counted))))
 
     def write_predictions(self, run: str, predictions: pd.DataFrame) -> None:
         """Write the predictions of one final run, checked first (see `check_predictions`)."""
@@ -235,8 +251,11 @@ def read_study(location: str) -> StudyRecords:
         RecordsError: it is no study directory, or one of its files is damaged (see damage/); the
             message names the file.
     """
-    records = read_records(location)
-    store = Store(records.location)
+    return _at_rest(existing_study(location), _read_all)
+
+
+def _read_all(store: Store) -> StudyRecords:
+    records = _read(store)
     found = predictions_of(store, records.events, records.data)
     for run, problem in found.lost.items():
         mend = shlex.quote(records.location)
@@ -253,15 +272,19 @@ def read_records(location: str) -> StudyRecords:
     Raises:
         RecordsError: as `read_study`, but for predictions.
     """
-    store = existing_study(location)
+    return _at_rest(existing_study(location), _read)
+
+
+def _at_rest(store: Store, read: Callable[[Store], StudyRecords]) -> StudyRecords:
+    """Read a study that may be written to meanwhile: what seems to be missing may have come since."""
     for _ in range(ATTEMPTS - 1):
         names = _names(store)
         try:
-            return _read(store)
+            return read(store)
         except RecordsError:
             if _names(store) == names:
-                raise  # else it is being written to: what seems to be missing may have come meanwhile
-    return _read(store)
+                raise
+    return read(store)
 
 
 def predictions_of(store: Store, events: pd.DataFrame, data: DataInfo | None) -> Evaluated:
@@ -290,7 +313,7 @@ def _read(store: Store) -> StudyRecords:
     data = store.parsed({name: single[name] for name in single if name == "data.json"}, DataInfo)
     environment = parse_environment(store.path("environment.json"), single.get("environment.json", b"{}"))
     later = [parse_environment(store.path(name), content) for name, content in contents["environments"].items()]
-    looks = store.parsed(contents["looks"], LookEvent)
+    looks = store.parsed_looks(contents["looks"])
     read = {name: content for folder in (single, *contents.values()) for name, content in folder.items()}
     study = Parsed(
         settings=settings,

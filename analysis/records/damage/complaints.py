@@ -72,20 +72,21 @@ def phase_complaints(phases: Mapping[str, PhaseEvent], settings: StudySettings) 
 
 
 def look_complaints(looks: Mapping[str, LookEvent], digests: Mapping[str, str]) -> Iterator[Complaint]:
-    """What cannot be in the records of looks; by the names of their files, in order.
+    """What cannot be in the records of looks; by the names of their files, in order. Two may share a number: see Store.
 
     Args:
         digests: what the name of a look that counts these runs must hold, by name.
     """
     before: LookEvent | None = None
+    number_before: float | None = None
     for number, (name, look) in enumerate(looks.items(), 1):
-        if number_of(name) != number:
+        if number_of(name) not in (number, number_before):
             yield name, f"look {number} is missing before it, or there twice; {RESTORE}"
         if before is not None and sorted(before.counted) == sorted(look.counted):
             yield name, f"counts the runs that the look before it counts; {RESTORE}"
         if not name.endswith(f"-{digests[name]}.json"):
             yield name, f"counts other final runs than its name says; {RESTORE}"
-        before = look
+        before, number_before = look, number_of(name)
 
 
 def feature_complaints(

@@ -175,11 +175,10 @@ def test_what_does_not_fit_together_is_found_by_name(unsealed, kind):
     assert words in findings(unsealed)
 
 
-def test_an_extension_on_a_machine_whose_clock_is_behind_is_sound(study):
-    """Its better trial, the final run of that and the report have earlier times than what was before them."""
-    writer = StudyWriter(study)
-    better = {"lr": 4e-3, "epochs": 20}
-    writer.now = 500.0
+def extended(study: Path, *, now: float) -> None:
+    """The search of one approach went on, found better, and its final run was reported; all from some time on."""
+    writer, better = StudyWriter(study), {"lr": 4e-3, "epochs": 20}
+    writer.now = now
     writer.trial("better_cnn", 3, "finished", 5.0, 0.9, params=better)
     rows = predictions("better_cnn", 3, accuracy=0.7).assign(group=None)
     identity = {"approach": "better_cnn", "phase": "final", "index": 3, "seed": 903}
@@ -189,6 +188,18 @@ def test_an_extension_on_a_machine_whose_clock_is_behind_is_sound(study):
     writer.store.write_predictions("better_cnn-r0-seed0-2", rows)
     (study / "SHA256SUMS").unlink()
     write_report(str(study))
+
+
+@pytest.mark.parametrize("now", [500.0, 5_000.0], ids=["a clock that is behind", "a clock that goes on"])
+def test_an_extension_is_sound_whatever_its_clock_says(study, now):
+    extended(study, now=now)
+    assert check_study(str(study)).findings == ()
+
+
+def test_predictions_of_a_run_that_counts_no_more_are_not_needed(study):
+    """As for `report`: no command would bring them back."""
+    extended(study, now=5_000.0)
+    (study / PREDICTED).unlink()
     assert check_study(str(study)).findings == ()
 
 
