@@ -83,6 +83,14 @@ class StudyWriter:
         self.store.write_trial_event(TrialEvent(trial=name, order=order, event=event, time=self.now, **more))
 
 
+def data_info(**more: object) -> DataInfo:
+    """Of the images that `predictions` are of."""
+    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
+    sizes = {"train": 60, "valid": 30, "test": IMAGES}
+    named = {"source": "folder boats", "fingerprint": "f" * 64, "classes": CLASSES}
+    return DataInfo.model_validate({**named, "counts": counts, **sizes, **more})
+
+
 def predictions(approach: str, seed: int, *, accuracy: float, images: int = IMAGES) -> pd.DataFrame:
     """Predictions of one final run: the same images are hard for every run, a few vary with the seed."""
     hard = np.random.default_rng(0).random(images)
@@ -109,12 +117,8 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     writer = StudyWriter(root)
     writer.store.write_bytes("study.yaml", yaml.safe_dump(SETTINGS).encode())
     writer.store.write_bytes("environment.json", b'{"python": "3.11", "commit": "abc", "hardware": {"cpus": 2}}')
-    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
-    data = DataInfo(
-        source="folder boats", fingerprint="f" * 64, classes=CLASSES, train=60, valid=30, test=IMAGES, counts=counts,
-        grouped=grouped, skipped=("train/ferry/<broken>.jpg",), duplicates=2,
-    )  # fmt: skip
-    writer.store.write_record("data.json", data)
+    skipped = ("train/ferry/<broken>.jpg",)
+    writer.store.write_record("data.json", data_info(grouped=grouped, skipped=skipped, duplicates=2))
     svm = FeatureCost(
         key="k", backbone="resnet", image_size=(32, 32), cost_s=10.0, cached=True, approaches=("feature_svm",)
     )

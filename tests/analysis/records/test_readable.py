@@ -12,14 +12,7 @@ from analysis.records.errors import RecordsError
 from analysis.records.schema import FeatureCost, PhaseEvent, Record, TrialEvent
 from analysis.records.store import Store, read_study
 
-IDENTITY: dict[str, Any] = {
-    "trial": "t",
-    "order": 0,
-    "event": "started",
-    "approach": "a",
-    "phase": "search",
-    "index": 0,
-}
+IDENTITY: Any = {"trial": "t", "order": 0, "event": "started", "approach": "a", "phase": "search", "index": 0}
 number = st.floats()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.records.schema import FeatureCost
 from tests.support.study_files import small_config
-from tests.support.synthetic_study import StudyWriter, predictions
+from tests.support.synthetic_study import StudyWriter, data_info, predictions
 
 SPACE = {
     "lr": {"loguniform": [1e-4, 1e-2]},
@@ -39,6 +39,7 @@ def study(tmp_path: Path) -> str:
         key="k", backbone="glyphs", image_size=(8, 8), cost_s=0.0, cached=False, approaches=("feature_svm",)
     )
     writer.store.write_record("features/k.json", features)
+    writer.store.write_record("data.json", data_info())
     writer.phase("search", "started", slots=2)
     origin = {"origin": "published"}
     writer.trial("better_cnn", 0, "finished", 2.0, 0.55, params=network(0.001, 10, 0.0), **origin)

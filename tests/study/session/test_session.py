@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from analysis.records.errors import RecordsError
-from analysis.records.schema import DataInfo
 from analysis.records.storage import Storage
 from analysis.records.store import Store, read_study
 from study.config.models import StudyConfig
@@ -22,7 +21,7 @@ from study.session.session import Session, _drop_pickles
 from study.show.progress import Progress
 from tests.support.bombs import bombs
 from tests.support.study_files import small_config
-from tests.support.synthetic_study import CLASSES, IMAGES, StudyWriter, predictions
+from tests.support.synthetic_study import StudyWriter, data_info, predictions
 
 NAMES = ("one", "other")
 CNN = {"approach": "better_cnn", "image_size": [16, 16], "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 2}}
@@ -34,11 +33,7 @@ def killed(tmp_path: Path) -> Store:
     """Killed after the last final run was evaluated, before it was said that they are finished."""
     writer = StudyWriter(tmp_path / "study")
     writer.store.write_bytes("study.yaml", CONFIG.to_yaml().encode())
-    counts = {"train": (20, 20, 20), "valid": (10, 10, 10), "test": (40, 40, 40)}
-    data = DataInfo(
-        source="digits", fingerprint="f" * 64, classes=CLASSES, train=60, valid=30, test=IMAGES, counts=counts
-    )
-    writer.store.write_record("data.json", data)
+    writer.store.write_record("data.json", data_info())
     writer.phase("search", "started", slots=1)
     for name in NAMES:
         for index in range(2):
