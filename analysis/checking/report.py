@@ -11,7 +11,7 @@ from analysis.checking.final_runs import counting
 from analysis.checking.findings import Checked, checked
 from analysis.checking.reading import Plain, number
 from analysis.records.errors import RecordsError
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 
 HAIR = 1e-6
 

@@ -14,7 +14,7 @@ from math import inf
 from textwrap import shorten
 
 from analysis.numbers import counted, in_words
-from analysis.records.store import StudyRecords
+from analysis.records.reading import StudyRecords
 from analysis.records.trials import charged_first
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary

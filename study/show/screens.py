@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.records.store import Store, StudyRecords
+from analysis.records.reading import StudyRecords
+from analysis.records.store import Store
 from analysis.search.incumbents import best_trial
 from study.planning.suggest import suggest
 from study.show.progress import duration

@@ -10,7 +10,8 @@ import yaml
 from analysis.checking.check import check_study
 from analysis.numbers import level
 from analysis.predictions.outcomes import read_outcomes
-from analysis.records.store import Store, read_study
+from analysis.records.reading import read_study
+from analysis.records.store import Store
 from analysis.records.trials import superseded, trial_table
 from analysis.report.looks import record_look
 from analysis.report.summary import StudySummary

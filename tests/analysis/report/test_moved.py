@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.store import Store, read_study
+from analysis.records.reading import read_study
+from analysis.records.store import Store
 from analysis.report.reservations import reservations
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.write import write_report

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analysis.checking.check import check_study
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report.summary import summarise
 from study.commands.results import status
 from tests.fuzz.kinds.study_changes import CHANGES, FRAMES, template

@@ -10,7 +10,8 @@ import pytest
 
 from analysis.checking.check import check_study
 from analysis.records.errors import RecordsError
-from analysis.records.store import Store, read_records, read_study
+from analysis.records.reading import read_records, read_study
+from analysis.records.store import Store
 from analysis.records.trials import trial_table
 from tests.support.damages import DAMAGES, ENDED, PREDICTED, fields, lost
 from tests.support.synthetic_study import StudyWriter, write_finished_study
