@@ -16,8 +16,8 @@ import pandas as pd
 from analysis.predictions.files import FORMS
 from analysis.predictions.table import PredictionTable, as_table, read_table
 from analysis.records.errors import RecordsError
+from analysis.records.reading import StudyRecords, read_study
 from analysis.records.schema import DataInfo, StudySettings
-from analysis.records.store import StudyRecords, read_study
 from analysis.records.trials import trial_table
 
 if TYPE_CHECKING:

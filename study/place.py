@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from analysis.records.errors import StorageError
+from analysis.records.reading import StudyRecords
 from analysis.records.storage import Storage
-from analysis.records.store import StudyRecords
 from analysis.records.trials import trial_table
 from trainables.errors import InputError
 

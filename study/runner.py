@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.records.reading import StudyRecords, read_records, read_study
 from analysis.records.storage import Storage
-from analysis.records.store import Store, StudyRecords, read_records, read_study
+from analysis.records.store import Store
 from analysis.report.write import ReportPaths, write_report
 from study.cluster.code import Code, code_of
 from study.cluster.connection import connected

@@ -14,8 +14,8 @@ from analysis.checking.order import looks_are_in_order, phases_are_in_order
 from analysis.checking.reading import Plain, read_plain
 from analysis.checking.report import report_says_the_same, reports_can_read_it
 from analysis.checking.trials import records_are_in_order, seconds_are_possible, trials_start_and_end_once
+from analysis.records.reading import existing_study
 from analysis.records.storage import Storage
-from analysis.records.store import existing_study
 
 RULES: tuple[Callable[[Plain], Checked], ...] = (
     files_are_whole,

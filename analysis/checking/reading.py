@@ -23,6 +23,7 @@ from analysis.records.storage import Storage, first_line
 
 Fields = dict[str, Any]
 LARGEST = 1 << 26  # bytes of a file that holds no table
+LARGEST_SUMS = 1 << 30  # bytes of SHA256SUMS, which has a line a record
 MOST_ROWS = 10**8  # of a table of predictions
 NEWEST = 2  # version of the records that these rules know
 SINGLE = ("data.json", "environment.json")
@@ -174,7 +175,8 @@ class _Reader:
         if path is not None and not path.is_file():
             self.problems.append(f"{name}: no file that could be read")
             return None
-        if path is not None and path.stat().st_size > LARGEST and not name.startswith("predictions/"):
+        most = LARGEST_SUMS if name == SUMS else LARGEST
+        if path is not None and path.stat().st_size > most and not name.startswith("predictions/"):
             self.problems.append(f"{name}: {path.stat().st_size:,} bytes, which no record has")
             return None
         content = storage.read_bytes(name)

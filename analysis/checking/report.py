@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from statistics import mean
 
 from analysis.checking.accounts import charges
-from analysis.checking.final_runs import evaluated
+from analysis.checking.final_runs import counting
 from analysis.checking.findings import Checked, checked
-from analysis.checking.reading import Fields, Plain, number
+from analysis.checking.reading import Plain, number
 from analysis.records.errors import RecordsError
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 
 HAIR = 1e-6
 
@@ -74,23 +74,10 @@ def _searched(study: Plain, approach: str) -> int:
     return sum((first["phase"], first["approach"]) == ("search", approach) for first in starts)
 
 
-def _counting(study: Plain, approach: str) -> dict[str, Fields]:
-    """The evaluated final runs that count: of each replicate those with the configuration of the one started last."""
-    starts = {trial: history[0] for trial, history in study.trials.items()}
-    own = [one for one in starts.values() if (one["phase"], one["approach"]) == ("final", approach)]
-    latest = {one["replicate"]: one["params"] for one in sorted(own, key=lambda one: one["time"])}
-    runs = evaluated(study)
-    return {
-        trial: end
-        for trial, end in runs.items()
-        if end["approach"] == approach and starts[trial]["params"] == latest[end["replicate"]]
-    }
-
-
 def _accuracy(study: Plain, approach: str) -> float | None:
     """Mean accuracy, each replicate counting once."""
     of_replicates: dict[int, list[float]] = defaultdict(list)
-    for end in _counting(study, approach).values():
+    for end in counting(study, approach).values():
         of_replicates[end["replicate"] if study.replicates > 1 else 0].append(number(end["test_accuracy"]))
     return mean(map(mean, of_replicates.values())) if of_replicates else None
 
@@ -98,6 +85,6 @@ def _accuracy(study: Plain, approach: str) -> float | None:
 def _other_runs(study: Plain, approach: str, said: object) -> Iterator[str]:
     runs = [run for run in said if isinstance(run, dict)] if isinstance(said, list) else []
     accuracies = {str(run.get("trial")): run.get("test_accuracy") for run in runs}
-    for trial, end in _counting(study, approach).items():
+    for trial, end in counting(study, approach).items():
         if accuracies.get(trial) != end["test_accuracy"]:
             yield f"report/report.json: the test accuracy of {trial} is {accuracies.get(trial)}, not that on record"

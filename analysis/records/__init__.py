@@ -11,6 +11,7 @@ seconds.py     seconds as study files give them
 schema.py      what stands in the records, field by field
 parsing.py     one file, from its bytes
 store.py       the files of a study: write, read
+reading.py     a study read into memory
 damage/        what cannot be in them, whatever happened while the study ran
 predictions.py the predictions of final runs, and their files
 trials.py      one row a trial, from its events

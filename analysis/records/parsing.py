@@ -6,9 +6,10 @@ A study may come from anybody, and any byte of it may be wrong: whatever that is
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from analysis.records import yaml_text
 from analysis.records.errors import RecordsError, cut
@@ -28,14 +29,12 @@ def parse_record(path: str, content: bytes, kind: type[R], mend: str = RESTORE) 
         RecordsError: it is no such record, or one of a later schema version.
     """
     try:
-        record = kind.model_validate_json(content)
-        if b"NaN" in content or b"Infinity" in content:  # which pydantic takes for numbers
-            json.loads(content, parse_constant=_no_number)
-    except _NoNumberError as error:
-        raise RecordsError(f"{path}: not a {kind.__name__} ({error} is no number); {mend}") from None
+        record = kind.model_validate_json(content, strict=True)  # else "1" and "nan" were numbers
     except ValidationError as error:
         _refuse_later(path, content)
         raise RecordsError(f"{path}: not a {kind.__name__} ({first_problem(error)}); {mend}") from error
+    if (word := _no_number(record)) is not None:
+        raise RecordsError(f"{path}: not a {kind.__name__} ({word} is no number); {mend}")
     versioned = "schema_version" in record.model_fields_set
     return record if versioned else record.model_copy(update={"schema_version": BEFORE_VERSIONS})
 
@@ -93,12 +92,14 @@ def shortened(text: str) -> str:
     return cut(" ".join(text.split()), LONGEST_PROBLEM)
 
 
-class _NoNumberError(Exception):
-    """A word that stands where a number belongs."""
-
-
-def _no_number(word: str) -> float:
-    raise _NoNumberError(word)
+def _no_number(value: object) -> str | None:
+    """The first number in a record that is not finite, as JSON writes it; `1e999` is one, too."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else json.dumps(value)
+    if isinstance(value, BaseModel):
+        value = vars(value)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
+    return next((word for part in parts if (word := _no_number(part)) is not None), None)
 
 
 def _refuse_later(path: str, content: bytes) -> None:

@@ -33,6 +33,7 @@ PATIENCE_S = 120.0  # how long a place may be out of reach before whoever uses i
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 AT_ONCE = 16  # requests to an object store, where one takes milliseconds of waiting
 CHUNK = 1 << 24  # bytes
+LONGEST_SHOWN = 60  # characters of a name
 LASTING = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 LASTING_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG})
 # As the AWS library names them; pyarrow gives its errors no kinds.
@@ -159,7 +160,11 @@ class Storage:
         selector = fs.FileSelector(self._at(below), allow_not_found=True, recursive=True)
         found = self._patiently(self.path(below), "read", lambda: self.fs.get_file_info(selector))
         start = len(self.root) + 1
-        files = [(info.path[start:], info) for info in found if info.type == fs.FileType.File]
+        try:
+            files = [(info.path[start:], info) for info in found if info.type == fs.FileType.File]
+        except UnicodeDecodeError as error:  # pyarrow gives no other paths
+            name = repr(error.object.rpartition(b"/")[2])[2:-1][-LONGEST_SHOWN:]
+            raise StorageError(f"{self.path(below)}: {name} in it is no name in UTF-8; rename or remove it") from None
         return dict(sorted((file for file in files if _is_a_name(file[0])), key=lambda file: file[0]))
 
     def _at(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The files of a study: writing them, reading them back, checking them.
+"""The files of a study: writing them, and reading them back one by one; for a whole study see reading.py.
 
 A study directory is the truth. Every event of every trial is one small JSON object of its own, written once and
 never appended to, so that the directory may lie on a disk, on NFS or in an object store. The ledger and the report
@@ -21,39 +21,24 @@ are derived from these files alone; this module knows neither torch nor Ray.
 from __future__ import annotations
 
 import hashlib
-import os
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import TypeVar
 
 import pandas as pd
 
-from analysis.records.damage.complaints import Parsed, complaints, file_complaints
-from analysis.records.damage.evaluated import Evaluated, evaluated_runs, joined, read_evaluated
 from analysis.records.damage.sums import SUMS, digest, parse_sums, sums_text
-from analysis.records.damage.trials import Complaint
 from analysis.records.errors import RecordsError
-from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_of_a_run, is_stray, linked_folder, predictions_name
-from analysis.records.parsing import RESTORE, parse_environment, parse_record, parse_settings
-from analysis.records.predictions import PREDICTION_COLUMNS, parquet_of
-from analysis.records.schema import (
-    DataInfo,
-    FeatureCost,
-    LookEvent,
-    PhaseEvent,
-    Record,
-    StudySettings,
-    TrialEvent,
-)
+from analysis.records.files import SUFFIXES, in_order, is_stray, linked_folder, number_of, predictions_name
+from analysis.records.parsing import RESTORE, parse_record
+from analysis.records.predictions import parquet_of
+from analysis.records.schema import FeatureCost, LookEvent, PhaseEvent, Record, TrialEvent
 from analysis.records.storage import Storage
-from analysis.records.trials import event_table
 
 R = TypeVar("R", bound=Record)
 SINGLE = ("data.json", "environment.json")  # written once, when the study began
-ATTEMPTS = 3  # to read a study that is written to meanwhile, when something seems to be missing
 LARGEST = 1 << 26  # bytes; records have some hundreds, the longest lists of files some millions
+LARGEST_SUMS = 1 << 30  # bytes of SHA256SUMS, which has a line a record
 LEAVE_OUT = "delete it, and its trial goes on from the record before it"
 
 
@@ -90,7 +75,7 @@ class Store(Storage):
             path = self.folder / name
             if path.exists() and not path.is_file():
                 raise RecordsError(f"{self.path(name)}: no file that could be read; {RESTORE}")
-            if path.is_file() and path.stat().st_size > LARGEST:
+            if path.is_file() and path.stat().st_size > (LARGEST_SUMS if name == SUMS else LARGEST):
                 raise RecordsError(f"{self.path(name)}: {path.stat().st_size:,} bytes, which no record has; {RESTORE}")
         return self.read_bytes(name)
 
@@ -112,12 +97,13 @@ class Store(Storage):
         self.write_record(f"phases/{number:04d}-{event.phase}-{event.event}.json", event)
 
     def write_look(self, look: LookEvent) -> None:
-        """Write a look, unless the one before counted the same runs: another report may have written it just now.
+        """Write a look, unless one on record counted all its runs: another report may have written that just now.
 
-        Two that write at the same moment write the same file.
+        Two that write at the same moment write the same file, or, where one had read the study before it went on, two
+        files of one number.
         """
-        known, counted = self.looks(), sorted(look.counted)
-        if known and sorted(known[-1].counted) == counted:
+        known = self.looks()
+        if any(set(look.counted) <= set(one.counted) for one in known):
             return
         self.write_record(f"looks/{len(known) + 1:04d}-{look_digest(look)}.json", look)
 
@@ -133,7 +119,7 @@ class Store(Storage):
         return list(self.parsed(self.contents("phases"), PhaseEvent).values())
 
     def looks(self) -> list[LookEvent]:
-        return list(self.parsed(self.contents("looks"), LookEvent).values())
+        return list(self.parsed_looks(self.contents("looks")).values())
 
     def feature_costs(self) -> list[FeatureCost]:
         return list(self.parsed(self.contents("features"), FeatureCost).values())
@@ -155,6 +141,11 @@ class Store(Storage):
             name: parse_record(self.path(name), content, TrialEvent, mends.get(name, RESTORE))
             for name, content in contents.items()
         }
+
+    def parsed_looks(self, contents: Mapping[str, bytes]) -> dict[str, LookEvent]:
+        """Looks by the names of their files, in order; of two with one number the one at more runs is the later."""
+        looks = self.parsed(contents, LookEvent)
+        return dict(sorted(looks.items(), key=lambda one: (number_of(one[0]), len(one[1].counted))))
 
     def write_predictions(self, run: str, predictions: pd.DataFrame) -> None:
         """Write the predictions of one final run, checked first (see `check_predictions`)."""
@@ -184,154 +175,3 @@ def in_time(events: Iterable[TrialEvent]) -> list[TrialEvent]:
 def look_digest(look: LookEvent) -> str:
     """What the name of a look says of the runs that it counts."""
     return hashlib.sha256("\n".join(sorted(look.counted)).encode()).hexdigest()[:8]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyRecords:
-    """Everything a study left, read into memory.
-
-    Attributes:
-        events: one row per TrialEvent, its attributes as columns, in the order of `time`.
-        predictions: one row per final run that counts (see `trials.superseded`) and test image: approach, seed (the
-            `index` of the run's events, its number within the approach over all replicates), image, group, label,
-            prediction, p_0 ... p_<C-1> (probabilities; missing where an approach gives none).
-        looks: at the test results, in order.
-        later_environments: of later sessions, where they were others than that of the first.
-        digests: SHA-256 of the files that were read, by their names (see sums.py).
-    """
-
-    location: str
-    settings: StudySettings
-    data: DataInfo | None
-    environment: dict[str, Any]
-    phases: tuple[PhaseEvent, ...]
-    features: tuple[FeatureCost, ...]
-    events: pd.DataFrame
-    predictions: pd.DataFrame = field(repr=False)
-    looks: tuple[LookEvent, ...] = ()
-    later_environments: tuple[dict[str, Any], ...] = ()
-    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def existing_study(location: str) -> Store:
-    """The files of a study that is there, given as a path, or as that of its study.yaml, or as a URI.
-
-    Raises:
-        RecordsError: there is none.
-    """
-    location = _directory(str(location))
-    store = Store(location)
-    if "://" not in location and not Path(location).exists():
-        raise RecordsError(f"{location}: no such directory; give the directory of a study")
-    if not store.exists("study.yaml"):
-        raise RecordsError(f"{location}: not a study directory (no study.yaml in it); give the directory of a study")
-    return store
-
-
-def read_study(location: str) -> StudyRecords:
-    """Read a study; its location as for `existing_study`.
-
-    Raises:
-        RecordsError: it is no study directory, or one of its files is damaged (see damage/); the
-            message names the file.
-    """
-    records = read_records(location)
-    store = Store(records.location)
-    found = predictions_of(store, records.events, records.data)
-    for run, problem in found.lost.items():
-        mend = shlex.quote(records.location)
-        raise RecordsError(
-            f"{store.path(predictions_name(run))}: {problem}; `transfer-study resume {mend}` does that run again"
-        )
-    digests = {predictions_name(run): found.digests[run] for run in found.tables}
-    return replace(records, predictions=joined(found), digests={**records.digests, **digests})
-
-
-def read_records(location: str) -> StudyRecords:
-    """Read a study but for its predictions: there are none in what comes back.
-
-    Raises:
-        RecordsError: as `read_study`, but for predictions.
-    """
-    store = existing_study(location)
-    for _ in range(ATTEMPTS - 1):
-        names = _names(store)
-        try:
-            return _read(store)
-        except RecordsError:
-            if _names(store) == names:
-                raise  # else it is being written to: what seems to be missing may have come meanwhile
-    return _read(store)
-
-
-def predictions_of(store: Store, events: pd.DataFrame, data: DataInfo | None) -> Evaluated:
-    """The predictions of the final runs that were evaluated and count, and what is wrong with them.
-
-    Args:
-        events: as in StudyRecords.
-        data: as in StudyRecords.
-    """
-    runs = evaluated_runs(events)
-    present = set(store.own("predictions"))
-    names = {run: predictions_name(run) for run in runs.trial if predictions_name(run) in present}
-    contents = dict(zip(names, store.read_many(list(names.values())), strict=True))
-    known = {PurePosixPath(name).stem: seen for name, seen in store.sums().items() if is_of_a_run(name)}
-    return read_evaluated(runs, contents, data, known)
-
-
-def _read(store: Store) -> StudyRecords:
-    known = store.sums()  # before the files: what it names is there by then
-    settings = parse_settings(store.path("study.yaml"), store.read_whole("study.yaml"))
-    if store.exists("finished.yaml"):
-        parse_settings(store.path("finished.yaml"), store.read_whole("finished.yaml"))
-    _refuse(store, file_complaints(_names(store)))
-    single = {name: store.read_whole(name) for name in SINGLE if store.exists(name)}
-    contents = {folder: store.contents(folder) for folder in OWN_NAMES if folder != "predictions"}
-    data = store.parsed({name: single[name] for name in single if name == "data.json"}, DataInfo)
-    environment = parse_environment(store.path("environment.json"), single.get("environment.json", b"{}"))
-    later = [parse_environment(store.path(name), content) for name, content in contents["environments"].items()]
-    looks = store.parsed(contents["looks"], LookEvent)
-    read = {name: content for folder in (single, *contents.values()) for name, content in folder.items()}
-    study = Parsed(
-        settings=settings,
-        data=data.get("data.json"),
-        events=store.parsed_events(contents["records"]),
-        phases=store.parsed(contents["phases"], PhaseEvent),
-        features=store.parsed(contents["features"], FeatureCost),
-        looks=looks,
-        look_digests={name: look_digest(look) for name, look in looks.items()},
-        predicted=tuple(store.own("predictions")),
-        digests={name: digest(content) for name, content in read.items()},
-        known={name: seen for name, seen in known.items() if not is_of_a_run(name)},
-    )
-    _refuse(store, complaints(study))
-    return StudyRecords(
-        location=store.location,
-        settings=settings,
-        data=study.data,
-        environment=environment,
-        phases=tuple(study.phases.values()),
-        features=tuple(study.features.values()),
-        events=event_table(in_time(study.events.values())),
-        predictions=pd.DataFrame(columns=list(PREDICTION_COLUMNS)),
-        looks=tuple(looks.values()),
-        later_environments=tuple(later),
-        digests=study.digests,
-    )
-
-
-def _refuse(store: Store, found: Iterator[Complaint]) -> None:
-    for name, problem in found:
-        raise RecordsError(f"{store.path(name)}: {problem}")
-
-
-def _names(store: Store) -> list[str]:
-    return [name for folder in OWN_NAMES for name in store.own(folder)]
-
-
-def _directory(location: str) -> str:
-    """The study directory that a user means, perhaps by its study.yaml; `~` is the home directory."""
-    if "://" in location:
-        return location.removesuffix("/study.yaml")
-    path = Path(os.path.expanduser(location))
-    return str(path.parent if path.name == "study.yaml" and path.is_file() else path)

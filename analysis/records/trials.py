@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -11,6 +12,7 @@ from analysis.records.schema import ENDINGS, FeatureCost, FeatureRule, TrialEven
 IDENTITY = ("approach", "phase", "replicate", "index", "seed", "origin", "params")
 SECONDS = ("cpu_s", "waited_s", "overshoot_s", "uncharged_s", "lost_s")
 SCORES = ("best_accuracy", "best_at_s", "test_accuracy")
+CONFIGURATION = re.compile(r"-r\d+-seed\d+-(\d+)$")  # of a final run's name: see study/search/finals.py
 CHARGED_TO_ALL = 2  # the version of the records from which on every replicate pays for its features
 TRIAL_COLUMNS = (
     *("trial", *IDENTITY, "status", "reason", "allowance_s", "charged_s", "refunded_s"),
@@ -54,12 +56,23 @@ def superseded(trials: pd.DataFrame) -> frozenset[str]:
 
     Where a search went on (`transfer-study extend --budget`) and found a better configuration, the final runs of the
     one before stay on record. Of each approach and replicate those count whose hyperparameters are the same as of the
-    run that started last.
+    latest run (see `age`).
     """
     final = trials[trials.phase == "final"]
-    latest = dict(zip(zip(final.approach, final.replicate, strict=True), final.params, strict=True))  # the last stays
-    rows = zip(final.trial, final.approach, final.replicate, final.params, strict=True)
-    return frozenset(trial for trial, *whose, params in rows if params != latest[tuple(whose)])
+    rows = list(zip(final.trial, final["index"], final.approach, final.replicate, final.params, strict=True))
+    rows.sort(key=lambda row: age(row[0], row[1]))
+    latest = {tuple(whose): params for _, _, *whose, params in rows}  # the last stays
+    return frozenset(trial for trial, _, *whose, params in rows if params != latest[tuple(whose)])
+
+
+def age(run: str, index: int) -> tuple[int, int]:
+    """What orders the final runs of one approach and replicate by configuration, whatever clocks say.
+
+    The second configuration of a search has runs called `svm-r0-seed1-2`; the number of a run also grows, but for one
+    configuration may be given when runs of a later one have theirs.
+    """
+    number = CONFIGURATION.search(run)
+    return int(number[1]) if number else 1, index
 
 
 def without_superseded(trials: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import LookEvent, PairVerdict
-from analysis.records.store import Store, StudyRecords
+from analysis.records.store import Store
 from analysis.report.comparison import Comparison
 from analysis.statistics.looks import Look
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 from textwrap import shorten
 
 from analysis.numbers import counted, in_words
+from analysis.records.reading import StudyRecords
 from analysis.records.trials import charged_first
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
@@ -153,7 +156,7 @@ def _one_day(study: StudySummary | None) -> Reservation | None:
 
 def _moved(study: StudySummary | None) -> Reservation | None:
     """A study that went on elsewhere than it began, and trained there."""
-    if study is None or study.records.events.host.nunique() < 2:
+    if study is None or not _on_other_hosts(study.records):
         return None
     first, *later = map(_machine, (study.records.environment, *study.records.later_environments))
     others = [machine for machine in dict.fromkeys(later) if machine not in (None, first)]
@@ -164,6 +167,21 @@ def _moved(study: StudySummary | None) -> Reservation | None:
         " charged second buys another amount of training"
     )
     return Reservation(None, "moved", text, None)
+
+
+def _on_other_hosts(records: StudyRecords) -> bool:
+    """Whether from the beginning of some phase until the next one all trials ran on hosts on which none had before.
+
+    Every session begins phases; on a cluster, where nodes come and go, some have hosts as before. That an attempt was
+    lost is said by the next session, with the host of the one before.
+    """
+    ran = records.events[records.events.host.notna() & (records.events.event != "lost")]
+    begins = [phase.time for phase in records.phases if phase.event == "started"]
+    for begin, end in pairwise([*begins[1:], inf]):
+        before, then = (set(ran.host[one]) for one in (ran.time < begin, (ran.time >= begin) & (ran.time < end)))
+        if before and then and not before & then:
+            return True
+    return False
 
 
 def _machine(environment: Mapping[str, object]) -> str | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.predictions.outcomes import Outcomes, Runs, read_outcomes
 from analysis.records.errors import RecordsError
-from analysis.records.store import StudyRecords
+from analysis.records.reading import StudyRecords
 from analysis.records.trials import feature_charges, trial_table, without_superseded
 from analysis.report.comparison import Comparison, PairSummary, TestScores, compare
 from analysis.report.design import SEED, Design

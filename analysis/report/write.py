@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from analysis.predictions.table import read_table
 from analysis.records.cells import as_csv
+from analysis.records.reading import read_study
 from analysis.records.slugs import visible
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store
 from analysis.report import wording
 from analysis.report.comparison import Comparison
 from analysis.report.design import Design

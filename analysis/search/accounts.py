@@ -7,8 +7,8 @@ from itertools import zip_longest
 
 import pandas as pd
 
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import PhaseEvent
-from analysis.records.store import StudyRecords
 from analysis.records.trials import charged_first, feature_charges
 
 

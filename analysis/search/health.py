@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from analysis.numbers import seconds
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import ENDINGS
-from analysis.records.store import StudyRecords
 
 Kind = Literal["starved", "failing", "few_trials", "final_cut", "collapsed", "largest_class", "far_run"]
 

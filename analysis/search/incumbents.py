@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import HyperparameterValue
-from analysis.records.store import StudyRecords
 from analysis.records.trials import feature_charges
 
 

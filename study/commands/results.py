@@ -19,7 +19,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
         from study.show import remote
 
         raise typer.Exit(remote.status(directory, address, terminal()))
-    from analysis.records.store import read_study
+    from analysis.records.reading import read_study
     from analysis.records.trials import charged_first, trial_table, without_superseded
     from analysis.search.accounts import spending
     from analysis.search.contention import contended, contention
@@ -130,7 +130,8 @@ def board(
     The horizontal axis "Relative" is charged time. TensorBoard draws up to 40 runs at once by itself; with --trials
     there are usually more, so tick the ones to see.
     """
-    from analysis.records.store import Store, read_records
+    from analysis.records.reading import read_records
+    from analysis.records.store import Store
 
     curves = Storage(f"{Store(read_records(directory).location).absolute}/tensorboard")
     if not curves.names(""):

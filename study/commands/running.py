@@ -69,7 +69,7 @@ def resume(directory: Directory, address: Address = None, trust_code: TrustCode 
         from study.show import remote
 
         raise typer.Exit(remote.resume(directory, str(address), terminal(), trust_code=trust_code))
-    from analysis.records.store import existing_study
+    from analysis.records.reading import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
     with loading("PyTorch and Ray"):
@@ -107,7 +107,7 @@ def extend(
         options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
         options += ["--trust-code"] if trust_code else []
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
-    from analysis.records.store import existing_study
+    from analysis.records.reading import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
     with loading("PyTorch and Ray"):

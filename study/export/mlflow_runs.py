@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from analysis.records.reading import StudyRecords
 from analysis.records.storage import first_line
-from analysis.records.store import StudyRecords
 from study.export.searches import Search, Trial, searches
 from study.variables import variables
 from trainables.errors import InputError

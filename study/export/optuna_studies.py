@@ -18,8 +18,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records.errors import RecordsError
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import HyperparameterValue
-from analysis.records.store import StudyRecords
 from study.config.space import Distribution, parse_hyperparameter
 from study.export.optuna_storages import (
     JOURNAL,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import HyperparameterValue
-from analysis.records.store import StudyRecords
 from analysis.records.trials import trial_table
 
 # What is told of a trial beside its hyperparameters and curves: the columns of the trial table.

@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from analysis.records.cells import as_csv
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import HyperparameterValue
 from analysis.records.storage import Storage
-from analysis.records.store import StudyRecords
 from analysis.records.trials import trial_table
 from trainables.errors import InputError
 

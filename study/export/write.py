@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from analysis.records.store import StudyRecords, read_study
+from analysis.records.reading import StudyRecords, read_study
 from trainables.errors import InputError
 
 

@@ -15,7 +15,7 @@ from itertools import count
 import pandas as pd
 
 from analysis.records.schema import ENDINGS, HyperparameterValue, TrialEvent
-from analysis.records.trials import event_table, trial_table
+from analysis.records.trials import age, event_table, trial_table
 from analysis.search.incumbents import best_trial
 from study.config.models import StudyConfig
 from study.search.seeds import derived_seed
@@ -75,7 +75,8 @@ def _given_up(
     started: Mapping[str, TrialEvent], approach: str, replicate: int, params: Mapping[str, HyperparameterValue]
 ) -> int:
     """How many configurations of one search were the incumbent before this one, and had final runs."""
-    runs = [event for event in started.values() if event.phase == "final"]
+    finals = [event for event in started.values() if event.phase == "final"]
+    runs = sorted(finals, key=lambda event: age(event.trial, event.index))
     had = [event.params for event in runs if (event.approach, event.replicate) == (approach, replicate)]
     distinct = [params_ for number, params_ in enumerate(had) if params_ not in had[:number]]
     return distinct.index(dict(params)) if params in distinct else len(distinct)

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from analysis.records.files import predictions_name
+from analysis.records.reading import predictions_of
 from analysis.records.schema import DataInfo, PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
-from analysis.records.store import predictions_of
 from analysis.records.trials import event_table
 from analysis.report.write import ReportPaths, write_report
 from study.extend import mark_finished

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.records.store import Store, StudyRecords
+from analysis.records.reading import StudyRecords
+from analysis.records.store import Store
 from analysis.search.incumbents import best_trial
 from study.show.terminal import as_is, bold, warning
 

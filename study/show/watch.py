@@ -12,8 +12,8 @@ import pandas as pd
 
 from analysis.predictions.outcomes import read_outcomes
 from analysis.records.errors import RecordsError
+from analysis.records.reading import StudyRecords
 from analysis.records.schema import ENDINGS, TrialEvent
-from analysis.records.store import StudyRecords
 from analysis.records.trials import trial_table
 from analysis.search.health import (
     EVIDENT_AFTER,

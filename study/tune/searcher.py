@@ -20,6 +20,7 @@ from ray.tune.search import Searcher
 
 from analysis.records.errors import RecordsError, StorageError
 from analysis.records.schema import TrialEvent
+from analysis.records.slugs import visible
 from study.place import StudyError
 from study.scratch import scratch
 from study.search.turns import Turn
@@ -196,7 +197,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
                     "lost_s": last.lost_s + max(0.0, last.charged_s - resumed_at_s),
                     **_share_of_cpu(last, resumed_at_s),
                     **dict.fromkeys(EVALUATION),
-                    "reason": f"{why}; the trial went on from {resumed_at_s:.1f} charged seconds",
+                    "reason": f"{visible(why)}; the trial went on from {resumed_at_s:.1f} charged seconds",
                 }
             )
         )
@@ -294,5 +295,7 @@ def _share_of_cpu(last: TrialEvent, kept_s: float) -> dict[str, float | None]:
 
 
 def _plain(value: object) -> object:
-    """None for numbers that are not finite: a record holds no NaN."""
+    """None for numbers that are not finite: a record holds no NaN. Texts as UTF-8 can hold them."""
+    if isinstance(value, str):
+        return visible(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

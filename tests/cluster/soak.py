@@ -31,8 +31,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from analysis.records.reading import read_study
 from analysis.records.schema import ENDINGS
-from analysis.records.store import read_study
 from analysis.records.trials import trial_table
 from analysis.search.accounts import spending
 from tests.cluster.fates import Fate, fates_table, write_fates

@@ -13,9 +13,10 @@ import yaml
 from analysis.checking.accounts import charges
 from analysis.checking.check import check_study
 from analysis.checking.reading import read_plain
+from analysis.records.reading import StudyRecords, read_study
 from analysis.records.schema import ENDINGS, TrialEvent
 from analysis.records.storage import Storage
-from analysis.records.store import Store, StudyRecords, read_study
+from analysis.records.store import Store
 from analysis.records.trials import trial_table
 from analysis.search.accounts import spending
 from tests.cluster.pretenders import Note, read_diaries

@@ -16,7 +16,7 @@ Edit = tuple[Any, ...]
 class Input:
     """What is tried: the name of something that works, and what is done to it, in turn: (what, arguments ...).
 
-    Its repr is Python and can be pasted into corpus.py.
+    Its repr is Python and can be pasted into corpus/.
     """
 
     base: str

@@ -40,7 +40,7 @@ def show(found: Found, least: Sequence[tuple[str, Tried]], console: Console) -> 
 
 
 def text(kind: str, one: Tried) -> str:
-    """A fault in a few lines; its input is Python and can be pasted into corpus.py."""
+    """A fault in a few lines; its input is Python and can be pasted into corpus/."""
     shown = repr(one.input)
     told = " ".join(one.ending.message.split())
     lines = (f"{kind}: {one.ending.outcome}, {one.ending.place}", told[:300], shown[:LONGEST])

@@ -9,7 +9,7 @@ from unittest import mock
 from urllib.error import URLError
 
 from analysis.predictions.table import read_table
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report.design import Design
 from analysis.report.summary import summarise
 from analysis.report.table_comparison import compare_table

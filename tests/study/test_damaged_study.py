@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.store import read_records
+from analysis.records.reading import read_records
 from study.place import StudyError, refuse_incomplete
 from tests.support.damages import DAMAGES, PREDICTED, STARTED, fields, lost
 from tests.support.synthetic_study import write_finished_study

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.records.reading import read_study
 from analysis.records.schema import LookEvent, TrialEvent
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store
 from tests.support.commands import machine
 from tests.support.session import Session
 from tests.support.session import session as open_session

@@ -24,8 +24,9 @@ import yaml
 from filelock import FileLock
 
 from analysis.checking.check import check_study
+from analysis.records.reading import read_study
 from analysis.records.schema import ENDINGS, TrialEvent
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store
 from analysis.records.trials import feature_charges
 from tests.support.commands import Finished, machine
 from tests.support.pictures import PHOTO_SPLITS, photo_folder

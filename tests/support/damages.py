@@ -93,7 +93,6 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         fields("records/fine_tune-r0-0003/0002-finished.json", charged_s=19.0),
         r"fine_tune-r0-0003/0000-started\.json: with it fine_tune was charged 63 s of 60 s",
     ),
-    "more than the time that passed": (fields(ENDED, lost_s=500.0), r"0002-finished\.json: worked 520 s within 6 s"),
     "seconds that are no number": (
         text(ENDED, '"charged_s":20.0', '"charged_s":NaN'),
         r"not a TrialEvent \(NaN is no number\)",

@@ -46,9 +46,7 @@ def complaints(study: Parsed) -> Iterator[Complaint]:
     tried = {event.approach for event in study.events.values()}
     yield from data_complaints(study.data, needed=any(event.event == "evaluated" for event in study.events.values()))
     yield from feature_complaints(study.features, study.settings, tried)
-    yield from trial_complaints(
-        study.events, study.settings, tuple(study.features.values()), tuple(study.phases.values())
-    )
+    yield from trial_complaints(study.events, study.settings, tuple(study.features.values()))
     yield from phase_complaints(study.phases, study.settings)
     yield from look_complaints(study.looks, study.look_digests)
     yield from prediction_complaints(study.predicted, study.events.values())
@@ -74,20 +72,21 @@ def phase_complaints(phases: Mapping[str, PhaseEvent], settings: StudySettings) 
 
 
 def look_complaints(looks: Mapping[str, LookEvent], digests: Mapping[str, str]) -> Iterator[Complaint]:
-    """What cannot be in the records of looks; by the names of their files, in order.
+    """What cannot be in the records of looks; by the names of their files, in order. Two may share a number: see Store.
 
     Args:
         digests: what the name of a look that counts these runs must hold, by name.
     """
     before: LookEvent | None = None
+    number_before: float | None = None
     for number, (name, look) in enumerate(looks.items(), 1):
-        if number_of(name) != number:
+        if number_of(name) not in (number, number_before):
             yield name, f"look {number} is missing before it, or there twice; {RESTORE}"
         if before is not None and sorted(before.counted) == sorted(look.counted):
             yield name, f"counts the runs that the look before it counts; {RESTORE}"
         if not name.endswith(f"-{digests[name]}.json"):
             yield name, f"counts other final runs than its name says; {RESTORE}"
-        before = look
+        before, number_before = look, number_of(name)
 
 
 def feature_complaints(

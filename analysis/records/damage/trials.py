@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 
 from analysis.records.files import number_of
 from analysis.records.parsing import RESTORE
-from analysis.records.schema import FeatureCost, PhaseEvent, StudySettings, TrialEvent
+from analysis.records.schema import FeatureCost, StudySettings, TrialEvent
 from analysis.records.trials import feature_charges
 
 Complaint = tuple[str, str]
@@ -18,8 +17,6 @@ History = Sequence[tuple[str, TrialEvent]]
 """The records of one trial in order, each with the name of its file."""
 OTHER_STUDY = "a record of another study, or another study.yaml; restore what belongs here"
 ROUNDING_S = 1e-6
-SLACK_S = 60.0  # a clock that is set back by less than this leaves no other trace
-DAY_S = 86_400.0  # a study may go on with a machine whose clock is behind
 MEASURED = ("cpu_s", "waited_s")  # differences of two clocks, which may fall below zero by a hair
 SECONDS = ("allowance_s", "charged_s", "overshoot_s", "uncharged_s", "lost_s", "best_at_s", *MEASURED)
 ACCURACIES = ("valid_accuracy", "best_accuracy", "test_accuracy")
@@ -30,7 +27,6 @@ def trial_complaints(
     events: Mapping[str, TrialEvent],
     settings: StudySettings,
     features: Sequence[FeatureCost],
-    phases: Sequence[PhaseEvent],
 ) -> Iterator[Complaint]:
     """What cannot be in the records of trials; `events` by the names of their files, those of a trial in order."""
     trials: dict[str, list[tuple[str, TrialEvent]]] = defaultdict(list)
@@ -39,9 +35,8 @@ def trial_complaints(
     for folder, history in trials.items():
         yield from _order_complaints(folder, history)
         yield from _identity_complaints(history, settings)
-        yield from _number_complaints(history, phases)
+        yield from _number_complaints(history)
     yield from _set_complaints(trials, settings, features)
-    yield from _wall_complaints(trials, phases)
 
 
 def _order_complaints(folder: str, history: History) -> Iterator[Complaint]:
@@ -73,10 +68,9 @@ def _identity_complaints(history: History, settings: StudySettings) -> Iterator[
         yield first_name, f"lacks the hyperparameter {min(lacking)!r:.60}, which the search varies; {RESTORE}"
 
 
-def _number_complaints(history: History, phases: Sequence[PhaseEvent]) -> Iterator[Complaint]:
-    """Seconds and accuracies that somebody can have measured."""
+def _number_complaints(history: History) -> Iterator[Complaint]:
+    """Seconds and accuracies that somebody can have measured. Times may fall: clocks are set back, or differ."""
     allowance_s = history[0][1].allowance_s
-    began = phases[0].time - DAY_S if phases else 0.0
     for name, event in history:
         for field in SECONDS:
             seconds = getattr(event, field)
@@ -88,7 +82,7 @@ def _number_complaints(history: History, phases: Sequence[PhaseEvent]) -> Iterat
             accuracy = getattr(event, field)
             if accuracy is not None and not 0 <= accuracy <= 1:
                 yield name, f"{field} is {accuracy:g}, and an accuracy lies in [0, 1]; {RESTORE}"
-        if event.time <= 0 or event.time < began:
+        if event.time <= 0:
             yield name, f"its time is {event.time:.0f}, before the study began; {RESTORE}"
 
 
@@ -117,18 +111,6 @@ def _set_complaints(
             if charged_s > budget_s * (1 + ROUNDING_S) + ROUNDING_S:
                 yield name, f"with it {approach:.60} was charged {charged_s:.6g} s of {budget_s:g} s; {RESTORE}"
                 break
-
-
-def _wall_complaints(trials: Mapping[str, History], phases: Sequence[PhaseEvent]) -> Iterator[Complaint]:
-    """No trial worked longer than it took, by more than SLACK_S; nothing is said where the clock was set back."""
-    times = [[event.time for event in phases], *([event.time for _, event in one] for one in trials.values())]
-    if any(after < before for one in times for before, after in pairwise(one)):
-        return
-    for history in trials.values():
-        (_, first), (name, last) = history[0], history[-1]
-        worked_s = last.charged_s + last.lost_s - first.charged_s
-        if worked_s > last.time - first.time + SLACK_S:
-            yield name, f"worked {worked_s:.0f} s within {last.time - first.time:.0f} s; {RESTORE}"
 
 
 def varied(approach: Mapping[str, object]) -> set[str]:

@@ -10,9 +10,10 @@ import pytest
 
 from analysis.checking.check import SHOWN, check_study
 from analysis.records.errors import RecordsError
+from analysis.report.write import write_report
 from tests.analysis.records.damage.test_evaluated import LOST
 from tests.support.damages import DAMAGES, ENDED, PREDICTED, STARTED, Damage, content, copied, fields, lost, text
-from tests.support.synthetic_study import write_finished_study, write_study
+from tests.support.synthetic_study import StudyWriter, predictions, write_finished_study, write_study
 
 FINAL = "records/better_cnn-r0-seed0"
 
@@ -110,6 +111,10 @@ FOUND: dict[str, tuple[Damage, str]] = {
         f"{FINAL}/0000-started.json: not the hyperparameters of the best trial",
     ),
     "seconds that vanish": (fields(ENDED, charged_s=9.0), f"{ENDED}: charged 9 s and lost 0 s, after charged 10 s"),
+    "more than the time that passed": (
+        fields(ENDED, lost_s=500.0),
+        f"{ENDED}: worked 520 s within 6 s: its machine's clock was set back, or the record was changed",
+    ),
     "an allowance larger than a trial's": (
         fields(STARTED, allowance_s=30.0),
         "allowed 30 s, and a trial may have 20 s",
@@ -168,6 +173,34 @@ def test_what_does_not_fit_together_is_found_by_name(unsealed, kind):
     damage(unsealed)
     (unsealed / "looks" / "{look}").rename(unsealed / "looks" / look)
     assert words in findings(unsealed)
+
+
+def extended(study: Path, *, now: float) -> None:
+    """The search of one approach went on, found better, and its final run was reported; all from some time on."""
+    writer, better = StudyWriter(study), {"lr": 4e-3, "epochs": 20}
+    writer.now = now
+    writer.trial("better_cnn", 3, "finished", 5.0, 0.9, params=better)
+    rows = predictions("better_cnn", 3, accuracy=0.7).assign(group=None)
+    identity = {"approach": "better_cnn", "phase": "final", "index": 3, "seed": 903}
+    writer.run("better_cnn-r0-seed0-2", "finished", 15.0, 0.9, **identity, params=better)
+    scores = {"test_accuracy": float((rows.label == rows.prediction).mean()), "probabilities": "softmax"}
+    writer.event("better_cnn-r0-seed0-2", 3, "evaluated", **identity, charged_s=15.0, **scores)
+    writer.store.write_predictions("better_cnn-r0-seed0-2", rows)
+    (study / "SHA256SUMS").unlink()
+    write_report(str(study))
+
+
+@pytest.mark.parametrize("now", [500.0, 5_000.0], ids=["a clock that is behind", "a clock that goes on"])
+def test_an_extension_is_sound_whatever_its_clock_says(study, now):
+    extended(study, now=now)
+    assert check_study(str(study)).findings == ()
+
+
+def test_predictions_of_a_run_that_counts_no_more_are_not_needed(study):
+    """As for `report`: no command would bring them back."""
+    extended(study, now=5_000.0)
+    (study / PREDICTED).unlink()
+    assert check_study(str(study)).findings == ()
 
 
 def test_twenty_findings_are_shown_and_the_others_counted(study):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.checking.check import check_study
 from analysis.records.errors import RecordsError
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report.json import report_json
 from analysis.report.summary import summarise
 from tests.support.synthetic_study import write_finished_study

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.records.errors import RecordsError
+from analysis.records.reading import read_study
 from analysis.records.schema import FeatureCost, PhaseEvent, Record, TrialEvent
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store
 
 IDENTITY: Any = {"trial": "t", "order": 0, "event": "started", "approach": "a", "phase": "search", "index": 0}
 number = st.floats()

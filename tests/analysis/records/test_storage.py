@@ -209,3 +209,11 @@ def test_many_files_are_read_in_the_order_asked_for(tmp_path, clock):
     assert list(storage.read_many([f"a/{number}" for number in reversed(range(40))])) == [
         str(number).encode() for number in reversed(range(40))
     ]
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_with_its_folder(tmp_path):
+    (tmp_path / "records" / "a").mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(tmp_path / "records" / "a") + b"/caf\xe9.json")).touch()
+    with pytest.raises(StorageError) as e:
+        Storage(str(tmp_path)).names("records")
+    assert str(e.value) == rf"{tmp_path}/records: caf\xe9.json in it is no name in UTF-8; rename or remove it"

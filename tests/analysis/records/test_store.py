@@ -11,6 +11,7 @@ from pydantic import Field
 
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import check_predictions
+from analysis.records.reading import StudyRecords, read_study
 from analysis.records.schema import (
     SCHEMA_VERSION,
     BudgetSettings,
@@ -21,7 +22,7 @@ from analysis.records.schema import (
     Record,
     TrialEvent,
 )
-from analysis.records.store import Store, StudyRecords, read_study
+from analysis.records.store import Store
 from analysis.records.trials import trial_table
 from analysis.report.write import write_report
 from tests.support.synthetic_study import predictions

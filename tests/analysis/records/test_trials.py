@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from analysis.records.schema import (
     FeatureCost,
     TrialEvent,
 )
-from analysis.records.trials import SCORES, TRIAL_COLUMNS, costs_by_approach, feature_charges, trial_table
+from analysis.records.trials import SCORES, TRIAL_COLUMNS, costs_by_approach, feature_charges, superseded, trial_table
 
 
 def event(order: int, name: str, **more: object) -> TrialEvent:
@@ -158,3 +159,17 @@ def test_the_cost_of_features_is_known_whoever_pays():
     feature = FeatureCost(key="k", backbone="b", image_size=(8, 8), cost_s=7.0, cached=True, approaches=("svm", "head"))
     other = feature.model_copy(update={"cost_s": 2.0, "approaches": ("svm",)})
     assert costs_by_approach([feature, other]) == {"svm": 9.0, "head": 7.0}
+
+
+@pytest.mark.parametrize("behind", [0.0, 5_000.0])
+@pytest.mark.parametrize(("old", "new"), [((0, 1, 4), (2, 3)), ((0, 1), (2, 3))], ids=["a late run", "no late run"])
+def test_the_latest_configuration_counts_whatever_the_clock_says(old, new, behind):
+    """A run of the earlier one may have the highest number: another approach had it added, with a free number."""
+    one = {"phase": "final", "approach": "a"}
+    events = [
+        event(0, "started", **one, trial=f"a-r0-seed{round_}{suffix}", index=index, params={"C": C}, time=time_ + index)
+        for indices, suffix, C, time_ in ((old, "", 1.0, 9_000.0), (new, "-2", 2.0, 9_100.0 - behind))
+        for round_, index in enumerate(indices)
+    ]
+    found = superseded(table(*sorted(events, key=lambda event: event.time)))
+    assert found == {f"a-r0-seed{round_}" for round_ in range(len(old))}

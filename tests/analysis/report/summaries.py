@@ -1,6 +1,6 @@
 """The summary of a study, for tests."""
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report.summary import StudySummary, summarise
 
 

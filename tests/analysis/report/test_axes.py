@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.records.store import Store, read_study
+from analysis.records.reading import read_study
+from analysis.records.store import Store
 from analysis.report.figures import draw_study
 from analysis.report.figures.axes import Axis, axes
 from analysis.report.figures.budget import MOST_PANELS, _magnitudes

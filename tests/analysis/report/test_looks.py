@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.checking.check import check_study
 from analysis.numbers import level
 from analysis.predictions.outcomes import read_outcomes
-from analysis.records.store import Store, read_study
+from analysis.records.reading import read_study
+from analysis.records.store import Store
 from analysis.records.trials import superseded, trial_table
 from analysis.report.looks import record_look
 from analysis.report.summary import StudySummary
@@ -90,6 +92,32 @@ def test_two_looks_that_are_written_at_the_same_moment_are_one_file(study_dir, t
         store.write_look(look.model_copy(update={"counted": counted}))
         names += store.names("looks", ".json")
     assert names[0] == names[1] != names[2]
+
+
+def test_a_report_that_has_read_the_study_before_an_extension_adds_no_look_after_it(study_dir):
+    stale = summary(study_dir)
+    extended(study_dir, runs=range(3, 6))
+    write_report(study_dir)
+    record_look(Store(study_dir), stale.records, stale.trials, stale.comparison)
+    (look,) = read_study(study_dir).looks
+    assert look.runs == 6
+
+
+def test_two_looks_of_one_number_are_two_looks_the_one_at_more_runs_last(study_dir):
+    """A report that had read the study before its extension, and the runner: each saw the same looks before."""
+    first_look_at_three_runs(Path(study_dir))
+    store = Store(study_dir)
+    (name,) = store.names("looks", ".json")
+    extended(study_dir, runs=range(3, 6))
+    write_report(study_dir)
+    (second,) = set(store.names("looks", ".json")) - {name}
+    Path(study_dir, second).rename(Path(study_dir, second.replace("looks/0002", "looks/0001")))
+    Path(study_dir, "SHA256SUMS").unlink()
+    assert [look.runs for look in read_study(study_dir).looks] == [look.runs for look in store.looks()] == [3, 6]
+    assert not [one for one in check_study(study_dir).findings if "look" in one]
+    extended(study_dir, runs=range(6, 7))
+    write_report(study_dir)
+    assert [look.runs for look in read_study(study_dir).looks] == [3, 6, 7]
 
 
 def test_a_look_while_final_runs_still_run_is_not_put_on_record(study_dir):

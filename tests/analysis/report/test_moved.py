@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.store import Store, read_study
+from analysis.records.reading import read_study
+from analysis.records.store import Store
 from analysis.report.reservations import reservations
 from analysis.report.summary import StudySummary, summarise
 from analysis.report.write import write_report
@@ -54,3 +55,25 @@ def test_the_verdict_says_that_a_study_went_on_with_another_machine(study_dir):
 )
 def test_nothing_is_said_where_the_machine_is_the_same_or_nothing_trained_elsewhere(study_dir, later, host):
     assert said(session(study_dir, later, host=host)) == []
+
+
+def test_nothing_is_said_of_a_cluster_whose_nodes_all_did_both_or_some_did(study_dir):
+    """The driver of the later session ran on another machine, which is no node of the cluster."""
+    session(study_dir, THERE, host="here")
+    store = Store(study_dir)
+    for number, event in enumerate(store.trial_events()):
+        store.write_trial_event(event.model_copy(update={"host": f"node {number % 2}"}))
+    assert said(summarise(read_study(study_dir))) == []
+    for event in store.trial_events():
+        if event.phase == "final" and event.host == "node 1":
+            store.write_trial_event(event.model_copy(update={"host": "node 2"}))
+    assert said(summarise(read_study(study_dir))) == []
+
+
+def test_that_an_attempt_was_lost_on_the_first_machine_is_no_work_of_the_later_session_there(study_dir):
+    session(study_dir, THERE, host="there")
+    store = Store(study_dir)
+    ended = [event for event in store.trial_events() if event.event == "evaluated"][-1]
+    lost = ended.model_copy(update={"order": ended.order + 1, "event": "lost", "host": "here", "test_accuracy": None})
+    store.write_trial_event(lost)
+    assert len(said(summarise(read_study(study_dir)))) == 1

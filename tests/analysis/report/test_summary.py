@@ -10,7 +10,7 @@ import yaml
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from analysis.records.errors import RecordsError
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report.figures.budget import draw_expected_best, draw_incumbents
 from analysis.report.summary import summarise
 from tests.analysis.report.summaries import approach, summary

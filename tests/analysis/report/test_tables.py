@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.predictions.outcomes import read_outcomes
+from analysis.records.reading import read_study
 from analysis.records.slugs import visible
-from analysis.records.store import Store, read_study
+from analysis.records.store import Store
 from analysis.report.comparison import compare
 from analysis.report.design import Design
 from analysis.report.summary import summarise

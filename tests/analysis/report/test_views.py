@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report import views
 from analysis.report.write import write_report
 from tests.analysis.report.reading import read_markdown, read_page

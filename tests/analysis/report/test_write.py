@@ -12,7 +12,7 @@ import pytest
 
 from analysis.frames import compared_pairs
 from analysis.numbers import p_value, seconds
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.report.figures import draw_comparison, draw_study
 from analysis.report.figures.classes import MOST_CLASSES, _most_confused, draw_confusion
 from analysis.report.figures.style import Drawing, class_label

@@ -5,9 +5,9 @@ import yaml
 
 from analysis.checking.accounts import charges
 from analysis.checking.reading import read_plain
+from analysis.records.reading import read_study
 from analysis.records.schema import FeatureCost
 from analysis.records.storage import Storage
-from analysis.records.store import read_study
 from analysis.records.trials import trial_table
 from analysis.report.wording.search import slots_used
 from analysis.search.accounts import spending

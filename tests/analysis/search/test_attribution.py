@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import trial_table
 from tests.analysis.search.searches import (
     by_rate,

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
+from analysis.records.reading import read_study
 from analysis.records.schema import FeatureCost
-from analysis.records.store import read_study
 from analysis.records.trials import trial_table
 from analysis.search.contention import contended, contention
 

@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import trial_table
 from analysis.search.delivery import Delivery, choices, delivery, final_costs
 from analysis.search.incumbents import curves, incumbents

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import trial_table
 from analysis.search.health import (
     Budgets,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import feature_charges, trial_table
 from analysis.search.redraws import TrialSet, trial_sets
 from tests.analysis.search.budgets import compute, values

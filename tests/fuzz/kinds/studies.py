@@ -14,7 +14,8 @@ from typing import Any
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis.records.store import read_study
+from analysis.checking.check import check_study
+from analysis.records.reading import read_study
 from analysis.report.summary import summarise
 from study.commands.results import status
 from tests.fuzz.kinds.study_changes import CHANGES, FRAMES, template
@@ -23,7 +24,7 @@ from tests.fuzz.oracles.studies import Facts, facts, same_facts, sane
 from tests.fuzz.runner import Kind
 from tests.fuzz.stubs import nothing_started, printed
 
-BASES = ("plain", "grouped", "resumed")
+BASES = ("plain", "grouped", "resumed", "finished", "renewed")
 COPIES = ("{stem} (1){suffix}", "x.tmp", ".{name}", "notes.txt", "{name}~", "9999-finished.json", "0003-heartbeat.json")
 KEYS = (
     *("charged_s", "order", "time", "trial", "approach", "index", "replicate", "seed", "params", "allowance_s"),
@@ -61,8 +62,9 @@ def lay(one: Input, folder: Path) -> tuple[str, bool]:
 
 
 def use(given: tuple[str, bool], folder: Path) -> None:
-    """Report, show and, where it says so, resume it, as far as no Ray is needed."""
+    """Check, report, show and, where it says so, resume it, as far as no Ray is needed."""
     base, judged = given
+    check_study("study")
     study = summarise(read_study("study"))
     sane(facts(study))
     if judged:

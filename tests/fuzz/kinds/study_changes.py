@@ -14,15 +14,17 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from analysis.report.write import write_report
 from tests.fuzz.oddities import nth, spliced
 from tests.support.study_files import small_config
-from tests.support.synthetic_study import SETTINGS, write_study
+from tests.support.synthetic_study import SETTINGS, StudyWriter, predictions, write_finished_study, write_study
 
 ANOTHER = {
     "better_cnn": 0.5,
     "fine_tune": 0.7,
     "feature_svm": 0.7,
 }  # accuracies; files are swapped with its
+WITH_REPORT = ("finished", "renewed")
 FRAMES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "no rows": lambda frame: frame.head(0),
     "half": lambda frame: frame.head(len(frame) // 2),
@@ -51,17 +53,36 @@ def template(base: str) -> Path:
     """A finished study, with a study file that could be run."""
     root = Path(tempfile.mkdtemp(prefix="fuzz-")) / "study"
     atexit.register(shutil.rmtree, root.parent, ignore_errors=True)
-    more = {"accuracy": ANOTHER} if base == "another" else {}
-    write_study(root, grouped=base == "grouped", seeds=2, **more)
+    if base in WITH_REPORT:
+        write_finished_study(root)
+    else:
+        more = {"accuracy": ANOTHER} if base == "another" else {}
+        write_study(root, grouped=base == "grouped", seeds=2, **more)
     for path in root.glob("records/feature_svm*/*.json"):  # which the writer gives hyperparameters of a network
         record = json.loads(path.read_bytes())
         path.write_text(json.dumps(record | ({"params": {"C": 1.0, "gamma": 1.0}} if "params" in record else {})))
     approaches: Any = SETTINGS["approaches"]
     spaces = {f"approaches__{name}__space": about["space"] for name, about in approaches.items()}
     published = {f"approaches__{name}__published": None for name in approaches}
-    config = small_config(budget=SETTINGS["budget"], final={"runs": 2}, **spaces, **published)
+    runs = 3 if base in WITH_REPORT else 2
+    config = small_config(budget=SETTINGS["budget"], final={"runs": runs}, **spaces, **published)
     (root / "study.yaml").write_text(config.to_yaml())
+    if base in WITH_REPORT:
+        (root / "finished.yaml").write_text(config.to_yaml())
+        if base == "renewed":
+            _renew(root)
+        (root / "SHA256SUMS").unlink()  # of the records as they were before the changes above
+        write_report(str(root))
     return root
+
+
+def _renew(root: Path) -> None:
+    """The search of one approach went on and found better, so that final runs are superseded."""
+    writer, better = StudyWriter(root), {"lr": 4e-3, "epochs": 20}
+    writer.now = 3_000.0
+    writer.trial("better_cnn", 3, "finished", 5.0, 0.9, params=better)
+    rows = predictions("better_cnn", 3, accuracy=0.7).assign(group=None)
+    writer.final("better_cnn", 3, rows, params=better)
 
 
 def _copy(root: Path, name: str, _: Sequence[str], called: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import trial_table
 from study.export import mlflow_runs
 

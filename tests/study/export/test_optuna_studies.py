@@ -16,7 +16,7 @@ import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import trial_table
 from analysis.search.incumbents import curves, incumbents
 from study.export import optuna_studies

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from study.export.searches import searches
 from tests.study.export.conftest import written
 

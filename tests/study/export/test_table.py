@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.records.store import read_study
+from analysis.records.reading import read_study
 from analysis.records.trials import TRIAL_COLUMNS, trial_table
 from study.export.table import wide_table
 from tests.study.export.conftest import written

@@ -249,3 +249,14 @@ def test_a_search_that_went_on_and_found_better_has_its_new_incumbent_run_and_no
     ]
     over = found + [event for turn in turns for event in final(turn, "started", "finished", "evaluated")]
     assert final_turns(config, over) == []
+
+
+def test_an_extension_on_a_machine_whose_clock_is_behind_runs_its_new_incumbent_to_the_end():
+    """Records are read in the order of their times: those of the later session come first."""
+    config = small_config(final__runs=2)
+    first = final_turns(config, SEARCH)
+    done = SEARCH + [event for turn in first for event in final(turn, "started", "finished", "evaluated")]
+    found = done + searched("better_cnn", 2, 0.9)
+    new = final_turns(config, found)
+    begun = final(new[0], "started", "finished", "evaluated") + found
+    assert [turn.trial for turn in final_turns(config, begun)] == ["better_cnn-r0-seed1-2"]

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from analysis.records.errors import RecordsError
-from analysis.records.store import Store, read_study
+from analysis.records.reading import read_study
+from analysis.records.store import Store
 from study.config.models import StudyConfig
 from study.extend import More, extended, refuse_unfinished
 from study.listeners import History, Record

@@ -1,5 +1,6 @@
 """Between turns and Ray Tune: what Tune is handed, and what stands in the records afterwards."""
 
+import json
 import logging
 import math
 import os
@@ -158,6 +159,23 @@ def test_a_number_that_is_not_finite_never_reaches_a_record(value):
     assert case.events[-1].train_loss is None
     assert "nan" not in case.events[-1].model_dump_json().lower()
     assert "inf" not in case.events[-1].model_dump_json(exclude={"reason"}).lower()
+
+
+@pytest.mark.parametrize("event", ["failed", "lost"])
+def test_a_text_that_no_file_can_hold_is_written_out_in_a_record(event, monkeypatch):
+    """Half a character, as Python keeps a byte of a path that is no UTF-8."""
+    case = Case(turn(0))
+    case.ask()
+    case.report(event="validated", charged_s=1.0, host="caf\udce9")
+    if event == "failed":
+        case.end(event="failed", charged_s=1.0, reason="no caf\udce9")
+    else:
+        monkeypatch.setattr(case.searcher.failures, "error_of", lambda _: OSError("no caf\udce9"))
+        case.report(event="validated", charged_s=1.0, resumed_at_s=0.5)
+    written = [one for one in case.events if one.event == event]
+    assert written[0].reason is not None
+    assert r"no caf\udce9" in written[0].reason
+    assert all(json.loads(one.model_dump_json())["host"] in (None, r"caf\udce9") for one in case.events)
 
 
 def test_what_is_no_field_of_a_record_is_left_out():

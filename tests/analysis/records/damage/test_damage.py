@@ -10,9 +10,10 @@ import pytest
 
 from analysis.checking.check import check_study
 from analysis.records.errors import RecordsError
-from analysis.records.store import read_records, read_study
+from analysis.records.reading import read_records, read_study
+from analysis.records.store import Store
 from analysis.records.trials import trial_table
-from tests.support.damages import DAMAGES, ENDED, fields, lost
+from tests.support.damages import DAMAGES, ENDED, PREDICTED, fields, lost
 from tests.support.synthetic_study import StudyWriter, write_finished_study
 
 
@@ -80,6 +81,21 @@ def test_a_clock_that_was_set_back_by_hours_is_no_damage(study_dir):
     assert len(read_study(study_dir).predictions) == 9 * 120
 
 
+def test_a_clock_that_was_days_ahead_in_the_first_session_is_no_damage(study_dir):
+    for path in Path(study_dir, "phases").glob("*.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "time": content["time"] + 3 * 86_400}))
+    assert len(read_study(study_dir).predictions) == 9 * 120
+    assert check_study(study_dir).findings == ()
+
+
+def test_a_clock_that_was_set_back_within_one_long_step_keeps_no_study_from_going_on(study_dir):
+    """Fitting a support vector machine writes nothing on its way; `check` says what may have been."""
+    fields("records/feature_svm-r0-0000/0002-finished.json", lost_s=600.0)(Path(study_dir))
+    assert len(read_study(study_dir).predictions) == 9 * 120
+    assert any("clock was set back" in finding for finding in check_study(study_dir).findings)
+
+
 def test_more_than_ten_thousand_records_of_a_trial_are_in_order_by_their_numbers(tmp_path):
     writer = StudyWriter(tmp_path)
     writer.store.write_bytes(
@@ -119,8 +135,6 @@ def test_digests_that_are_none_are_named(tmp_path):
 
 def test_a_study_that_is_written_to_meanwhile_is_read_again(study_dir, monkeypatch):
     """A listing may miss a file that is written while it is made, and hold the one after it."""
-    from analysis.records.store import Store
-
     name, listings = "records/fine_tune-r0-0002/0001-validated.json", []
     own = Store.own
 
@@ -131,6 +145,32 @@ def test_a_study_that_is_written_to_meanwhile_is_read_again(study_dir, monkeypat
 
     monkeypatch.setattr(Store, "own", late)
     assert len(read_records(study_dir).events) == len(list(Path(study_dir).glob("records/*/*")))
+
+
+def test_predictions_that_are_written_while_a_study_is_read_are_read_again(study_dir, monkeypatch):
+    """They are missing as long as the listing of before is looked at, and their run was evaluated."""
+    own, listings = Store.own, []
+
+    def late(self: Store, folder: str) -> list[str]:
+        names = own(self, folder)
+        listings.append(folder)
+        late = listings.count("predictions") <= 4  # those of the first attempt
+        return [one for one in names if one != PREDICTED] if late else names
+
+    monkeypatch.setattr(Store, "own", late)
+    assert len(read_study(study_dir).predictions) == 9 * 120
+
+
+def test_the_digests_of_very_many_records_are_more_than_any_record_has(tmp_path, monkeypatch):
+    study = write_finished_study(tmp_path / "study")
+    sums, *others = (Path(study, name).stat().st_size for name in ("SHA256SUMS", "study.yaml", "data.json"))
+    looks = [path.stat().st_size for path in Path(study, "looks").iterdir()]
+    most = max(*others, *looks)
+    assert most < sums
+    for module in ("analysis.records.store", "analysis.checking.reading"):
+        monkeypatch.setattr(f"{module}.LARGEST", most)
+    assert len(read_study(study).predictions) == 9 * 120
+    assert not [one for one in check_study(study).findings if "SHA256SUMS" in one]
 
 
 @pytest.mark.parametrize("name", ["study.yaml", "data.json", "environment.json", "SHA256SUMS"])

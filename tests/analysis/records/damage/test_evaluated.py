@@ -14,7 +14,8 @@ import pytest
 from analysis.records.damage.evaluated import Evaluated, joined
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import parquet_of, read_parquet
-from analysis.records.store import Store, predictions_of, read_records, read_study
+from analysis.records.reading import predictions_of, read_records, read_study
+from analysis.records.store import Store
 from tests.support.damages import PREDICTED
 from tests.support.synthetic_study import INCUMBENTS, StudyWriter, predictions, write_finished_study
 
