@@ -3,6 +3,7 @@
 # make test    set up .venv, check style and types, run the tests
 # make test-cluster   the tests with several nodes, faults and launchers (a quarter of an hour)
 # make fuzz    5,600 odd inputs, and how each ended (some ten minutes; SEED= draws others, N= draws more)
+# make soak    200 short studies and what befalls them, against undisturbed twins (hours; STUDIES= for fewer)
 # make coverage   the tests again, counting the lines they run: printed, and in coverage.txt
 # make bench   the benchmarks
 
@@ -13,8 +14,10 @@ PARALLEL = -n 2 --dist loadscope --no-loadscope-reorder
 # Of make fuzz: how many distinct inputs, and which ones.
 N ?= 5600
 SEED ?= 0
+# Of make soak.
+STUDIES ?= 200
 
-.PHONY: study check test test-cluster fuzz coverage lint bench
+.PHONY: study check test test-cluster fuzz soak coverage lint bench
 
 study: .venv/ready
 	$(BIN)/transfer-study run digits
@@ -30,6 +33,9 @@ test-cluster: .venv/ready
 
 fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz --inputs $(N) --seed $(SEED)
+
+soak: .venv/ready
+	$(BIN)/python -m tests.cluster.soak --studies $(STUDIES)
 
 coverage: .venv/ready
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=

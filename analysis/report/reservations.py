@@ -78,7 +78,10 @@ def reservations(compared: Comparison | None, study: StudySummary | None = None)
 def _searches(compared: Comparison, study: StudySummary | None) -> Reservation | None:
     """The luck of the search, which one search cannot show, two hardly, and a bare table does not tell."""
     if study is None:
-        text = "where all runs of an approach share one configuration, the luck of the search that found it is left out"
+        text = (
+            "the table does not say how configurations were found: where one search found that of all runs, its luck "
+            "is left out"
+        )
         return Reservation(None, "search_unknown", text, None)
     mend = _more_searches(study)
     if compared.design.one_search:

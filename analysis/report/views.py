@@ -105,7 +105,8 @@ OUTPERFORMANCE = View(
             "interval",
         ),
     ),
-    "P(A>B): that a run of the first beats one of the second on these images, which are held fixed.",
+    "P(A>B): that one of the first beats one of the second (means of a replicate's runs, where there are replicates) on"
+    " these images, which are held fixed.",
 )
 
 

@@ -109,7 +109,7 @@ def draw_power(compared: Comparison) -> Drawing | None:
         "The smallest true difference that a study with so many test images had an 80 % chance to find, from the"
         f" variances seen here. Marker: this study. Solid: its number of {compared.design.unit}s; dashed and dotted:"
         " twice and four times as many. Grey: the margin. A curve that levels off above it says that images"
-        " alone will not settle the question. Not corrected for the number of pairs."
+        " alone will not settle the question. At the level of the whole study, as the column “detectable”."
     )
     return drawing("power", "What it would take to settle a pair", caption, figure, _power_table(compared))
 

@@ -180,7 +180,7 @@ def test_what_would_settle_a_pair_includes_what_equivalence_would_take():
 
 def test_a_bare_table_is_said_not_to_tell_how_its_configurations_were_found():
     made = comparison({"mlp": right(240, IMAGES), "svm": right(100, IMAGES)})
-    assert "the luck of the search that found it is left out" in verdict_sentence(made)
+    assert "its luck is left out" in verdict_sentence(made)
 
 
 def test_every_reservation_is_in_the_paragraph_in_the_page_and_in_the_numbers(tmp_path):
