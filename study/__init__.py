@@ -18,7 +18,6 @@ export/         a study for other tools: Optuna, tables, MLflow
 phases.py       when each phase began and ended, and its slots meanwhile
 listeners.py    who is told of all that happens: the records, and what is remembered of them
 place.py        where a study lies
-received.py     code that came with a study, and whether it may run
 lease.py        one study, one driver
 predictions.py  what final runs predict, into the records
 provenance.py   what the results depend on

@@ -20,7 +20,6 @@ from study.extend import More, extended, mark_finished, next_step, refuse_unfini
 from study.lease import Lease, alone
 from study.listeners import History, Record
 from study.place import new_directory, refuse_another_study, refuse_incomplete, refuse_unwritable
-from study.received import addresses_in, keep, refuse_modules_inside, search_in_kept
 from study.session.ready import (
     Ready,
     get_ready,
@@ -29,6 +28,7 @@ from study.session.ready import (
     write_environment,
     write_study_file,
 )
+from study.session.received import addresses_in, keep, refuse_modules_inside, search_in_kept
 from study.session.session import Session
 from study.show.curves import Boards
 from study.show.event_files import EventFiles

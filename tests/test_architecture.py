@@ -37,7 +37,7 @@ FLOORS = {
         "config lease provenance scratch template variables",
         "search place listeners predictions",
         "tune cluster phases export new_approach extend",
-        "prepare received",
+        "prepare",
         "planning",
         "show",
         "session",

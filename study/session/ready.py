@@ -21,8 +21,8 @@ from study.config.models import SlotConfig, StudyConfig
 from study.planning.in_slots import time_in_slots
 from study.prepare import Prepared
 from study.provenance import environment
-from study.received import keep
 from study.session.inputs import search_inputs
+from study.session.received import keep
 from study.show.progress import Progress
 from study.show.timings import timing_lines
 from trainables.cache import cache_dir, clean

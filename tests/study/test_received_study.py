@@ -19,8 +19,8 @@ from analysis.records.errors import RecordsError
 from analysis.records.store import Store
 from study.cli import COMMANDS
 from study.cluster.code import Code
-from study.received import KEPT, keep
 from study.runner import resume
+from study.session.received import KEPT, keep
 from tests.support.bombs import bombs
 from tests.support.study_files import small_config
 from tests.support.synthetic_study import write_study

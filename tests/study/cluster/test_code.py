@@ -16,7 +16,7 @@ from analysis.records.store import Store
 from study.cluster import code as module
 from study.cluster.code import Code, code_of
 from study.cluster.connection import JOB_VARIABLE, _carrying
-from study.received import keep, search_in_kept
+from study.session.received import keep, search_in_kept
 from trainables import finding
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.errors import ApproachError
@@ -173,7 +173,7 @@ def test_the_same_code_makes_the_same_archive_whenever_it_is_packed(monkeypatch)
 def test_the_copy_that_a_study_keeps_is_found_where_the_module_has_gone(tmp_path):
     keep(Store(str(tmp_path / "study")), Code({"code_gone/__init__.py": b"", "code_gone/one.py": b"word = 'kept'"}))
     script = (
-        "import sys; from analysis.records.store import Store; from study.received import search_in_kept\n"
+        "import sys; from analysis.records.store import Store; from study.session.received import search_in_kept\n"
         "search_in_kept(Store(sys.argv[1]))\nfrom code_gone.one import word; print(word)"
     )
     told = subprocess.run(
