@@ -89,7 +89,6 @@ class Cluster:
             [sys.executable, "-m", program, *map(str, arguments), *place],
             cwd=self.folder, env=self._environment(),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-            preexec_fn=_interruptible,
         )  # fmt: skip
 
     def run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -174,11 +173,6 @@ def marked(mark: str) -> list[tuple[int, str]]:
             found[int(process.name)] = (mark.encode() in environment, int(parent), title)
     own = {pid for pid, (carries, _, _) in found.items() if carries}
     return [(pid, title) for pid, (_, parent, title) in found.items() if pid in own or parent in own]
-
-
-def _interruptible() -> None:
-    """Ctrl-C works here even where a shell runs the tests in its background, which makes their children ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def study_file(folder: Path, **changes: object) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.records.errors import line
 from analysis.records.store import Store
 from tests.support.commands import machine
 from tests.support.namesakes import OF_OTHERS, OF_THE_PROGRAM, imported, write_approach, write_namesakes
@@ -72,8 +73,8 @@ def test_where_a_notebook_has_started_ray_beside_its_own_analysis_that_is_said_b
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(small_study(approaches={"mine": NETWORK}, backbones={})))
     with machine(tmp_path, cpus=1) as here:
         told = here.transfer_study("run", "study.yaml", "--out", "out")
-    assert told.err.splitlines()[-1] == (
-        "error: the workers cannot import this program: ModuleNotFoundError: No module named 'analysis.records'; "
+    assert told.err.splitlines()[-1] == "error: " + line(
+        "the workers cannot import this program: ModuleNotFoundError: No module named 'analysis.records'; "
         f"'analysis' is not a package (found {tmp_path}/analysis.py); install it with its dependencies on all "
         "nodes, or take away what has its name there; where Ray ran in this process before the study, "
         "ray.shutdown() first"

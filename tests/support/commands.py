@@ -78,7 +78,6 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=_interruptible,
         )
 
     def start_ray(self, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
@@ -111,11 +110,6 @@ class Machine:
         if token := os.environ.get("TEST_RAY_AUTH_TOKEN"):
             own |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
         return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | own
-
-
-def _interruptible() -> None:
-    """A shell lets what it runs in the background ignore Ctrl-C, and that is inherited."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
