@@ -136,7 +136,7 @@ def study_of(trials: int, reports: int) -> StudyConfig:
         "replicates": 1,
         "final": {"runs": 1},
         "slot": {"cpus": 1, "gpus": 0},
-        "pace": {"heartbeat_seconds": 1e-9, "checkpoint_seconds": 1000},
+        "pace": {"heartbeat_seconds": 1e-3, "checkpoint_seconds": 1000},
     }
     return parse_config(yaml.safe_dump(study), name="scale")
 
