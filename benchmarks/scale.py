@@ -30,6 +30,7 @@ import yaml
 from rich.console import Console
 
 from analysis.records.schema import ENDINGS, TrialEvent
+from study.cluster.code import code_of
 from study.cluster.connection import connected
 from study.config.models import StudyConfig
 from study.config.study_file import parse_config
@@ -108,9 +109,10 @@ def in_its_own_process(trials: int, slots: int, reports: int) -> Cost:
 
 def measure(trials: int, slots: int, reports: int = 1) -> Cost:
     """Run one study of so many trials, each with so many reports, on so many slots of this machine."""
-    with tempfile.TemporaryDirectory() as folder, connected(None, cpus=slots):
+    config = study_of(trials, reports)
+    with tempfile.TemporaryDirectory() as folder, connected(None, code_of(config.classes), cpus=slots):
         meter = Meter()
-        run(study_of(trials, reports), f"{folder}/study", progress=meter)
+        run(config, f"{folder}/study", progress=meter)
         ended = time.monotonic()
     return cost(slots, meter.moments, ended)
 
