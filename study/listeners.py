@@ -5,11 +5,11 @@ The curves and the progress display (show/) listen too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analysis.records.schema import PhaseEvent, TrialEvent
-from analysis.records.store import Store
+from analysis.records.store import Store, in_time
 from study.lease import Lease
 
 Event = TrialEvent | PhaseEvent
@@ -65,9 +65,4 @@ class History:
     @property
     def trials(self) -> list[TrialEvent]:
         """The events of trials, in the order in which they would be read from the records."""
-        return in_order(self._trials)
-
-
-def in_order(events: Iterable[TrialEvent]) -> list[TrialEvent]:
-    """Trial events in the order in which they were written."""
-    return sorted(events, key=lambda event: (event.time, event.trial, event.order))
+        return in_time(self._trials)

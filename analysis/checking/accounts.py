@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analysis.checking.findings import Checked, checked
 from analysis.checking.reading import Fields, Plain
+from analysis.records.trials import uses_features
 
 HAIR = 1e-6
 Account = tuple[str, int]
@@ -57,16 +58,10 @@ def _uncharged(study: Plain) -> Iterator[str]:
         files = [name for name, one in study.records["features"].items() if approach in one["approaches"]]
         if len(files) > 1:
             yield f"{files[1]}: charges {approach}, as {files[0]} does"
-        if not files and study.trials and _uses_features(settings):
+        if not files and study.trials and uses_features(settings):
             yield f"features: no cost of the frozen features that {approach} uses"
     for history in study.trials.values():
         yield from _precharged(study, history[0])
-
-
-def _uses_features(settings: Fields) -> bool:
-    """Of the approaches that come with the program; others are not known here."""
-    kind = settings.get("approach")
-    return kind == "feature_svm" or (kind == "fine_tune" and settings.get("frozen") == "backbone")
 
 
 def _precharged(study: Plain, first: Fields) -> Iterator[str]:

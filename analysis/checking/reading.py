@@ -1,6 +1,7 @@
 """A study as it stands there: plain JSON, tables and bytes. Trusts nothing of it, and goes on past what it cannot read.
 
-Shares with the reading of reports only what makes that safe: how files are found, and how YAML is read.
+Shares with the reading of reports only what makes that safe: how files are found and how large they may be, and
+how YAML is read.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,12 @@ from analysis.records.errors import RecordsError
 from analysis.records.files import OWN_NAMES, SUFFIXES, in_order, is_stray, linked_folder
 from analysis.records.parsing import parse_yaml
 from analysis.records.storage import Storage, first_line
+from analysis.records.store import LARGEST, LARGEST_SUMS, SINGLE
 
 Fields = dict[str, Any]
-LARGEST = 1 << 26  # bytes of a file that holds no table
-LARGEST_SUMS = 1 << 30  # bytes of SHA256SUMS, which has a line a record
+Content = bytes  # which is what a reader below calls a method of its own
 MOST_ROWS = 10**8  # of a table of predictions
 NEWEST = 2  # version of the records that these rules know
-SINGLE = ("data.json", "environment.json")
 WORD, WHOLE, NUMBER, WORDS, NAMES = "text", "a whole number", "a number", "a list of texts", "names with values"
 EVENT = {
     **dict.fromkeys(("trial", "event", "approach", "phase"), (WORD, ...)),
@@ -198,13 +198,15 @@ class _Reader:
         self.problems.append(f"{name}: holds no names with values")
         return None
 
+    def _contents(self, names: Iterable[str]) -> Iterator[tuple[str, Content]]:
+        """Those of the files that can be read; what is wrong with the others is noted."""
+        contents = ((name, self.bytes(name)) for name in names)
+        return ((name, content) for name, content in contents if content is not None)
+
     def records(self, names: list[str] | tuple[str, ...], kind: Mapping[str, tuple[str, Any]]) -> dict[str, Fields]:
         """JSON files that have the fields that the rules ask for."""
         found = {}
-        for name in names:
-            content = self.bytes(name)
-            if content is None:
-                continue
+        for name, content in self._contents(names):
             try:
                 found[name] = _typed(_object(content), kind)
             except ValueError as error:
@@ -214,10 +216,7 @@ class _Reader:
     def tables(self, names: list[str], rows: int | None) -> dict[str, pd.DataFrame]:
         """Parquet files, of so many rows where that is known: of another nothing is decoded."""
         found = {}
-        for name in names:
-            content = self.bytes(name)
-            if content is None:
-                continue
+        for name, content in self._contents(names):
             try:
                 found[name] = _table(content, rows)
             except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -96,6 +96,12 @@ def charged_first(features: Iterable[FeatureCost], rule: FeatureRule) -> dict[st
     """Seconds that every single trial of an approach is charged for its frozen features before it works: only under
     `every_trial`."""
     return costs_by_approach(features) if rule == "every_trial" else {}
+
+
+def uses_features(section: Mapping[str, object]) -> bool:
+    """Whether an approach of the study file needs frozen features; told of those that come with the program alone."""
+    kind = section.get("approach")
+    return kind == "feature_svm" or (kind == "fine_tune" and section.get("frozen") == "backbone")
 
 
 def costs_by_approach(features: Iterable[FeatureCost]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from study.cluster.entry import Entry
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
 from study.cluster.signals import at_most, handler_given_back, terminable
-from trainables.errors import first_line
+from trainables.errors import cause
 
 REACHED_WITHIN_S = 10.0
 STARTED_WITHIN_S = 120.0  # or joined; some seconds where nothing else runs
@@ -102,7 +102,7 @@ def _refuse_unreachable(address: str) -> None:
 
 
 def _not_joined(error: Exception, address: str) -> ClusterError:
-    reason = cut(getattr(error, "strerror", None) or first_line(error), 90)
+    reason = cut(cause(error), 90)
     if _is_about_the_token(error):
         return ClusterError(
             f"--address {cut(address, 60)}: the cluster refuses this token ({reason}); set RAY_AUTH_MODE=token, and "

@@ -24,7 +24,7 @@ from analysis.records.errors import cut
 from study.cluster.code import NO_CODE, OWN, Code
 from study.provenance import COMMIT_VARIABLE, commit
 from study.scratch import scratch
-from trainables.errors import InputError, first_line
+from trainables.errors import InputError, cause
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
@@ -267,4 +267,4 @@ def _ending(job: JobDetails) -> Ending:
 
 
 def _reason(error: Exception) -> str:
-    return cut(getattr(error, "strerror", None) or first_line(error), 90)
+    return cut(cause(error), 90)

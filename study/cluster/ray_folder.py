@@ -53,10 +53,6 @@ class RayFolder:
         """What Ray takes for its temporary folder."""
         return self.path / "r"
 
-    @property
-    def logs(self) -> Path:
-        return self.temporary / "session_latest" / "logs"
-
 
 @contextmanager
 def ray_folder() -> Iterator[RayFolder]:

@@ -35,7 +35,7 @@ def status(directory: Directory, address: JobServerAddress = None) -> None:
     first = charged_first(records.features, records.settings.feature_cost)
     factors = contention(trials, records.features, budget_s=budget_s, charged_first=first)
     if line := busy_line(contended(factors)):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def check(directory: Directory) -> None:
@@ -47,7 +47,7 @@ def check(directory: Directory) -> None:
 
     verdict = check_study(directory)
     for line in verdict.lines:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     raise typer.Exit(0 if verdict.sound else 1)
 
 
@@ -114,7 +114,7 @@ def export(
     from study.export.write import export, targets
 
     for line in export(directory, targets(table=table, mlflow=mlflow, optuna=optuna, replace=replace)):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 def board(

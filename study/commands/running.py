@@ -186,7 +186,6 @@ def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
         with suppress(OSError):  # the terminal may have gone
             errors.print(
                 f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}",
-                markup=False,
                 soft_wrap=True,
             )
         raise typer.Exit(128 + (end.signum if isinstance(end, Terminated) else signal.SIGINT)) from None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -200,26 +200,23 @@ class Dataset:
                 where.setdefault(group, []).append(split)
         shared = [group for group, splits in where.items() if len(splits) > 1]
         if shared:
-            groups = "1 group is" if len(shared) == 1 else f"{len(shared)} groups are"
             raise DataError(
-                f"{shown(self.source)}: {groups} in more than one split, first '{shown(shared[0], 25)}' in "
-                f"{' and '.join(where[shared[0]])}; keep each in one split, change groups"
+                f"{shown(self.source)}: {_many(shared, 'group')} in more than one split, first "
+                f"'{shown(shared[0], 25)}' in {' and '.join(where[shared[0]])}; keep each in one split, change groups"
                 f"{_or_allow(self.config, 'allow_shared_groups')}"
             )
 
     def _refuse_duplicates(self) -> None:
         if found := self.duplicates:
-            images = "1 image is" if len(found) == 1 else f"{len(found)} images are"
             raise DataError(
-                f"{shown(self.source)}: {images} in more than one split, first {_pair(found[0])}; "
+                f"{shown(self.source)}: {_many(found, 'image')} in more than one split, first {_pair(found[0])}; "
                 f"remove one of each two{_or_allow(self.config, 'allow_duplicates')}"
             )
 
     def _refuse_contradictions(self) -> None:
         if found := self.contradictions:
-            images = "1 image is" if len(found) == 1 else f"{len(found)} images are"
             raise DataError(
-                f"{shown(self.source)}: {images} in two classes, first {_pair(found[0])}; "
+                f"{shown(self.source)}: {_many(found, 'image')} in two classes, first {_pair(found[0])}; "
                 f"remove the wrong one{_or_allow(self.config, 'allow_duplicates')}"
             )
 
@@ -273,6 +270,10 @@ def _readable(
 
 def _pair(found: Duplicate) -> str:
     return f"{shown(found.id_a, 35)} = {shown(found.id_b, 35)}"
+
+
+def _many(found: Sequence[object], thing: str) -> str:
+    return f"1 {thing} is" if len(found) == 1 else f"{len(found)} {thing}s are"
 
 
 def _or_allow(config: DataSource, switch: Switch) -> str:

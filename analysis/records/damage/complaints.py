@@ -16,6 +16,7 @@ from analysis.records.damage.trials import OTHER_STUDY, Complaint, trial_complai
 from analysis.records.files import NOT_OURS, is_own, number_of
 from analysis.records.parsing import RESTORE
 from analysis.records.schema import DataInfo, FeatureCost, LookEvent, PhaseEvent, StudySettings, TrialEvent
+from analysis.records.trials import uses_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +108,8 @@ def feature_complaints(
             yield name, f"charges {min(twice):.40}, as another file of features does; {RESTORE}"
         paid |= set(cost.approaches)
     for approach, section in settings.approaches.items():
-        if approach in tried and approach not in paid and _uses_features(section):
+        if approach in tried and approach not in paid and uses_features(section):
             yield "features", f"no cost of the frozen features that {approach:.40} uses; {RESTORE}"
-
-
-def _uses_features(section: Mapping[str, object]) -> bool:
-    """Of the approaches that come with the program; others are not known here."""
-    kind = section.get("approach")
-    return kind == "feature_svm" or (kind == "fine_tune" and section.get("frozen") == "backbone")
 
 
 def data_complaints(data: DataInfo | None, *, needed: bool = False) -> Iterator[Complaint]:

@@ -18,7 +18,7 @@ from study.cluster.ray_folder import StartError, ray_folder, remove_leftovers
 DRIVER = """
 from study.cluster.ray_folder import ray_folder
 with ray_folder() as folder:
-    folder.logs.mkdir(parents=True)
+    (folder.temporary / "logs").mkdir(parents=True)
     print(folder.path, flush=True)
     input()
 """
@@ -50,7 +50,7 @@ def test_the_folder_and_its_token_are_for_its_user_alone_and_go_with_the_driver(
         assert folder.path.parent == parent
         assert (mode(folder.path), mode(folder.token)) == (0o700, 0o600)
         assert len(folder.token.read_text()) == 64
-        folder.logs.mkdir(parents=True)
+        (folder.temporary / "logs").mkdir(parents=True)
     assert list(parent.iterdir()) == []
 
 
