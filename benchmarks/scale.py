@@ -3,6 +3,7 @@
     python benchmarks/scale.py                                   (half an hour)
     python benchmarks/scale.py --trials 1000 --slots 2           (one study, a minute)
     python benchmarks/scale.py --trials 300 --slots 2 --reports 21
+    python benchmarks/scale.py --trials 300 --slots 2 --json     (a line of JSON for each study, for benchmarks/growth)
 
 All but the training is real: searcher, ledger, Ray Tune, worker processes, records and curves on a disk, report. Each
 study runs in a process of its own, so that its memory is its own. As trials do nothing, slots wait for the driver, and
@@ -16,13 +17,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import multiprocessing
 import os
 import resource
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -94,11 +96,15 @@ class Meter(Progress):
             self.moments.append(moment())
 
 
-def main(trials: Sequence[int], slots: Sequence[int], reports: int) -> None:
-    print(f"{'trials':>6}  {'slots':>5}  {'per s':>6}  {'CPU ms per trial, by tenths':32}  {'MB':>12}  peak MB  after")
+def main(trials: Sequence[int], slots: Sequence[int], reports: int, *, as_json: bool) -> None:
+    if not as_json:
+        print(
+            f"{'trials':>6}  {'slots':>5}  {'per s':>6}  {'CPU ms per trial, by tenths':32}  {'MB':>12}  peak MB  after"
+        )
     for many in slots:
         for number in trials:
-            print(row(in_its_own_process(number, many, reports)), flush=True)
+            found = in_its_own_process(number, many, reports)
+            print(json.dumps(asdict(found)) if as_json else row(found), flush=True)
 
 
 def in_its_own_process(trials: int, slots: int, reports: int) -> Cost:
@@ -179,7 +185,8 @@ if __name__ == "__main__":
     parser.add_argument("--trials", type=int, nargs="+", default=TRIALS)
     parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
     parser.add_argument("--reports", type=int, default=1, help="of each trial, its end included")
+    parser.add_argument("--json", action="store_true", help="print what each study cost as JSON")
     given = parser.parse_args()
     if min(given.trials) <= TENTHS:
         parser.error(f"--trials: {min(given.trials)} trials have no tenths; take more than {TENTHS}")
-    main(given.trials, given.slots, given.reports)
+    main(given.trials, given.slots, given.reports, as_json=given.json)

@@ -1,0 +1,50 @@
+"""The arithmetic of an image, counted by torch, and the rate of matrix products that the processor reaches here."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch.nn import functional as F  # noqa: N812 - the customary name
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.training.cases import Case, network_of
+
+SIDE = {"cpu": 1024, "cuda": 8192}
+AT_LEAST_S = 0.3
+
+
+def flops_per_image(case: Case) -> float:
+    """Floating-point operations of one image: forward, and backward where it trains; a product and a sum are two."""
+    images, device = 2, torch.device("meta")
+    network = network_of(case).to(device)
+    batch = torch.empty(images, 3, *case.size, device=device)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        if case.trains:
+            logits = network.train()(batch)
+            F.cross_entropy(logits, torch.zeros(images, dtype=torch.long, device=device)).backward()  # type: ignore[no-untyped-call]
+        else:
+            with torch.no_grad():
+                network.eval()(batch)
+    return counter.get_total_flops() / images
+
+
+def product_rate(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
+    """Floating-point operations a second of square matrix products, with the threads that this process has."""
+    side = SIDE[device.type]
+    a, b = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
+    torch.mm(a, b)
+    _wait(device)
+    began, number = time.monotonic(), 0
+    while time.monotonic() - began < AT_LEAST_S:
+        for _ in range(4):
+            torch.mm(a, b)
+        number += 4
+        _wait(device)
+    return 2 * side**3 * number / (time.monotonic() - began)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
