@@ -5,7 +5,7 @@
 # make fuzz    5,600 odd inputs, and how each ended (some ten minutes; SEED= draws others, N= draws more)
 # make soak    200 short studies and what befalls them, against undisturbed twins (hours; STUDIES= for fewer)
 # make coverage   the tests again, counting the lines they run: printed, and in coverage.txt
-# make bench   the benchmarks
+# make bench   the benchmarks that take minutes: a table each (twenty minutes); the others are in benchmarks/README.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN = .venv/bin
@@ -14,6 +14,8 @@ PARALLEL = -n 2 --dist loadscope --no-loadscope-reorder
 # Of make fuzz: how many distinct inputs, and which ones.
 N ?= 5600
 SEED ?= 0
+# Of make bench: BENCH='--into benchmarks/README.md' writes the tables there.
+BENCH ?=
 # Of make soak.
 STUDIES ?= 200
 
@@ -47,9 +49,12 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 bench: .venv/ready
+	$(BIN)/python -m benchmarks.engines $(BENCH)
+	$(BIN)/python -m benchmarks.first_result $(BENCH)
+	$(BIN)/python -m benchmarks.training $(BENCH)
+	$(BIN)/python -m benchmarks.svm $(BENCH)
+	$(BIN)/python -m benchmarks.growth --allowance 45 --plot benchmarks/growth.png $(BENCH)
 	$(BIN)/python benchmarks/trial_start.py
-	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python -m benchmarks.error_rates
 
 # Rebuilt when the dependencies change; the package itself is installed in place.
 .venv/ready: pyproject.toml constraints.txt

@@ -94,10 +94,18 @@ def _stopped(process: subprocess.Popen[bytes], after_s: float | None, mark: str)
         process.send_signal(signal.SIGINT)
     if not _ended(process.pid, GRACE_S):
         process.kill()
-    for pid in _of_the_run(mark) - {process.pid}:  # what it has left behind
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    end_all(mark)
     return True
+
+
+def end_all(mark: str) -> None:
+    """End the processes of one run that are still there, and wait until they are gone."""
+    deadline = time.monotonic() + GRACE_S
+    while (left := _of_the_run(mark)) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
 
 
 def _ended(pid: int, within_s: float | None) -> bool:
@@ -110,7 +118,7 @@ def _ended(pid: int, within_s: float | None) -> bool:
 
 
 def _of_the_run(mark: str) -> set[int]:
-    """The processes of one run that are still there; nothing where there is no /proc."""
+    """The processes of one run that are still there; none where there is no /proc."""
     found = set()
     for environment in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):  # it has just ended, or is somebody else's

@@ -30,6 +30,7 @@ from benchmarks.tables import Table, add_options, publish, ratio, seconds
 CLASSES = 16
 IMAGES, VALID, WIDTH = 3474, 395, 1280
 Configuration = dict[str, Any]
+Data = tuple[np.ndarray, np.ndarray]
 Labels = Callable[[], np.ndarray]
 
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser, quick="300 images, two configurations")
     parser.add_argument("--images", type=int, default=IMAGES, help=f"to train on ({IMAGES:,})")
+    parser.add_argument("--width", type=int, default=WIDTH, help=f"features of an image ({WIDTH:,})")
     parser.add_argument("--configurations", type=int, default=8, help="trials (8)")
     parser.add_argument("--before", type=Path, help="a tree of this project as it was, these benchmarks copied into it")
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
@@ -54,20 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.images, given.configurations = 300, 2
     tried = configurations(given.configurations)
     if given.one:
-        print(json.dumps([vars(trial) for trial in WAYS[given.one](given.images, tried)]))
+        print(json.dumps([vars(trial) for trial in WAYS[given.one](features(given.images, given.width), tried)]))
         return
+    sizes = ["--images", given.images, "--width", given.width, "--configurations", given.configurations]
     trees = {"this": ROOT, "SVC": ROOT} | ({} if given.before is None else {"before": given.before.resolve()})
-    found = {
-        label: in_its_own_process(label, tree, given.images, given.configurations) for label, tree in trees.items()
-    }
+    found = {way: in_its_own_process(way, tree, list(map(str, sizes))) for way, tree in trees.items()}
     publish(table(tried, found), given.into)
 
 
-def in_its_own_process(label: str, tree: Path, images: int, number: int) -> list[Trial]:
+def in_its_own_process(way: str, tree: Path, sizes: list[str]) -> list[Trial]:
     """All trials of one way."""
-    way = "SVC" if label == "SVC" else "this"
-    given = ["--one", way, "--images", str(images), "--configurations", str(number)]
-    run = python(["-m", "benchmarks.svm", *given], tree=tree)
+    run = python(["-m", "benchmarks.svm", "--one", "SVC" if way == "SVC" else "this", *sizes], tree=tree)
     return [Trial(**trial) for trial in json.loads(run.output.splitlines()[-1])]
 
 
@@ -87,17 +86,17 @@ def configurations(number: int) -> list[Configuration]:
     return drawn[:number]
 
 
-def features(images: int) -> tuple[np.ndarray, np.ndarray]:
-    """(images + VALID, WIDTH) float32, not negative, as behind a ReLU; and classes of different sizes that overlap."""
+def features(images: int, width: int = WIDTH) -> Data:
+    """(images + VALID, width) float32, not negative, as behind a ReLU; and classes of different sizes that overlap."""
     rng = np.random.default_rng(0)
     shares = 1 / np.arange(1, CLASSES + 1)
     labels = rng.choice(CLASSES, images + VALID, p=shares / shares.sum())
     labels[:CLASSES] = np.arange(CLASSES)
-    centres = rng.normal(0, 0.25, (CLASSES, WIDTH))
-    return np.maximum(centres[labels] + rng.normal(0, 1, (len(labels), WIDTH)), 0).astype(np.float32), labels
+    centres = rng.normal(0, 0.25, (CLASSES, width))
+    return np.maximum(centres[labels] + rng.normal(0, 1, (len(labels), width)), 0).astype(np.float32), labels
 
 
-def this(images: int, tried: Sequence[Configuration]) -> list[Trial]:
+def this(data: Data, tried: Sequence[Configuration], device_name: str = "cpu") -> list[Trial]:
     """Trials as a worker's process runs them, one after another."""
     import torch
 
@@ -109,9 +108,9 @@ def this(images: int, tried: Sequence[Configuration]) -> list[Trial]:
     from trainables.spec import pin_threads
 
     pin_threads(1)
-    X, y = features(images)
-    train, valid = Examples(X[:images], y[:images]), Examples(X[images:], y[images:])
-    task, device = Task(train, valid, CLASSES), torch.device("cpu")
+    X, y = data
+    train, valid = Examples(X[:-VALID], y[:-VALID]), Examples(X[-VALID:], y[-VALID:])
+    task, device = Task(train, valid, CLASSES), torch.device(device_name)
     settings = FeatureSVMSettings(image_size=(32, 32), backbone=GLYPHS)
 
     def trial(seed: int, configuration: Configuration) -> Labels:
@@ -125,29 +124,29 @@ def this(images: int, tried: Sequence[Configuration]) -> list[Trial]:
     return [timed(partial(trial, seed, one)) for seed, one in enumerate(tried)]
 
 
-def plain(images: int, tried: Sequence[Configuration]) -> list[Trial]:
+def plain(data: Data, tried: Sequence[Configuration]) -> list[Trial]:
     """scikit-learn as one would call it."""
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
     from threadpoolctl import threadpool_limits
 
-    X, y = features(images)
+    X, y = data
 
     def trial(configuration: Configuration) -> Labels:
-        train, valid = X[:images], X[images:]
+        train, valid = X[:-VALID], X[-VALID:]
         if configuration["scaling"]:
             scaler = StandardScaler().fit(train)
             train, valid = scaler.transform(train), scaler.transform(valid)
-        gamma = configuration["gamma"] / (WIDTH * train.astype(np.float64).var())
+        gamma = configuration["gamma"] / (X.shape[1] * train.astype(np.float64).var())
         svc = SVC(C=configuration["C"], kernel=configuration["kernel"], gamma=gamma, cache_size=500)
-        labels: np.ndarray = svc.fit(train, y[:images]).predict(valid)
+        labels: np.ndarray = svc.fit(train, y[:-VALID]).predict(valid)
         return lambda: labels
 
     with threadpool_limits(1):
         return [timed(partial(trial, one)) for one in tried]
 
 
-WAYS: dict[str, Callable[[int, Sequence[Configuration]], list[Trial]]] = {"this": this, "SVC": plain}
+WAYS: dict[str, Callable[[Data, Sequence[Configuration]], list[Trial]]] = {"this": this, "SVC": plain}
 
 
 def timed(trial: Callable[[], Labels]) -> Trial:

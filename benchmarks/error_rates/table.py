@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from itertools import groupby
 from pathlib import Path
 
+from benchmarks import tables
 from benchmarks.error_rates.cell import Rate
 
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
@@ -73,11 +74,7 @@ def put(lines: Iterable[str], page: Path) -> None:
     Raises:
         ValueError: the page has no such marks.
     """
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{page} has no lines {BEGIN} and {END} to write between; add them where the tables belong")
-    page.write_text("\n".join([before + begin, *lines, end + after]))
+    tables.put(lines, page, BEGIN, END)
 
 
 def _ranges(group: str, rates: list[Rate]) -> Iterator[str]:

@@ -40,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if left_out:
                 sizes = " and ".join(f"{size:,}" for size in left_out)
                 notes.append(f"{sizes} {axis.name} were left out: more than {given.allowance:g} s.")
-    publish(Table("growth", HEAD, [row(growth) for growth in growths], notes), given.into)
     if given.plot is not None:
         draw(growths, given.plot)
+        notes.append(f"[Plot]({given.plot.name}).")
+    publish(Table("growth", HEAD, [row(growth) for growth in growths], notes), given.into)
 
 
 HEAD = ("what grows", "how many", "seconds", "MB at most", "slope of time", "of memory")

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
+from torch import Tensor
+
 WARM_UP = 2  # batches that are not counted
 MOST_LOSSES = 50
 
@@ -62,14 +64,14 @@ class Meter:
     for_s: float
     most: int = 1_000_000
     synchronise: Callable[[], None] = lambda: None
-    losses: list[float] = field(default_factory=list)
+    losses: list[float | Tensor] = field(default_factory=list)
     _batches: int = 0
     _images: int = 0
     _began: Moment | None = None
     _last: Moment | None = None
 
-    def __call__(self, images: int, loss: float | None = None) -> None:
-        """One more batch is done.
+    def __call__(self, images: int, loss: float | Tensor | None = None) -> None:
+        """One more batch is done, or on its way; a tensor is not waited for.
 
         Raises:
             Enough: that was the last.
@@ -77,7 +79,7 @@ class Meter:
         self._batches += 1
         self._images += images
         if loss is not None and len(self.losses) < MOST_LOSSES:
-            self.losses.append(float(loss))
+            self.losses.append(loss)
         if self._batches < WARM_UP:
             return
         if self._began is None:
@@ -97,7 +99,7 @@ class Meter:
             images_per_s=images / wall_s,
             images_per_cpu_s=images / max(last.cpu_s - began.cpu_s, 1e-6),
             faults=(last.faults - began.faults) / max(1, self._batches - WARM_UP),
-            losses=self.losses,
+            losses=[float(loss) for loss in self.losses],
             peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
             loop_s=wall_s,
         )

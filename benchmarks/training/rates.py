@@ -14,12 +14,17 @@ SIDE = {"cpu": 1024, "cuda": 8192}
 AT_LEAST_S = 0.3
 
 
-def flops_per_image(case: Case) -> float:
-    """Floating-point operations of one image: forward, and backward where it trains; a product and a sum are two."""
+def flops_per_image(case: Case, *, gradient_of_images: bool = False) -> float:
+    """Floating-point operations of one image: forward, and backward where it trains; a product and a sum are two.
+
+    Args:
+        gradient_of_images: counted too, though no training needs it: then backward is twice forward, the usual rule.
+    """
     images, device = 2, torch.device("meta")
     network = network_of(case).to(device)
-    batch = torch.empty(images, 3, *case.size, device=device)
+    batch = torch.empty(images, 3, *case.size, device=device, requires_grad=gradient_of_images)
     counter = FlopCounterMode(display=False)
+    torch.backends.mha.set_fastpath_enabled(False)  # what it computes at once is not counted
     with counter:
         if case.trains:
             logits = network.train()(batch)
@@ -27,6 +32,7 @@ def flops_per_image(case: Case) -> float:
         else:
             with torch.no_grad():
                 network.eval()(batch)
+    torch.backends.mha.set_fastpath_enabled(True)
     return counter.get_total_flops() / images
 
 

@@ -29,6 +29,7 @@ from trainables.backbones.features import extract
 from trainables.backbones.networks import IMAGENET_MEAN, IMAGENET_STD
 
 EPOCHS = 1_000_000
+FLOAT32 = torch.device("cpu")  # as on a CPU: no autocast
 Way = Callable[[Case, Path, torch.device, Meter], None]
 
 
@@ -67,7 +68,7 @@ def tuned(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
     network = network_of(case)
     torch.manual_seed(SEED)
     network = network.to(device).to(memory_format=torch.channels_last)
-    prepare = _prepare(case, device)
+    prepare = prepared(case, device)
     if not case.trains:
         _extract(network, (prepare(images[rows]) for rows in _slices(len(images), case.batch)), device, meter)
         return
@@ -78,7 +79,8 @@ def tuned(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
         order = torch.randperm(len(images), generator=generator)
         for rows in _slices(len(images), case.batch):
             chosen = order[rows].to(device)
-            _update(network, optimizer, prepare(images[chosen]), labels[chosen], device, meter)
+            loss = update(network, optimizer, prepare(images[chosen]), labels[chosen], device)
+            meter(len(chosen), loss)
 
 
 def lab(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
@@ -90,13 +92,14 @@ def lab(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
     loader = DataLoader(files, batch_size=case.batch, shuffle=case.trains, num_workers=2)
     network = network_of(case).to(device)
     if not case.trains:
-        _extract(network, (batch.to(device) for batch, _ in loader), torch.device("cpu"), meter)
+        _extract(network, (batch.to(device) for batch, _ in loader), FLOAT32, meter)
         return
     optimizer = torch.optim.Adam(network.parameters(), lr=LR)
     network.train()
     while True:
         for batch, labels in loader:
-            _update(network, optimizer, batch.to(device), labels.to(device), torch.device("cpu"), meter)
+            loss = update(network, optimizer, batch.to(device), labels.to(device), FLOAT32)
+            meter(len(batch), loss)
 
 
 WAYS: dict[str, Way] = {"this": this, "lab": lab, "tuned": tuned}
@@ -111,7 +114,7 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
-def _prepare(case: Case, device: torch.device) -> Callable[[Tensor], Tensor]:
+def prepared(case: Case, device: torch.device) -> Callable[[Tensor], Tensor]:
     """(B, H, W, 3) uint8 to (B, 3, H, W) float32 as the network wants it."""
     if case.work == "better_cnn":
         return lambda batch: batch.permute(0, 3, 1, 2).float().div_(255)
@@ -119,21 +122,21 @@ def _prepare(case: Case, device: torch.device) -> Callable[[Tensor], Tensor]:
     return lambda batch: (batch.permute(0, 3, 1, 2).float().div_(255) - mean) / std
 
 
-def _update(
+def update(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: Tensor,
     labels: Tensor,
     device: torch.device,
-    meter: Meter,
-) -> None:
+) -> Tensor:
+    """One step of training; its loss, which the device may not have reached yet."""
     optimizer.zero_grad(set_to_none=True)
     with autocast(device):
         logits = network(batch)  # (B, C)
     loss = F.cross_entropy(logits.float(), labels)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    meter(len(batch), loss.item())
+    return loss.detach()
 
 
 def _extract(network: nn.Module, batches: Iterator[Tensor], device: torch.device, meter: Meter) -> None:
