@@ -54,6 +54,7 @@ from tests.support.waiting import PATIENCE_S, until
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 SEEDS, IN_A_ROW = 5, 10  # different study files, each with a twin in every lane, and how many studies in turn have one
 ENDING, STOPPED = (signal.SIGINT, signal.SIGTERM), 130
+ATTEMPTS = 3  # a lane whose cluster does not start, or whose twin is not sound, is begun again
 SITTINGS = 6  # a study that is not finished after so many is given up
 DISK_SIZE = "64m"
 BAD_IMAGE, BAD_IMAGES = "bad_image", 0.1  # what it is called, and how often a study begins with one
@@ -70,12 +71,13 @@ def main() -> int:
         print(fates_table(read_fates(given.table)))
         return 0
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    known = {fate.number for fate in read_fates(given.out) if fate.seed == given.seed}
-    left = [number for number in range(given.studies) if number not in known]
-    stopped = _run([left[lane :: given.lanes] for lane in range(min(given.lanes, len(left)))], given.seed, given.out)
+    codes: list[int] = []
+    while (left := _left(given)) and STOPPED not in codes and len(codes) < ATTEMPTS:
+        shares = [left[lane :: given.lanes] for lane in range(min(given.lanes, len(left)))]
+        codes.append(_run(shares, given.seed, given.out))
     fates = read_fates(given.out)
     print(fates_table(fates))
-    return stopped or int(not all(fate.good for fate in fates))
+    return max([*codes, int(not all(fate.good for fate in fates))])
 
 
 def _arguments() -> argparse.Namespace:
@@ -87,6 +89,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, metavar="FILE", help="print the table of such a file, and run nothing")
     parser.add_argument("--lane", type=int, nargs="+", help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _left(given: argparse.Namespace) -> list[int]:
+    """The numbers of the studies that are not on file."""
+    known = {fate.number for fate in read_fates(given.out) if fate.seed == given.seed}
+    return [number for number in range(given.studies) if number not in known]
 
 
 def _lane(numbers: Sequence[int], seed: int, out: Path) -> int:
