@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def test_what_was_found_until_an_interrupt_is_counted_and_saved(end, tmp_path):
 def test_an_interrupt_waits_for_no_input(tmp_path):
     """Or ten minutes could pass between Ctrl-C and the table."""
     running = many(["tables", "archives"], 10**6, 0, Path(tmp_path), until=float("inf"))
+    assert isinstance(running, Generator)
     next(running)
     with pytest.raises(KeyboardInterrupt):
         running.throw(KeyboardInterrupt())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.checking.check import SHOWN, check_study
+from analysis.checking.check import SHOWN, Verdict, check_study
+from analysis.checking.findings import Checked
 from analysis.records.errors import RecordsError
 from analysis.report.write import write_report
 from tests.analysis.records.damage.test_evaluated import LOST
@@ -44,10 +45,24 @@ def test_a_finished_study_is_sound_and_every_rule_was_asked_of_something(whole):
     assert verdict.findings == ()
     assert [rule.rule for rule in verdict.rules if not rule.count] == []
     counts = {rule.rule: rule.count for rule in verdict.rules}
-    assert counts["start once and end once"] == 9 + 9
-    assert counts["have predictions of the test split with the accuracy on record"] == 9
+    assert counts["every trial starts once and ends once"] == 9 + 9
+    assert counts["every final run has predictions of the accuracy on record"] == 9
     assert verdict.lines[-1] == "sound"
     assert len(verdict.lines) == len(verdict.rules) + 1
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "counted"),
+    [
+        (0, "search", "0 searches"),
+        (1, "search", "1 search"),
+        (2, "search", "2 searches"),
+        (1, "final run", "1 final run"),
+    ],
+)
+def test_a_line_reads_well_for_none_one_and_many(count, unit, counted):
+    (line, _) = Verdict((Checked("all is well", count, unit, ()),)).lines
+    assert line == f"{'sound' if count else '-':>9}  all is well: {counted}"
 
 
 @pytest.mark.parametrize("grouped", [True, False])

@@ -262,6 +262,10 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
     ("spoil", "message"),
     [
         (lambda t: t.drop(columns="label"), r"no column 'label'; needed are approach, seed"),
+        (
+            lambda t: t.rename(columns={"label": "y_true", "prediction": "Y_pred", "approach": "model"}),
+            r"\(rename 'model' to 'approach', rename 'y_true' to 'label', rename 'Y_pred' to 'prediction'\)",
+        ),
         (lambda t: t.head(0), "no rows"),
         (
             lambda t: t.assign(image=t.image.where(t.image != "test/0003.jpg")),
