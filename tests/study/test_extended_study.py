@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,13 @@ def session(folder) -> Iterator[Session]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def finished(folder, session) -> Path:
+    """That study after its first report, to be copied."""
+    assert session.transfer_study("run", "study.yaml", "--out", "finished").code == 0
+    return folder / "finished"
+
+
 def looks(directory: Path) -> tuple[LookEvent, ...]:
     return read_study(str(directory)).looks
 
@@ -59,9 +67,8 @@ def records(directory: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in (directory / "records").rglob("*.json")}
 
 
-def test_an_extended_study_keeps_all_it_has_and_looks_again(folder, session):
-    directory = folder / "mine"
-    assert session.transfer_study("run", "study.yaml", "--out", "mine").code == 0
+def test_an_extended_study_keeps_all_it_has_and_looks_again(finished, session):
+    directory = Path(shutil.copytree(finished, finished.with_name("mine")))
     first, before = records(directory), (directory / "study.yaml").read_text()
 
     refused = session.transfer_study("extend", "mine", "--replicates", 2)
@@ -90,10 +97,9 @@ def test_an_extended_study_keeps_all_it_has_and_looks_again(folder, session):
     assert [(look.replicates, look.runs) for look in looks(directory)] == [(2, 2), (3, 3), (3, 4)]
 
 
-def test_an_extension_that_is_interrupted_is_resumed(folder, session):
+def test_an_extension_that_is_interrupted_is_resumed(finished, session):
     """As it lies there when it was killed right after the study file was replaced."""
-    directory = folder / "cut"
-    assert session.transfer_study("run", "study.yaml", "--out", "cut").code == 0
+    directory = Path(shutil.copytree(finished, finished.with_name("cut")))
     content = yaml.safe_load((directory / "study.yaml").read_text()) | {"replicates": 3}
     (directory / "study.yaml").write_text(yaml.safe_dump(content))
     assert "not finished" in session.transfer_study("extend", "cut", "--replicates", 4).complaint

@@ -190,12 +190,14 @@ def extended(study: Path, *, now: float) -> None:
     write_report(str(study))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("now", [500.0, 5_000.0], ids=["a clock that is behind", "a clock that goes on"])
 def test_an_extension_is_sound_whatever_its_clock_says(study, now):
     extended(study, now=now)
     assert check_study(str(study)).findings == ()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_predictions_of_a_run_that_counts_no_more_are_not_needed(study):
     """As for `report`: no command would bring them back."""
     extended(study, now=5_000.0)
