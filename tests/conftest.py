@@ -28,3 +28,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What takes longest comes first where tests run in two processes, so that both end at about the same time."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without their figures, for who looks at none: most of a report's time goes into them."""
+    for name in ("draw_comparison", "draw_study"):
+        monkeypatch.setattr(f"analysis.report.write.{name}", lambda _: ())

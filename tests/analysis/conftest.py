@@ -19,10 +19,3 @@ def make_study(tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture
 def study_dir(make_study: Callable[..., str]) -> str:
     return make_study()
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports without their figures, for who looks at none: most of a report's time goes into them."""
-    for name in ("draw_comparison", "draw_study"):
-        monkeypatch.setattr(f"analysis.report.write.{name}", lambda _: ())

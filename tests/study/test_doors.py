@@ -20,10 +20,12 @@ from study.new_approach import write_approach
 from tests.support.bombs import bombs
 from tests.support.commands import Machine, machine
 from tests.support.outside import declare
+from tests.support.study_files import ONE_SLOT
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
-ONCE = ("--replicates", 1, "--runs", 2)  # a third of what the new study file asks for
+# A third of what the new study file asks for, in one slot.
+ONCE = ("--replicates", 1, "--runs", 2, "--set", f"slot.cpus={ONE_SLOT['cpus']}")
 
 
 @pytest.fixture

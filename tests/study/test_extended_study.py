@@ -38,7 +38,7 @@ def folder(tmp_path_factory) -> Path:
         "significance": {"alpha": 1e-9, "margin": 1e-4},  # so that nothing is ever settled
     }
     (made / "study.yaml").write_text(yaml.safe_dump(study))
-    (made / "settling.yaml").write_text(yaml.safe_dump(study | {"settle": {"until": "verdict", "at_most": 4}}))
+    (made / "settling.yaml").write_text(yaml.safe_dump(study | {"settle": {"until": "verdict", "at_most": 3}}))
     return made
 
 
@@ -111,10 +111,10 @@ def test_a_study_that_settles_goes_on_until_it_may_no_more_and_says_what_is_open
     told = session.transfer_study("run", "settling.yaml", "--out", "settling")
     assert told.code == 0, told.err
     seen = looks(folder / "settling")
-    assert [(look.replicates, look.planned) for look in seen] == [(2, 4), (3, 4), (4, 4)]
+    assert [(look.replicates, look.planned) for look in seen] == [(2, 3), (3, 3)]
     assert all(look.alpha < 1e-9 for look in seen)
     out = " ".join(told.out.split())
     pair = seen[0].verdicts[0]  # whichever of the two equal approaches was ahead is named first
-    assert f"Look 1, at 2 of at most 4 replicates: still open: {pair.a} − {pair.b}, " in out
+    assert f"Look 1, at 2 of at most 3 replicates: still open: {pair.a} − {pair.b}, " in out
     assert "going on with 3" in out
     assert "the study ends here all the same" in out

@@ -221,6 +221,7 @@ def test_names_from_a_stranger_are_shown_without_control_characters_and_cut(stud
     assert all(line.isprintable() and len(line) < 300 for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [None, "x", -1, [[]], pytest.param(10**400, id="huge")])
 @pytest.mark.parametrize(
     "name", ["study.yaml", "data.json", STARTED, "phases/0000-search-started.json", "features/k.json"]
