@@ -80,7 +80,9 @@ def test_a_new_approach_passes_its_test_and_runs_with_what_lies_beside_it_and_is
     assert report["approaches"]["outsider"]["accuracy"]["estimate"] > 0.5
 
 
-def test_an_approach_of_an_installed_package_runs_by_its_entry_point_and_is_resumed_where_that_is_unknown(here):
+def test_an_approach_of_an_installed_package_runs_by_its_entry_point_and_is_resumed_where_that_is_unknown(
+    here, transfer_study
+):
     site = here.folder / "site"
     _, _, study = write_approach("installed", site / "somebodys")
     (site / "somebodys" / "__init__.py").touch()
@@ -90,7 +92,7 @@ def test_an_approach_of_an_installed_package_runs_by_its_entry_point_and_is_resu
     interrupted(replace(here, libraries=(site,)), elsewhere, "--set", "approaches.installed.approach=theirs")
     site.rename(here.folder / "away")
     as_from_somebody_else(here)
-    complaint = here.transfer_study("resume", "study").complaint
+    complaint = transfer_study("resume", "study").complaint  # in the same folder, with the same cache
     assert "code.zip: the code of 'somebodys', which is not installed here" in complaint
     report = resumed(here, "--trust-code")
     assert not (here.folder / "mark").exists()
