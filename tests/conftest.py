@@ -8,7 +8,8 @@ import pytest
 from hypothesis import settings
 
 # The same examples in every run: a failure is then due to the change, not to the draw. A busy machine is no failure.
-# To look further: pytest --hypothesis-profile=default
+# To look further: pytest --hypothesis-profile=thorough
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
