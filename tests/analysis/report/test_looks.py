@@ -25,7 +25,7 @@ from analysis.statistics.secondary import mcnemar
 from tests.analysis.report.summaries import summary
 from tests.support.synthetic_study import ACCURACY, INCUMBENTS, SETTINGS, StudyWriter, predictions, write_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 
 def extended(
