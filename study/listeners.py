@@ -22,7 +22,7 @@ class Record:
 
     Args:
         store: of the study.
-        lease: of this driver where the storage has no locks: with another driver at work nothing is written any more.
+        lease: of this driver: with another one at work nothing is written any more.
     """
 
     store: Store

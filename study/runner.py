@@ -165,7 +165,7 @@ def _kept(records: StudyRecords, *, trust_code: bool) -> tuple[Store, StudyConfi
     text, name = store.read_whole("study.yaml"), store.path("study.yaml")
     if not trust_code:
         refuse_modules_inside(store, addresses_in(read_yaml(text, name=name)))
-    return store, parse_config(text, name=name)
+    return store, parse_config(text, name=name, on_record=True)
 
 
 def _go_on(

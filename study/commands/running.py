@@ -107,14 +107,16 @@ def extend(
         options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
         options += ["--trust-code"] if trust_code else []
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
+    from analysis.records.parsing import parse_settings
     from analysis.records.reading import existing_study
+    from study.extend import More, refuse_no_more
 
-    existing_study(directory)  # refuses what is no study, before what is slow to import
+    store, more = existing_study(directory), More(replicates, runs, search_seconds)
+    has = parse_settings(store.path("study.yaml"), store.read_whole("study.yaml"))
+    refuse_no_more(more, More(has.replicates, None, has.budget.search_seconds))  # before what is slow to import
     with loading("PyTorch and Ray"):
         from study import runner
-    from study.extend import More
 
-    more = More(replicates, runs, search_seconds)
     finish(
         lambda progress: runner.extend(directory, more, address=address, progress=progress, trust_code=trust_code),
         directory,
