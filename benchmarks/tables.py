@@ -72,7 +72,7 @@ def put(lines: Iterable[str], page: Path, begin: str, end: str) -> None:
     before, mark, rest = page.read_text().partition(begin)
     _, last, after = rest.partition(end)
     if not last:
-        raise ValueError(f"{page} has no lines {begin} and {end} to write between; add them where the table belongs")
+        raise ValueError(f"{page} has no lines {begin} and {end} to write between; add them where the tables belong")
     page.write_text("\n".join([before + mark, *lines, last + after]))
 
 

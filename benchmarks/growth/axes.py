@@ -25,12 +25,12 @@ def images(number: int) -> dict[str, Cost]:
 
 def trials(number: int) -> dict[str, Cost]:
     """A study of so many trials that do nothing, on two slots, and its report."""
-    return _study(number, 2, "trials")
+    return _study(number, 2, "trials: 2 slots")
 
 
 def slots(number: int) -> dict[str, Cost]:
     """A study of some hundred trials that do nothing, on so many slots."""
-    return _study(TRIALS_FOR_SLOTS, number, f"slots: {TRIALS_FOR_SLOTS}")
+    return _study(TRIALS_FOR_SLOTS, number, f"slots: {TRIALS_FOR_SLOTS} trials")
 
 
 def approaches(number: int) -> dict[str, Cost]:
@@ -68,7 +68,7 @@ def _study(trials: int, slots: int, name: str) -> dict[str, Cost]:
     cost = json.loads(run.output.splitlines()[-1])
     driver_s = sum(cost["cpu_ms"]) / len(cost["cpu_ms"]) * trials / 1000
     return {
-        f"{name} trials, search": Cost(trials / cost["per_second"], cost["last_mb"]),
-        f"{name} trials, the driver's CPU": Cost(driver_s, cost["last_mb"]),
-        f"{name} trials, final runs and report": Cost(cost["after_s"], cost["peak_mb"]),
+        f"{name}, search": Cost(trials / cost["per_second"], cost["last_mb"]),
+        f"{name}, the driver's CPU": Cost(driver_s, cost["last_mb"]),
+        f"{name}, final runs and report": Cost(cost["after_s"], cost["peak_mb"]),
     }
