@@ -7,6 +7,7 @@ output has gone. 130: Ctrl-C. A stack trace is left to faults of the program.
 from __future__ import annotations
 
 import codecs
+import locale
 import logging
 import os
 import sys
@@ -36,6 +37,7 @@ def enter(app: typer.Typer, name: str, *refusals: type[Exception]) -> NoReturn:
     Raises:
         SystemExit: always; with the exit code.
     """
+    _speak_utf8()
     _print_what_can_be_printed()
     code = _run(app, name, refusals)
     raise SystemExit(_flushed(code))
@@ -80,6 +82,17 @@ def _complain(problem: object) -> int:
     with suppress(OSError):
         typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {line(problem)}", err=True)
     return REFUSED
+
+
+def _speak_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale has other letters, as LC_ALL=C does with PYTHONUTF8=0.
+
+    Study files and the names in them are UTF-8, whatever the locale; what this process starts inherits the mode.
+    """
+    is_utf8 = codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8"
+    if not is_utf8 and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _refuse_other_bytes() -> None:

@@ -71,8 +71,7 @@ class Store(Storage):
         Raises:
             RecordsError: it is one of these, missing, or cannot be read.
         """
-        if self.folder is not None:
-            path = self.folder / name
+        if (path := self.file(name)) is not None:
             if path.exists() and not path.is_file():
                 raise RecordsError(f"{self.path(name)}: no file that could be read; {RESTORE}")
             if path.is_file() and path.stat().st_size > (LARGEST_SUMS if name == SUMS else LARGEST):

@@ -12,7 +12,7 @@ import ray
 from ray import cloudpickle
 
 from study.cluster.code import is_outside
-from trainables.errors import ApproachError, InputError, one_line
+from trainables.errors import FEWER, ApproachError, InputError, one_line
 from trainables.spec import Slot
 
 # What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
@@ -72,6 +72,10 @@ def answer(question: Callable[[T], A], given: T, *, slot: Slot, within_s: float)
 def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
     try:
         program, problems = answer(_question(), outside, slot=slot, within_s=IMPORTED_WITHIN_S)
+    except ray.exceptions.OutOfMemoryError as error:
+        raise WorkerError(
+            f"a worker was ended by Ray as it began, as the memory of its node ran out; free memory, or {FEWER}"
+        ) from error
     except ray.exceptions.RayError as error:  # a module may end the process that imports it
         if outside and not isinstance(error, ray.exceptions.GetTimeoutError):
             return {next(iter(outside)): one_line(error)}

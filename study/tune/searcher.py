@@ -24,6 +24,7 @@ from analysis.records.slugs import visible
 from study.place import StudyError
 from study.scratch import scratch
 from study.search.turns import Turn
+from study.tune.deaths import deaths_borne
 from study.tune.failures import MAX_FAILURES, Failures, cause_of
 from study.tune.keys import keys_kept_out
 from study.tune.scheduler import Handover
@@ -269,7 +270,7 @@ def _settled_tune() -> Iterator[None]:
     logger.setLevel(logging.CRITICAL)  # which trials failed stands in the records
     try:
         settings = {name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}
-        with variables(settings), keys_kept_out():
+        with variables(settings), keys_kept_out(), deaths_borne():
             yield
     finally:
         logger.setLevel(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,29 @@ def test_where_every_trial_that_is_out_has_died_twice_the_study_cannot_go_on(tmp
         "no trial comes to a result: 6 processes in a row ended before; the last time, ImportError: "
         "no module named torch; mend that, and `transfer-study resume` goes on"
     )
+
+
+LOW = "1 worker(s) were killed due to the node running low on memory. Memory on the node was 23.54GB used"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutOfMemoryError(LOW),
+        DiedError(f"The actor died because of {LOW}"),
+        RayTaskError("step", "trace", MemoryError()),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_where_it_is_the_memory_the_mend_is_fewer_trials_at_once_or_smaller_ones(tmp_path, error):
+    told = Dying(tmp_path, error).die(6)
+    assert told is not None
+    assert re.search("memory of its node ran out|out of memory", told)
+    assert told.endswith(
+        "; free memory, and `transfer-study resume` goes on; or begin anew: have fewer trials at once "
+        "(a larger slot.cpus), or smaller batches or images"
+    )
+    assert len(told) <= 290
 
 
 def test_one_configuration_that_kills_its_process_fails_alone_where_there_is_one_slot(tmp_path):
