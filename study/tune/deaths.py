@@ -27,15 +27,22 @@ class ProcessLostError(RayActorError):  # type: ignore[misc]
 @contextmanager
 def deaths_borne() -> Iterator[None]:
     """Let Tune take all of Ray's errors for the loss of a process, for as long as the context lasts."""
-    before = RayActorManager._actor_task_failed
+    at_work, at_start = RayActorManager._actor_task_failed, RayActorManager._actor_start_failed
 
     def failed(manager: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:
-        if isinstance(exception, RayError) and not isinstance(exception, RayActorError | RayTaskError):
-            exception = ProcessLostError(exception)
-        before(manager, tracked_actor_task, exception)
+        at_work(manager, tracked_actor_task, _known(exception))
 
-    RayActorManager._actor_task_failed = failed
+    def not_started(manager: RayActorManager, tracked_actor: Any, exception: Exception) -> None:
+        at_start(manager, tracked_actor, _known(exception))
+
+    RayActorManager._actor_task_failed, RayActorManager._actor_start_failed = failed, not_started
     try:
         yield
     finally:
-        RayActorManager._actor_task_failed = before
+        RayActorManager._actor_task_failed, RayActorManager._actor_start_failed = at_work, at_start
+
+
+def _known(error: Exception) -> Exception:
+    if isinstance(error, RayError) and not isinstance(error, RayActorError | RayTaskError):
+        return ProcessLostError(error)
+    return error

@@ -33,6 +33,16 @@ def test_a_process_that_ray_has_ended_for_want_of_memory_is_a_lost_process():
     assert cause_of(pickle.loads(pickle.dumps(error))) == OUT_OF_MEMORY, "as Tune keeps it"
 
 
+def test_so_is_one_that_is_ended_as_it_begins():
+    """Tune wrote nothing down of such an error, and its reason was not known."""
+    heard: list[Exception] = []
+    manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
+    actor = SimpleNamespace(actor_id=1, _on_error=lambda actor, error: heard.append(error))
+    with deaths_borne():
+        RayActorManager._actor_start_failed(manager, tracked_actor=actor, exception=LOW)
+    assert [cause_of(error) for error in heard] == [OUT_OF_MEMORY]
+
+
 def test_so_is_one_of_which_ray_has_lost_an_answer():
     with deaths_borne():
         (error,) = told(ObjectLostError("ab" * 28, None, ""))
