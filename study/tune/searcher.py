@@ -129,9 +129,9 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
                 result = {"event": "failed", "reason": self._reason(trial_id)}
             else:
                 self.failures.note_event(result["event"])
-            self.failures.forget(trial_id)
             turn = self._running.pop(trial_id)
             self._note_loss(turn, trial_id, result)
+            self.failures.forget(trial_id)
             event = self._event(turn, result)
             self._announce(event)
             scores = {name: result[name] for name in EVALUATION & result.keys()}
