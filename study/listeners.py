@@ -18,7 +18,7 @@ Listener = Callable[[Event], None]
 
 
 class Dated:
-    """Tells the listeners of each event with a time that only goes forward, whoever sets this machine's clock meanwhile.
+    """Tells the listeners of each event with a time that only goes forward, even if the machine's clock is set.
 
     The order of times is that of the curves and of what a resumed study learns from, their differences are the seconds
     for which slots were there: an hour that a clock is set forward or back belongs to neither.

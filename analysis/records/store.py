@@ -168,7 +168,7 @@ class Store(Storage):
 
 
 def in_time(events: Iterable[TrialEvent]) -> list[TrialEvent]:
-    """Trial events in the order in which they were written; those of one trial by number, where a clock was set back."""
+    """Trial events in the order in which they were written; those of one trial by number, whatever clocks say."""
     moments: dict[str, float] = {}  # by trial: the latest time so far
     dated = []
     for event in sorted(events, key=lambda event: event.order):

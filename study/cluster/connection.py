@@ -14,7 +14,7 @@ from study.cluster.code import NO_CODE, Code
 from study.cluster.entry import Entry
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
-from study.cluster.signals import at_most, handler_given_back, terminable
+from study.cluster.signals import at_most, handler_given_back, handler_kept, terminable
 from trainables.errors import cause
 
 REACHED_WITHIN_S = 10.0
@@ -45,7 +45,7 @@ def connected(address: str | None, code: Code = NO_CODE, *, cpus: int | None = N
         yield
         return
     way_in = _at(address) if address else on_this_machine(cpus)
-    with handler_given_back(), way_in as entry, _started(entry, code), terminable():
+    with handler_given_back(), terminable(), way_in as entry, _started(entry, code):
         yield
 
 
@@ -59,7 +59,7 @@ def _started(entry: Entry, code: Code) -> Iterator[None]:
         with code.unpacked() as modules:
             carried = _carrying(modules)
             try:
-                with at_most(STARTED_WITHIN_S):
+                with at_most(STARTED_WITHIN_S), handler_kept():
                     ray.init(
                         log_to_driver=False,
                         logging_level=logging.ERROR,
