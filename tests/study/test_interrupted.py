@@ -77,7 +77,7 @@ def test_a_run_that_is_told_to_end_before_it_has_begun_says_so_in_one_line(here,
         _, complaints = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, complaints) == (code, "interrupted; nothing is on record yet\n")
     assert marked(f"RAY_TMPDIR={here.ray}") == []
-    assert list(here.ray.iterdir()) == []
+    assert list(here.ray.iterdir()) == [], "Ray's half-started processes wrote into its folder while it was removed"
     assert not (here.folder / "study").exists()
     assert [path.name for path in (here.folder / "tmp").iterdir() if "study" in path.name] == []
 

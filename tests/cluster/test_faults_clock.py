@@ -1,0 +1,81 @@
+"""Somebody sets the machine's clock while a study runs, by an hour and in both directions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from analysis.records.schema import ENDINGS
+from analysis.records.store import Store
+from tests.cluster.nodes import Cluster, cluster, study_file
+from tests.cluster.soundness import assert_sound
+from tests.support.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.cluster
+# Of the driver and of all processes that it starts, Ray's among them; what only goes forward is left as it is.
+CLOCK = """
+import os, time
+true = time.time
+def time_of_day():
+    try:
+        with open(os.environ["CLOCK"]) as file:
+            return true() + float(file.read() or 0)
+    except OSError:
+        return true()
+time.time = time_of_day
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(CLOCK)
+    with cluster(tmp_path) as made:
+        yield made
+
+
+def test_an_hour_forward_and_back_while_a_study_runs_and_rests_is_in_none_of_its_numbers(here):
+    study_file(here.folder, final={"runs": 1, "trial_seconds": 1})
+    study = here.folder / "study"
+    driver = start(here, "run", "study.yaml", "--out", "study")
+    for jump_s, trials in ((3600, 1), (-3600, 2)):
+        until(lambda trials=trials: ended(study) >= trials, driver)
+        (here.folder / "clock").write_text(f"{jump_s}")
+    until(lambda: ended(study) >= 3, driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 130
+    (here.folder / "clock").write_text("-7200")
+    told, complaints = (driver := start(here, "resume", "study")).communicate(timeout=PATIENCE_S)
+    assert (driver.returncode, complaints) == (0, ""), told
+
+    assert_sound(study, None)
+    store = Store(str(study))
+    histories = [store.phase_events(), sorted(store.trial_events(), key=lambda one: (one.trial, one.order))]
+    for before, after in (pair for history in histories for pair in pairwise(history)):
+        if getattr(before, "trial", None) == getattr(after, "trial", None):
+            assert 0 <= after.time - before.time < 600
+    search = json.loads(store.read_bytes("report/report.json"))["search"]
+    assert 0 < search["wall_seconds"] < 600
+    assert 0 < search["utilisation"] <= 1
+
+
+def start(here: Cluster, *arguments: str) -> subprocess.Popen[str]:
+    own = here._environment()
+    changed = {"PYTHONPATH": f"{here.folder / 'site'}:{own['PYTHONPATH']}", "CLOCK": str(here.folder / "clock")}
+    return subprocess.Popen(
+        [*here.command, *arguments],
+        cwd=here.folder, env=own | changed,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def ended(study: Path) -> int:
+    """How many trials have, by the names of their records."""
+    return len([name for name in study.glob("records/*/*.json") if name.stem.partition("-")[2] in ENDINGS])
