@@ -97,7 +97,8 @@ class History:
     @property
     def last_time(self) -> float:
         """Seconds since 1970 of the latest event; 0 where there is none."""
-        return max((event.time for event in (*self.phases, *self._trials)), default=0.0)
+        events: tuple[Event, ...] = (*self.phases, *self._trials)
+        return max((event.time for event in events), default=0.0)
 
     @property
     def trials(self) -> list[TrialEvent]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ while not Path(stop).exists():
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory):
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of one node with two slots."""
     with cluster(tmp_path_factory.mktemp("company"), 2) as made:
         study_file(made.folder, final={"runs": 1, "trial_seconds": 1})
@@ -43,8 +45,6 @@ def node(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_reports_that_are_asked_for_while_a_study_runs_are_whole_and_the_study_is_unharmed(node):
-    import json
-
     study = node.folder / "read"
     driver = node.start("run", "study.yaml", "--out", study)
     until(lambda: (study / "study.yaml").exists(), driver)

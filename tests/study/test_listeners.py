@@ -68,12 +68,11 @@ def test_a_driver_that_has_lost_its_lease_writes_nothing_any_more(tmp_path):
 def test_an_hour_that_the_clock_is_set_back_or_forward_is_in_no_time_of_an_event():
     """What the listeners are told of three events ten seconds apart, whatever the machine's clock says."""
     for jump_s in (-3600.0, 3600.0):
-        seen, passed, clock = History(), [0.0], [1000.0]
-        tell = Dated((seen,), now=lambda clock=clock: clock[0], passed=lambda passed=passed: passed[0])
+        clock, passed = iter([1000.0, 1010.0 + jump_s]), iter([0.0, 0.0, 10.0, 20.0])
+        seen = History()
+        tell = Dated((seen,), now=clock.__next__, passed=passed.__next__)
         for order in range(3):
-            tell(event("cnn-0", order, clock[0] + passed[0]))
-            passed[0] += 10.0
-            clock[0] += jump_s
+            tell(event("cnn-0", order, 1000.0 + order * jump_s))
         assert [one.time for one in seen.trials] == [1000.0, 1010.0, 1020.0]
 
 
