@@ -52,10 +52,10 @@ def test_an_hour_forward_and_back_while_a_study_runs_and_rests_is_in_none_of_its
         (here.folder / "clock").write_text(f"{jump_s}")
     until(partial(ended, study, 3), driver)
     os.killpg(driver.pid, signal.SIGINT)
-    driver.communicate(timeout=PATIENCE_S)
+    driver.communicate(timeout=2 * PATIENCE_S)
     assert driver.returncode == 130
     (here.folder / "clock").write_text("-7200")
-    told, complaints = (driver := start(here, "resume", "study")).communicate(timeout=PATIENCE_S)
+    told, complaints = (driver := start(here, "resume", "study")).communicate(timeout=2 * PATIENCE_S)
     assert (driver.returncode, complaints) == (0, ""), told
 
     assert_sound(study, None)
