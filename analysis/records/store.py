@@ -171,8 +171,13 @@ class Store(Storage):
 
 
 def in_time(events: Iterable[TrialEvent]) -> list[TrialEvent]:
-    """Trial events in the order in which they were written."""
-    return sorted(events, key=lambda event: (event.time, event.trial, event.order))
+    """Trial events in the order in which they were written; those of one trial by number, whatever clocks say."""
+    moments: dict[str, float] = {}  # by trial: the latest time so far
+    dated = []
+    for event in sorted(events, key=lambda event: event.order):
+        moments[event.trial] = max(event.time, moments.get(event.trial, event.time))
+        dated.append((moments[event.trial], event.trial, event.order, event))
+    return [event for *_, event in sorted(dated, key=lambda one: one[:3])]
 
 
 def look_digest(look: LookEvent) -> str:

@@ -17,6 +17,8 @@ from study.variables import variables
 from trainables.errors import first_line
 
 SHARED_MEMORY = "/dev/shm"
+# Else `ray.init` waits for first worker processes, in a call that nothing interrupts: for ever, where these hang.
+BEGIN = {"RAY_prestart_worker_first_driver": "0"}
 MENDS = {
     errno.ENOSPC: "free some disk space",
     errno.EMFILE: "allow more open files (`ulimit -n 8192`)",
@@ -46,7 +48,7 @@ def on_this_machine(cpus: int | None) -> Iterator[Entry]:
 @contextmanager
 def _own_token(token: Path) -> Iterator[None]:
     """Have Ray ask for this token, whatever the environment says of other clusters."""
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None, **BEGIN}
     try:
         with variables(own):
             _read_authentication()
