@@ -124,9 +124,9 @@ def _flushed(code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        code = READER_GONE
+        code = code or READER_GONE
     except OSError as error:
-        code = _complain(f"the output cannot be written ({error.strerror})")
+        code = code or _complain(f"the output cannot be written ({error.strerror})")
     else:
         return code
     with suppress(OSError, ValueError):

@@ -21,7 +21,7 @@ from ray import tune
 
 from trainables.approach import Predictions, Probabilities
 from trainables.backbones.features import frozen_features
-from trainables.cache import cache_dir, clean
+from trainables.cache import cache_dir, clean_if_due
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
@@ -45,7 +45,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         pace: Pace = DEFAULT_PACE,
     ) -> None:
         pin_threads(slot.cpus)
-        clean(cache_dir())  # of this node
+        clean_if_due(cache_dir())  # of this node
         self._inputs, self._deliver, self._pace = inputs, deliver, pace
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints

@@ -23,6 +23,8 @@ SHARED_MEMORY = "/dev/shm"
 OUT_OF_MEMORY_RETRIES = 0  # of the extraction of features; Ray would try for ever, and print a page each time
 # That one process may have, or the user: with fewer, Ray's workers never begin, and the first task waits for ever.
 OPEN_FILES, PROCESSES = 1024, 1024
+# Else `ray.init` waits for first worker processes, in a call that nothing interrupts: for ever, where these hang.
+BEGIN = {"RAY_prestart_worker_first_driver": "0"}
 MENDS = {
     errno.ENOSPC: "free some disk space",
     errno.EMFILE: "allow more open files (`ulimit -n 8192`)",
@@ -88,7 +90,7 @@ def _reaches(limit: int, enough: int) -> bool:
 @contextmanager
 def _own_token(token: Path) -> Iterator[None]:
     """Have Ray ask for this token, whatever the environment says of other clusters."""
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None, **BEGIN}
     try:
         with variables(own):
             _read_authentication()

@@ -11,6 +11,7 @@ the folder.)
 
 from __future__ import annotations
 
+import atexit
 import errno
 import fcntl
 import os
@@ -22,6 +23,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from analysis.records.errors import cut
@@ -77,6 +79,10 @@ def ray_folder() -> Iterator[RayFolder]:
             "folder of this machine that you can write, such as /tmp; the study is as it was"
         ) from error
     kept = False
+    remove = partial(shutil.rmtree, folder.path, ignore_errors=True)
+    atexit.register(
+        remove
+    )  # runs after Ray's own, which ends what an interrupt left half started and still writes here
     try:
         yield folder
     except StartError:
@@ -84,7 +90,9 @@ def ray_folder() -> Iterator[RayFolder]:
         raise
     finally:
         if not kept:
-            shutil.rmtree(folder.path, ignore_errors=True)
+            remove()
+        if kept or not folder.path.exists():
+            atexit.unregister(remove)
         os.close(lock)
 
 

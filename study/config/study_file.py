@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from analysis.records import yaml_text
-from analysis.records.errors import line
+from analysis.records.errors import cut, line
+from study.config.approaches import same_on_disk
 from study.config.kinds import turned
 from study.config.messages import ConfigError, problem
 from study.config.models import StudyConfig
@@ -39,8 +40,15 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
     return parse_config(text, name=study, overrides=overrides)
 
 
-def parse_config(text: str | bytes, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
-    """Like `read_config`, from the text of a study file; `name` is what errors call it."""
+def parse_config(
+    text: str | bytes, *, name: str, overrides: Mapping[str, object] | None = None, on_record: bool = False
+) -> StudyConfig:
+    """Like `read_config`, from the text of a study file.
+
+    Args:
+        name: what errors call it.
+        on_record: whether a study has begun with it, perhaps before there was a rule for new ones alone.
+    """
     content = read_yaml(text, name=name)
     if not isinstance(content, dict):
         keys = ", ".join(StudyConfig.model_fields)
@@ -48,13 +56,16 @@ def parse_config(text: str | bytes, *, name: str, overrides: Mapping[str, object
     content = _as_written_today(content)
     for key, value in (overrides or {}).items():
         content = _overridden(content, key.split("."), value, key)
-    content = _composed(content)
+    content = content if on_record else _composed(content)  # names on record are as they are
     try:
         config = StudyConfig.model_validate(content)
     except ValidationError as error:
         raise ConfigError(line(f"{name}: {problem(error, StudyConfig)}")) from error
     if found := turned(content, config):
         raise ConfigError(line(f"{name}: {'.'.join(map(str, found[0]))}: {found[1]}"))
+    if not on_record and (two := same_on_disk(config.approaches)):
+        one, other = (cut(approach, 60) for approach in two)
+        raise ConfigError(line(f"{name}: approaches.{other}: on some disks the same name as {one}; give it another"))
     return config
 
 

@@ -8,7 +8,6 @@ import resource
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -121,10 +120,11 @@ def test_ray_that_does_not_start_in_time_is_one_line_and_the_study_is_as_it_was(
 
 
 @pytest.mark.slow
-def test_a_temporary_folder_that_is_too_long_ends_a_run_with_exit_code_2(here):
-    told = replace(here, ray=here.folder / ("x" * 60)).transfer_study("run", "digits", "--out", here.folder / "none")
+def test_a_temporary_folder_that_is_too_long_ends_a_run_with_exit_code_2(transfer_study, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / ("x" * 60)))
+    told = transfer_study("run", "digits", "--out", "none")
     assert "bytes too long for the paths of sockets; set RAY_TMPDIR to a short folder" in told.complaint
-    assert not (here.folder / "none").exists()
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

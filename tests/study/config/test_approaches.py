@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from study.config.messages import ConfigError
 from study.config.study_file import parse_config
+from study.extend import More, extended
 from tests.support.study_files import SMALL, small_config, small_study
 
 CNN = SMALL["approaches"]["better_cnn"]
@@ -21,8 +22,11 @@ CNN = SMALL["approaches"]["better_cnn"]
     ("한", unicodedata.normalize("NFD", "한")),
 ])  # fmt: skip
 def test_two_names_that_are_one_on_some_disks_are_refused(names):
-    with pytest.raises(ValidationError, match="on some disks the same name as"):
-        small_config(approaches=dict.fromkeys(names, CNN), backbones={})
+    config = small_config(approaches=dict.fromkeys(names, CNN), backbones={})
+    with pytest.raises(ConfigError, match=r"^study.yaml: approaches.*on some disks the same name as"):
+        parse_config(config.to_yaml(), name="study.yaml")
+    assert parse_config(config.to_yaml(), name="study.yaml", on_record=True) == config  # older than the rule: goes on
+    assert extended(config, More(replicates=3)).replicates == 3
 
 
 @pytest.mark.parametrize("name", ["été", "für-zwei", "한"])
