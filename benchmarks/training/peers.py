@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import cycle, islice
+from itertools import chain, cycle, islice, repeat
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,7 +48,7 @@ def timm_loop(case: Case, folder: Path, device: torch.device, meter: Meter) -> N
     if not case.trains:
         network.eval().reset_classifier(0)
         with torch.inference_mode(), autocast(device):
-            for batch, _ in loader:
+            for batch, _ in chain.from_iterable(repeat(loader)):
                 network(batch.contiguous(memory_format=torch.channels_last)).float().cpu()
                 meter(len(batch))
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count, cycle
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ from trainables.backbones.features import extract
 from trainables.backbones.networks import IMAGENET_MEAN, IMAGENET_STD
 
 EPOCHS = 1_000_000
+# Bytes of images to extract: some sixteen batches of those that trainables/batches.py predicts in.
+MUCH = {"cpu": 16 * 16 * 120 * 400 * 3, "cuda": 16 * 1024 * 120 * 400 * 3}
 FLOAT32 = torch.device("cpu")  # as on a CPU: no autocast
 Way = Callable[[Case, Path, torch.device, Meter], None]
 
@@ -41,6 +44,7 @@ def this(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
         while True:
             step = approach.step()
             meter(step.examples, step.loss)
+    images = np.concatenate([images] * max(1, round(MUCH[device.type] / images.nbytes)))
     done = 0
 
     def told(by_now: int) -> None:
@@ -70,7 +74,8 @@ def tuned(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
     network = network.to(device).to(memory_format=torch.channels_last)
     prepare = prepared(case, device)
     if not case.trains:
-        _extract(network, (prepare(images[rows]) for rows in _slices(len(images), case.batch)), device, meter)
+        slices = cycle(_slices(len(images), case.batch))
+        _extract(network, (prepare(images[rows]) for rows in slices), device, meter)
         return
     optimizer = torch.optim.Adam(network.parameters(), lr=LR)
     generator = torch.Generator().manual_seed(SEED)
@@ -92,7 +97,7 @@ def lab(case: Case, folder: Path, device: torch.device, meter: Meter) -> None:
     loader = DataLoader(files, batch_size=case.batch, shuffle=case.trains, num_workers=2)
     network = network_of(case).to(device)
     if not case.trains:
-        _extract(network, (batch.to(device) for batch, _ in loader), FLOAT32, meter)
+        _extract(network, (batch.to(device) for _ in count() for batch, _ in loader), FLOAT32, meter)
         return
     optimizer = torch.optim.Adam(network.parameters(), lr=LR)
     network.train()
@@ -141,10 +146,9 @@ def update(
 
 def _extract(network: nn.Module, batches: Iterator[Tensor], device: torch.device, meter: Meter) -> None:
     network.eval()
-    features: list[np.ndarray] = []
     with torch.inference_mode(), autocast(device):
         for batch in batches:
-            features.append(network(batch).float().cpu().numpy())
+            network(batch).float().cpu().numpy()
             meter(len(batch))
 
 
