@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def parse_config(
     content = _as_written_today(content)
     for key, value in (overrides or {}).items():
         content = _overridden(content, key.split("."), value, key)
+    content = content if on_record else _composed(content)  # names on record are as they are
     try:
         config = StudyConfig.model_validate(content)
     except ValidationError as error:
@@ -101,6 +103,18 @@ def _offered(study: str) -> Preset:
         if os.path.exists(study):
             raise ConfigError(line(f"{study}: neither a preset nor an ordinary file; give a study file")) from None
         raise
+
+
+def _composed(content: dict[str, Any]) -> dict[str, Any]:
+    """Names of approaches in NFC, é as one letter: an editor may write two, of which some disks make one, or not.
+
+    Two names that are one then are left as they are, to be refused.
+    """
+    approaches = content.get("approaches")
+    if not isinstance(approaches, dict) or not all(isinstance(name, str) for name in approaches):
+        return content
+    composed = {unicodedata.normalize("NFC", name): approach for name, approach in approaches.items()}
+    return content | {"approaches": composed} if len(composed) == len(approaches) else content
 
 
 def _as_written_today(content: dict[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,30 @@ def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(told
     assert told.out == "no answer within 1 s\nfree\n"
 
 
+HANGS = """
+import signal, sys, time
+if any(part.endswith("default_worker.py") for part in sys.orig_argv):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(3600)
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_before_it_has_begun_ends_the_study_in_one_line(tmp_path):
+    """It was waited for without an end."""
+    (tmp_path / "sitecustomize.py").write_text(HANGS)
+    with machine(tmp_path) as here:
+        told = replace(here, libraries=(tmp_path,)).python(
+            "from study.cluster import arrival\nfrom study.cluster.connection import connected\n"
+            "from trainables.spec import Slot\narrival.BEGUN_WITHIN_S = 5.0\n"
+            "try:\n    with connected(None, cpus=1):\n        arrival.refuse_not_arrived({}, Slot(1, 0.0))\n"
+            "except arrival.WorkerError as error:\n    print(error)\n"
+        )
+        assert told.out == (
+            "the workers do not come as far as a trial (no process begins within 5 s); Ray's logs say more\n"
+        ), told.err
+
+
 @pytest.mark.parametrize("made", [search_inputs, final_inputs])
 def test_every_replicate_gets_a_division_of_its_own_where_the_study_file_asks_for_it(made, tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path / "cache"))
