@@ -48,7 +48,8 @@ print(json.dumps(told))
 def ran(tmp_path_factory) -> Finished:
     folder = tmp_path_factory.mktemp("notebook")
     approaches = {"better_cnn": small_study()["approaches"]["better_cnn"] | {"max_trials": 2}}
-    study = small_study(approaches=approaches, backbones={}, final={"runs": 2}, slot=ONE_SLOT)
+    budget = {"search_seconds": 60, "trial_seconds": 20}  # two trials come to their end, however busy the machine is
+    study = small_study(approaches=approaches, backbones={}, budget=budget, final={"runs": 2}, slot=ONE_SLOT)
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     with machine(folder) as here:
         return here.python(PROGRAM)
