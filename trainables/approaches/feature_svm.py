@@ -139,9 +139,11 @@ class FeatureSVM(Approach):
         self._classifier, self._calibrated = None if written is None else Machine(_read(written)), None
 
     def training_state(self) -> Mapping[str, object]:
-        return {**self.model_state(), "fits": self._fits}
+        return {**self.model_state(), "fits": self._fits, "sizes": list(self._sizes)}
 
     def load_training_state(self, state: Mapping[str, Any]) -> None:
+        if state.get("sizes") != self._sizes:  # of a version or a machine that grows the fit in other steps
+            raise ValueError(f"it fits subsets of {state.get('sizes')} examples, not of {self._sizes}")
         self.load_model_state(state)
         self._fits = state["fits"]
 

@@ -304,6 +304,19 @@ class TestItsState:
         approach.load_training_state(unpacked(packed(approach.training_state())))
         assert approach.epoch == 0
 
+    def test_of_a_fit_that_grew_in_other_steps_is_refused_so_that_its_trial_begins_anew(self, monkeypatch):
+        task = feature_task(1200)
+        at_once = feature_svm(task)
+        monkeypatch.setattr(module, "PRODUCTS", KeptProducts(most_bytes=0))
+        grown = feature_svm(task)
+        grown.step()
+        state = dict(grown.training_state())
+        with pytest.raises(ValueError, match=r"subsets of \[300, 1200\] examples, not of \[1200\]"):
+            at_once.load_training_state(state)
+        del state["sizes"]  # as in the checkpoints of versions before
+        with pytest.raises(ValueError, match="subsets of None"):
+            at_once.load_training_state(state)
+
     @pytest.mark.parametrize(
         "another", [StandardScaler(), make_pipeline(StandardScaler(), LinearSVC()), make_pipeline(SVC()), [1, 2]]
     )
