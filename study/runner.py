@@ -230,7 +230,7 @@ def _until_settled(ready: Ready, history: History, lease: Lease | None) -> Outco
 
 def open_checked(config: StudyConfig) -> Dataset:
     """The data set of a study, refused if no fair comparison can be made on it."""
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, {config.settings(name).image_size for name in config.approaches})
     dataset.check()
     dataset.divisions(config.replicates)  # refuses what cannot be divided anew
     return dataset

@@ -29,7 +29,7 @@ FLOORS = {
         "errors run_queue approach",
         "cache clock",
         "batches checkpoints driver finding precision",
-        "data backbones training",
+        "data backbones kernels training",
         "approaches spec",
         "trainable contract",
     ),

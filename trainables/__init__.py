@@ -7,6 +7,7 @@ finding.py        which class a study file means by a name
 batches.py        batches of images, augmented and normalised
 precision.py      in which precision networks compute
 training.py       training by Adam, for all networks
+kernels/          support vector machines on matrices of kernel values
 data/             data sets as arrays of images, one source a file, and their splits
 backbones/        networks to transfer from, their weights and frozen features; weights/ holds the bundled ones
 clock.py          metered time: what is charged and what is not

@@ -19,7 +19,7 @@ from analysis.records.trials import charged_first
 from analysis.report.comparison import Comparison
 from analysis.report.summary import StudySummary
 from analysis.search.contention import contended, contention
-from analysis.search.health import Finding, study_findings
+from analysis.search.health import Finding
 from analysis.statistics.crossed import FEW_GROUPS
 
 GENERAL = (
@@ -208,7 +208,7 @@ def _looks(compared: Comparison) -> Reservation | None:
 def _approaches(compared: Comparison, study: StudySummary | None) -> list[Reservation]:
     """What is to be said of single approaches, in the order of rank."""
     names = [test.name for test in compared.ranked]
-    seen = [*(study_findings(study.records, study.trials) if study else ()), *compared.findings]
+    seen = [*(study.findings if study else ()), *compared.findings]
     found = [_of_finding(one, study) for one in seen]
     found += [*_single_runs(compared, study), *_free_features(study), *_busy_machine(names, study)]
     ranked = [one for name in names for one in found if one.approach == name]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from analysis.search.accounts import Search, Spending, search_summary, spending
 from analysis.search.attribution import Attribution, attribute
 from analysis.search.best_of_budget import BestOfBudget, best_of_budget
 from analysis.search.delivery import Choice, choices, delivery, final_costs
+from analysis.search.health import Finding, study_findings
 from analysis.search.incumbents import Curve, Incumbent, curves, incumbents
 from analysis.search.redraws import trial_sets
 from analysis.statistics.looks import Look
@@ -108,6 +110,11 @@ class StudySummary:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(approach.name for approach in self.approaches)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What its trials show; every sentence of the report asks for them."""
+        return study_findings(self.records, self.trials)
 
     def gap_of(self, name: str) -> float | None:
         """Validation minus test accuracy of one approach."""

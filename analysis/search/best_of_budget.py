@@ -33,13 +33,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.search.overtaking import Overtaking, overtaking
+from analysis.search.overtaking import Overtaking, overtakings
 from analysis.search.redraws import Array, Redraws, TrialSet, redraw
 
 REDRAWS = 1000
@@ -113,7 +112,7 @@ def best_of_budget(
         budget_s,
         alpha,
         tuple(_curve(name, sets[name], found, grid, alpha) for name, found in drawn.items()),
-        tuple(overtaking(a, b, drawn[a], drawn[b], grid, alpha, children[-1]) for a, b in combinations(drawn, 2)),
+        overtakings(drawn, grid, alpha, children[-1]),
     )
 
 

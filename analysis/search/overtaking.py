@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from math import inf, isfinite
 from typing import Literal
 
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from analysis.search.redraws import Array, Redraws
 
+Signs = NDArray[np.int8]
+Truths = NDArray[np.bool_]
 LEVEL = 1e-12  # expected accuracies closer than this differ by rounding only, where all orders were taken
 
 
@@ -44,12 +48,20 @@ class Overtaking:
     crossings: int
 
 
-def overtaking(
-    a: str, b: str, of_a: Redraws, of_b: Redraws, grid: Array, alpha: float, rng: np.random.Generator
+def overtakings(
+    drawn: Mapping[str, Redraws], grid: Array, alpha: float, rng: np.random.Generator
+) -> tuple[Overtaking, ...]:
+    """Say of each two approaches which leads at the end of the grid, and since when; intervals are at 1 - alpha."""
+    expected = {name: _held(own) for name, own in drawn.items()}
+    return tuple(
+        _overtaking(a, b, drawn[a], drawn[b], _clearly_ahead(expected[a], expected[b]), grid, alpha, rng)
+        for a, b in combinations(drawn, 2)
+    )
+
+
+def _overtaking(
+    a: str, b: str, of_a: Redraws, of_b: Redraws, ahead: Signs, grid: Array, alpha: float, rng: np.random.Generator
 ) -> Overtaking:
-    """Say which of two approaches leads at the end of the grid, and since when; the interval is at 1 - alpha."""
-    (mean_a, noise_a), (mean_b, noise_b) = _held(of_a), _held(of_b)
-    ahead = _ahead(mean_a, mean_b, LEVEL + 3 * np.sqrt(noise_a + noise_b))
     lead = ahead[ahead != 0]
     crossings = int(np.count_nonzero(np.diff(lead)))
     if not len(lead) or not ahead[-1]:
@@ -59,11 +71,12 @@ def overtaking(
         return Overtaking(a=a, b=b, outcome=outcome, **nobody, crossings=crossings)
     sign = ahead[-1]
     behind = bool((ahead == -sign).any())
-    from_s = float(_leads_from(sign * ahead[None, :], grid)[0])
+    from_s = float(_leads_from(ahead[None, :] == sign, ahead[None, :] == -sign, grid)[0])
     # Pairing every order of a with one of b at random: orders of two approaches have nothing to do with each other.
     pairs = max(len(of_a.best), len(of_b.best))
     i, j = (rng.permutation(np.resize(np.arange(len(drawn.best)), pairs)) for drawn in (of_a, of_b))
-    times = _leads_from(sign * _ahead(of_a.best[i], of_b.best[j], 0.0), grid)
+    first, second = (of_a.best[i], of_b.best[j]) if sign > 0 else (of_b.best[j], of_a.best[i])  # the leader first
+    times = _leads_from(first > second, second > first, grid)  # none yet (-inf) is behind whoever has one
     low, high = np.quantile(times, [alpha / 2, 1 - alpha / 2], method="inverted_cdf")  # some may be infinite
     leader, other = (a, b) if sign > 0 else (b, a)
     return Overtaking(
@@ -85,14 +98,16 @@ def _held(drawn: Redraws) -> tuple[Array, Array]:
     return held.mean(axis=0), within / len(held) * (not drawn.exact)
 
 
-def _ahead(a: Array, b: Array, tolerance: Array | float) -> NDArray[np.int8]:
-    """1 where a leads, -1 where b leads, else 0; whoever has no accuracy yet (-inf) is behind whoever has."""
-    return (a > b + tolerance).astype(np.int8) - (b > a + tolerance).astype(np.int8)
+def _clearly_ahead(a: tuple[Array, Array], b: tuple[Array, Array]) -> Signs:
+    """1 where a leads by more than noise explains, -1 where b does, else 0; both as of `_held`."""
+    (mean_a, noise_a), (mean_b, noise_b) = a, b
+    tolerance = LEVEL + 3 * np.sqrt(noise_a + noise_b)
+    return (mean_a > mean_b + tolerance).astype(np.int8) - (mean_b > mean_a + tolerance).astype(np.int8)
 
 
-def _leads_from(ahead: NDArray[np.int8], grid: Array) -> Array:
+def _leads_from(leads: Truths, behind: Truths, grid: Array) -> Array:
     """(D,) from (D, T): when it comes ahead after having been behind for the last time; inf where it does not."""
     T = len(grid)
-    after = np.where((ahead < 0).any(axis=1), T - np.argmax(ahead[:, ::-1] < 0, axis=1), 0)  # (D,)
-    leads = (ahead > 0) & (np.arange(T) >= after[:, None])
+    after = np.where(behind.any(axis=1), T - np.argmax(behind[:, ::-1], axis=1), 0)  # (D,)
+    leads = leads & (np.arange(T) >= after[:, None])
     return np.where(leads.any(axis=1), grid[np.argmax(leads, axis=1)], inf)

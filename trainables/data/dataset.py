@@ -6,7 +6,8 @@
     labels = dataset.splits["train"].labels        # (N,) int64
 
 Opening decodes every image once at its own size (`facts`), so damaged files and identical images are known before any
-training, and recalls the result from the cache afterwards.
+training, and recalls the result from the cache afterwards. Where it is told the sizes that will be wanted, the images
+are resized to these while they are in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from trainables.data.config import Contents, DataSource, LeftOut, Switch
 from trainables.data.grouping import alike
-from trainables.data.image_cache import Facts, decoded, inspect
+from trainables.data.image_cache import Facts, Wanted, decoded, inspect
 from trainables.data.splits import (
     SPLITS,
     Division,
@@ -221,15 +222,18 @@ class Dataset:
             )
 
 
-def open_dataset(config: DataSource) -> Dataset:
+def open_dataset(config: DataSource, sizes: Iterable[tuple[int, int]] = ()) -> Dataset:
     """Read a data set and divide it where it comes undivided; `Dataset.check` says whether a study can use it.
+
+    Args:
+        sizes: (height, width) at which its images will be wanted, so that each is decoded for all of them at once.
 
     Raises:
         DataError: missing files, no images, an unreadable image, too few images of a class to divide, or whatever goes
             wrong in a source that somebody else has written.
     """
     contents = _read(config)
-    parts, facts, skipped = _readable(contents.parts, config)
+    parts, facts, skipped = _readable(contents.parts, config, _wanted(contents, config, sizes))
     if not facts:
         name = shown(contents.name)
         raise DataError(f"{name}: no readable image among its {len(skipped)} files; give a folder of images")
@@ -255,11 +259,25 @@ def _read(config: DataSource) -> Contents:
         ) from error
 
 
+def _wanted(contents: Contents, config: DataSource, sizes: Iterable[tuple[int, int]]) -> list[Wanted]:
+    """What will be asked of the cache if every image is readable; nothing where the images cannot be divided."""
+    chosen = sorted(set(sizes))
+    try:
+        splits = config.divided(contents.parts, contents.classes) if chosen else {}
+    except DataError:  # which is raised again when the images have been read
+        return []
+    return [
+        Wanted(dict(zip(part.ids, part.pictures, strict=True)), size, f"{contents.name}, {split}")
+        for size in chosen
+        for split, part in splits.items()
+    ]
+
+
 def _readable(
-    parts: Mapping[Split, SplitIndex], config: DataSource
+    parts: Mapping[Split, SplitIndex], config: DataSource, wanted: Sequence[Wanted]
 ) -> tuple[dict[Split, SplitIndex], dict[str, Facts], tuple[str, ...]]:
     pictures = {name: picture for part in parts.values() for name, picture in zip(part.ids, part.pictures, strict=True)}
-    facts, reasons = inspect(pictures)
+    facts, reasons = inspect(pictures, wanted)
     if reasons and not config.allows("skip_corrupt"):
         name, why = next(iter(reasons.items()))
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""

@@ -1,4 +1,4 @@
-"""Pictures decoded in parallel, once for each size, and kept on disk.
+"""Pictures decoded in parallel, once, and kept on disk at each size that is asked for.
 
 The cache is addressed by how the pictures look from outside (name, size, time of change) and sealed by the SHA-256 of
 their pixels, so that a damaged file in it is noticed and made again.
@@ -15,22 +15,24 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import PIL
 from filelock import FileLock
 
 from trainables.cache import cache_dir, passing, unusable
-from trainables.data.images import MOST_PIXELS, Picture, pixels, pixels_and_depth, reason
+from trainables.data.images import MOST_PIXELS, Picture, decode_once, pixels, reason
 from trainables.errors import DataError, shown
 
 _log = logging.getLogger(__name__)
-_BLOCK = 1024  # results that may wait in memory to be written
+_BLOCK = 1024  # results that may wait in memory to be written,
+_BLOCK_BYTES = 2**28  # or fewer, where they are large
 _FACTS = 2  # raised when more is learnt of a picture: what was learnt before is learnt anew
 T = TypeVar("T")
 Watcher = Callable[[str, int, int], None]  # told what is being done, how many are done, and of how many
@@ -59,6 +61,15 @@ class Facts:
         return self.height, self.width, self.digest
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Pictures that will be wanted at one size, with the words for the list of what the cache holds; see `decoded`."""
+
+    pictures: Mapping[str, Picture]
+    size: tuple[int, int]
+    data: str = ""
+
+
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
     """Tell this watcher of all pictures that are read or decoded while the context lasts."""
@@ -69,8 +80,12 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
-def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str, str]]:
+def inspect(pictures: Mapping[str, Picture], wanted: Sequence[Wanted] = ()) -> tuple[dict[str, Facts], dict[str, str]]:
     """Decode every picture at its own size, or recall what was learnt then; unreadable ones are always tried anew.
+
+    Args:
+        wanted: what `decoded` will be asked for, should all be readable: where nothing is known of the pictures yet,
+            they are resized and kept while they are in memory.
 
     Returns:
         The facts of the readable pictures, and the reasons why the others are not readable, by identifier.
@@ -82,8 +97,10 @@ def inspect(pictures: Mapping[str, Picture]) -> tuple[dict[str, Facts], dict[str
         path = folder / f"{_key(pictures, learnt=_FACTS)}.json"
         facts = _read_facts(path)
         unknown = [name for name in pictures if name not in facts]
-        looked_at = _counted(_in_parallel(_facts, [pictures[name] for name in unknown]), "reading images", len(unknown))
-        found = dict(zip(unknown, looked_at, strict=True))
+        if wanted and len(unknown) == len(pictures):
+            found = _looked_at_and_kept(pictures, wanted)
+        else:
+            found = _looked_at({name: pictures[name] for name in unknown}, (), [])
         new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
         if new:
             facts |= new
@@ -117,12 +134,74 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str
             _log.info("decoding %d images at %d x %d", *shape[:3])
             began = time.monotonic()
             what = f"decoding images at {size[0]} x {size[1]}"
-            resized = _counted(_resized(list(pictures.values()), size), what, len(pictures))
-            path = _write_sealed(folder, key, resized, shape)
-            with passing(folder) as part:
-                part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
-                part.replace(folder / f"{key}.json")
-    return np.lib.format.open_memmap(path, mode="r"), _seal(path)
+            with _sealing(folder, key, shape) as sealed:
+                for array in _counted(_resized(list(pictures.values()), size), what, len(pictures)):
+                    sealed.add(array)
+            _write_about(folder, key, data, began)
+    return np.lib.format.open_memmap(sealed.path, mode="r"), _seal(sealed.path)
+
+
+class _IncompleteError(Exception):
+    """Not all pictures are readable, so what was to be kept of them would not be what is wanted."""
+
+
+def _looked_at_and_kept(pictures: Mapping[str, Picture], wanted: Sequence[Wanted]) -> dict[str, Facts | str]:
+    """The facts of the pictures, and whatever is wanted of them in the cache where all are readable."""
+    found: dict[str, Facts | str] = {}
+    began = time.monotonic()
+    with suppress(_IncompleteError), _folder("images") as folder, ExitStack() as stack:
+        by_key = {_key(one.pictures, one.size): one for one in wanted if _in_their_order(one.pictures, pictures)}
+        missing = {key: one for key, one in sorted(by_key.items()) if not any(folder.glob(f"{key}-*.npy"))}
+        shapes = {key: (len(one.pictures), *one.size, 3) for key, one in missing.items()}
+        for size in {one.size for one in missing.values()}:
+            _refuse_size(size)
+        if sum(map(math.prod, shapes.values())) > shutil.disk_usage(folder).free:
+            missing = {}  # `decoded` will say so
+        for key in missing:
+            stack.enter_context(FileLock(folder / f"{key}.lock"))
+        sealing = [(one, stack.enter_context(_sealing(folder, key, shapes[key]))) for key, one in missing.items()]
+        found = _looked_at(pictures, sorted({one.size for one in missing.values()}), sealing)
+        if any(isinstance(seen, str) for seen in found.values()):
+            raise _IncompleteError
+        for key, one in missing.items():
+            _write_about(folder, key, one.data, began)
+    return found
+
+
+def _looked_at(
+    pictures: Mapping[str, Picture], sizes: Sequence[tuple[int, int]], sealing: Sequence[tuple[Wanted, _Sealing]]
+) -> dict[str, Facts | str]:
+    """What is learnt of each picture, or why it is not readable; at each of these sizes it goes where it is wanted."""
+    found: dict[str, Facts | str] = {}
+    largest = 3 * sum(height * width for height, width in sizes)  # bytes of one picture at all sizes
+    seen = _in_parallel(partial(_look, sizes=sizes), list(pictures.values()), _block(largest))
+    looked = _counted(seen, "reading images", len(pictures))
+    for name, (learnt, resized) in zip(pictures, looked, strict=True):
+        found[name] = learnt
+        for one, sealed in sealing:
+            if name in one.pictures and resized:
+                sealed.add(resized[one.size])
+    return found
+
+
+def _look(picture: Picture, sizes: Sequence[tuple[int, int]]) -> tuple[Facts | str, dict[tuple[int, int], np.ndarray]]:
+    try:
+        seen = decode_once(picture, sizes)
+    except Exception as error:  # Pillow's decoders raise a dozen kinds
+        return reason(error), {}
+    digest = hashlib.sha1(seen.own.reshape(-1).data, usedforsecurity=False).hexdigest()
+    lowest, highest = seen.depth or (None, None)
+    return Facts(seen.own.shape[0], seen.own.shape[1], digest, lowest, highest), seen.resized
+
+
+def _in_their_order(some: Mapping[str, Picture], pictures: Mapping[str, Picture]) -> bool:
+    """Whether some pictures stand in the order of all: a file is written from its beginning."""
+    return [name for name in pictures if name in some] == list(some)
+
+
+def _block(each: int) -> int:
+    """How many results of so many bytes may wait in memory."""
+    return max(os.cpu_count() or 1, min(_BLOCK, _BLOCK_BYTES // max(1, each)))
 
 
 def _refuse_size(size: tuple[int, int]) -> None:
@@ -149,16 +228,6 @@ def _key(pictures: Mapping[str, Picture], size: tuple[int, int] | None = None, *
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
 
-def _facts(picture: Picture) -> Facts | str:
-    try:
-        found, depth = pixels_and_depth(picture)
-    except Exception as error:  # Pillow's decoders raise a dozen kinds
-        return reason(error)
-    digest = hashlib.sha1(found.reshape(-1).data, usedforsecurity=False).hexdigest()
-    lowest, highest = depth or (None, None)
-    return Facts(found.shape[0], found.shape[1], digest, lowest, highest)
-
-
 def _resized(pictures: Sequence[Picture], size: tuple[int, int]) -> Iterator[np.ndarray]:
     def resize(picture: Picture) -> np.ndarray:
         try:
@@ -168,14 +237,14 @@ def _resized(pictures: Sequence[Picture], size: tuple[int, int]) -> Iterator[np.
                 f"{picture}: became unreadable ({reason(error)}); restore the file and run again"
             ) from error
 
-    return _in_parallel(resize, pictures)
+    return _in_parallel(resize, pictures, _block(3 * size[0] * size[1]))
 
 
-def _in_parallel(work: Callable[[Picture], T], pictures: Sequence[Picture]) -> Iterator[T]:
+def _in_parallel(work: Callable[[Picture], T], pictures: Sequence[Picture], block: int) -> Iterator[T]:
     """Results in order. Threads suffice: Pillow decodes and resizes without holding the interpreter's lock."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(pictures), _BLOCK):
-            yield from pool.map(work, pictures[start : start + _BLOCK])
+        for start in range(0, len(pictures), block):
+            yield from pool.map(work, pictures[start : start + block])
 
 
 def _counted(things: Iterable[T], what: str, among: int) -> Iterator[T]:
@@ -227,14 +296,33 @@ def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] |
     return None
 
 
-def _write_sealed(folder: Path, key: str, arrays: Iterable[np.ndarray], shape: tuple[int, ...]) -> Path:
-    """Write arrays, together of this shape, to one .npy file with the SHA-256 of its pixels in its name."""
-    seal = hashlib.sha256()
+class _Sealing:
+    """An .npy file in the making; `path` is where it lies when it is whole, the SHA-256 of its pixels in its name."""
+
+    path: Path
+
+    def __init__(self, stream: BinaryIO, shape: tuple[int, ...]) -> None:
+        self._stream, self.seal = stream, hashlib.sha256()
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+
+    def add(self, array: np.ndarray) -> None:
+        """The next array; all together have the shape that the file was begun with."""
+        self.seal.update(array.reshape(-1).data)
+        self._stream.write(array.data)
+
+
+@contextmanager
+def _sealing(folder: Path, key: str, shape: tuple[int, ...]) -> Iterator[_Sealing]:
+    """Write arrays, together of this shape, to a file in the cache; if anything is raised meanwhile there is none."""
     with passing(folder) as part:
         with part.open("wb") as stream:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(stream, header)
-            for array in arrays:
-                seal.update(array.reshape(-1).data)
-                stream.write(array.data)
-        return part.replace(folder / f"{key}-{seal.hexdigest()}.npy")
+            sealed = _Sealing(stream, shape)
+            yield sealed
+        sealed.path = part.replace(folder / f"{key}-{sealed.seal.hexdigest()}.npy")
+
+
+def _write_about(folder: Path, key: str, data: str, began: float) -> None:
+    with passing(folder) as part:
+        part.write_text(json.dumps({"data": data, "took_s": time.monotonic() - began}))
+        part.replace(folder / f"{key}.json")

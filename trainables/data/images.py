@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import stat
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from trainables.errors import cause, shown
 
@@ -90,16 +92,42 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> np.ndarray:
     Raises:
         Exception: whatever Pillow raises for files that are damaged, cut short or no picture; see `reason`.
     """
-    return _decoded(picture, size)[0]
+    with picture.open() as image:
+        if size is not None:
+            _draft(image, size)
+        rgb = _rgb(ImageOps.exif_transpose(image))
+        return np.asarray(rgb) if size is None else _resized(rgb, size)
 
 
-def pixels_and_depth(picture: Picture) -> tuple[np.ndarray, tuple[int, int] | None]:
-    """As `pixels` at the picture's own size, and the lowest and highest value where it has 16 bits for each.
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One picture, decoded once.
+
+    Attributes:
+        own: (H, W, 3) uint8 at its own size, as by `pixels`.
+        depth: the lowest and highest value, where it has 16 bits for each.
+        resized: the same as `pixels` gives at each size that was asked for.
+    """
+
+    own: np.ndarray
+    depth: tuple[int, int] | None
+    resized: dict[tuple[int, int], np.ndarray]
+
+
+def decode_once(picture: Picture, sizes: Sequence[tuple[int, int]] = ()) -> Decoded:
+    """Decode a picture for its own size and for these, (height, width).
+
+    A large JPEG is decoded again where `pixels` would decode it at a half or less: what comes of that is another image.
 
     Raises:
         Exception: as `pixels`.
     """
-    return _decoded(picture, None)
+    with picture.open() as image:
+        reduced = {size for size in sizes if isinstance(image, JpegImageFile) and _is_reduced(picture, size)}
+        depth = _depth(image)
+        rgb = _rgb(ImageOps.exif_transpose(image))
+        resized = {size: pixels(picture, size) if size in reduced else _resized(rgb, size) for size in sizes}
+        return Decoded(np.asarray(rgb), depth, resized)
 
 
 def reason(error: Exception) -> str:
@@ -111,15 +139,20 @@ def reason(error: Exception) -> str:
     return shown(cause(error), 80)
 
 
-def _decoded(picture: Picture, size: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int] | None]:
+def _is_reduced(picture: Picture, size: tuple[int, int]) -> bool:
+    """Whether Pillow decodes it smaller than it is, for this size; reads its beginning."""
     with picture.open() as image:
-        if size is not None:
-            image.draft(None, _as_stored(image, (2 * size[1], 2 * size[0])))
-        depth = _depth(image)
-        rgb = _rgb(ImageOps.exif_transpose(image))
-        if size is not None:
-            rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        return np.asarray(rgb), depth
+        own = image.size
+        _draft(image, size)
+        return image.size != own
+
+
+def _draft(image: Image.Image, size: tuple[int, int]) -> None:
+    image.draft(None, _as_stored(image, (2 * size[1], 2 * size[0])))
+
+
+def _resized(rgb: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def _as_stored(image: Image.Image, upright: tuple[int, int]) -> tuple[int, int]:

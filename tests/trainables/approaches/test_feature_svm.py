@@ -19,16 +19,20 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from tests.support.bombs import bombs
 from tests.support.stand_ins import CLASSES, feature_task, features
 from trainables.approach import Examples, Task
+from trainables.approaches import feature_svm as module
 from trainables.approaches.feature_svm import (
     WHOLE_AT_ONCE,
+    WHOLE_BY_PRODUCTS,
     FeatureSVM,
     FeatureSVMHyperparameters,
     FeatureSVMSettings,
     class_leading_order,
+    separable,
     stages,
 )
 from trainables.backbones.networks import GLYPHS
 from trainables.checkpoints import packed, unpacked
+from trainables.kernels.products import KeptProducts
 
 
 def feature_svm(task: Task, *, seed: int = 0, **hyperparameters: Any) -> FeatureSVM:
@@ -63,9 +67,15 @@ def in_its_order(task: Task) -> tuple[np.ndarray, np.ndarray]:
     return task.train.inputs[order], task.train.labels[order]
 
 
+@pytest.fixture
+def without_room(monkeypatch):
+    """No room for the scalar products of any task."""
+    monkeypatch.setattr(module, "PRODUCTS", KeptProducts(most_bytes=0))
+
+
 class TestFit:
     @pytest.mark.parametrize("scaled", [False, True])
-    def test_with_the_defaults_is_exactly_scikit_learns_svc(self, scaled):
+    def test_with_the_defaults_is_exactly_scikit_learns_svc_where_products_have_no_room(self, scaled, without_room):
         task = feature_task(90, spread=1.5)
         reference = make_pipeline(StandardScaler(), SVC()) if scaled else SVC()
         reference.fit(*in_its_order(task))
@@ -74,6 +84,42 @@ class TestFit:
             decision_values(approach, task.valid.inputs), reference.decision_function(task.valid.inputs)
         )
         np.testing.assert_array_equal(approach.predict(task.valid.inputs).labels, reference.predict(task.valid.inputs))
+
+    @pytest.mark.parametrize("kernel", ["rbf", "linear"])
+    @pytest.mark.parametrize("scaled", [False, True])
+    @pytest.mark.parametrize("count", [90, 1200])
+    def test_on_products_is_scikit_learns_svc_but_for_rounding(self, kernel, scaled, count):
+        task = feature_task(count, spread=1.5)
+        svc = SVC(C=7.0, kernel=kernel)
+        reference = (make_pipeline(StandardScaler(), svc) if scaled else svc).fit(*in_its_order(task))
+        approach = fitted(task, C=7.0, kernel=kernel, scaling=scaled)
+        np.testing.assert_allclose(
+            decision_values(approach, task.valid.inputs),
+            reference.decision_function(task.valid.inputs),
+            atol=1e-9,  # where a kernel value is rounded in another way, by 1e-16
+        )
+        np.testing.assert_array_equal(approach.predict(task.valid.inputs).labels, reference.predict(task.valid.inputs))
+
+    def test_on_products_and_without_room_keep_the_same_support_vectors_and_probabilities(self, monkeypatch):
+        task = feature_task(300, spread=1.5)
+        inputs = features(200, seed=2, spread=1.5).inputs
+        found = []
+        for most_bytes in (2**30, 0):
+            monkeypatch.setattr(module, "PRODUCTS", KeptProducts(most_bytes))
+            approach = fitted(task, C=5.0)
+            approach.calibrate()
+            found.append((classifier(approach)[-1], approach.predict(inputs)))
+        (svc, predicted), (reference, expected) = found
+        np.testing.assert_array_equal(svc.support_, reference.support_)
+        np.testing.assert_array_equal(svc.support_vectors_, reference.support_vectors_)
+        np.testing.assert_array_equal(predicted.labels, expected.labels)
+        np.testing.assert_allclose(predicted.probabilities, expected.probabilities, atol=1e-6)
+
+    def test_of_two_classes_on_products_is_scikit_learns_svc(self):
+        two = [Examples(one.inputs, one.labels % 2) for one in (features(90, spread=3.0), features(40, seed=1))]
+        task = Task(two[0], two[1], 2)
+        reference = SVC().fit(*in_its_order(task))
+        np.testing.assert_array_equal(fitted(task).predict(two[1].inputs).labels, reference.predict(two[1].inputs))
 
     @pytest.mark.parametrize("kernel", ["rbf", "linear"])
     def test_takes_gamma_in_units_of_scikit_learns_scale(self, kernel):
@@ -95,22 +141,56 @@ class TestFit:
             FeatureSVMHyperparameters(**wrong)
 
 
+class TestProducts:
+    def test_are_computed_inside_a_step_which_is_charged_and_by_the_first_trial_alone(self, monkeypatch):
+        kept = KeptProducts()
+        monkeypatch.setattr(module, "PRODUCTS", kept)
+        task = feature_task(90)
+        first, second = feature_svm(task, seed=1), feature_svm(task, seed=2, kernel="linear", C=10.0)
+        assert not len(kept)  # nothing while it is built, which nobody is charged for
+        first.step()
+        assert len(kept) == 1
+        before = kept.of(task.train.inputs, scaling=False)
+        second.step()
+        assert len(kept) == 1
+        assert kept.of(task.train.inputs, scaling=False) is before
+
+    def test_change_no_prediction_of_a_trial_whichever_trials_were_before(self, monkeypatch):
+        task = feature_task(300, spread=1.5)
+        alone = decision_values(fitted(task, C=5.0, seed=4), task.valid.inputs)
+        monkeypatch.setattr(module, "PRODUCTS", KeptProducts())
+        for other in ({"C": 100.0, "gamma": 3.0}, {"scaling": True}, {"kernel": "linear"}):
+            fitted(task, **other)
+        np.testing.assert_array_equal(decision_values(fitted(task, C=5.0, seed=4), task.valid.inputs), alone)
+
+
 class TestStages:
-    @given(st.integers(2, 10**7))
-    def test_grow_fourfold_to_everything_from_at_most_what_is_fitted_at_once(self, examples):
-        sizes = stages(examples)
+    @given(st.integers(2, 10**7), st.sampled_from([WHOLE_AT_ONCE, WHOLE_BY_PRODUCTS]))
+    def test_grow_fourfold_to_everything_from_at_most_what_is_fitted_at_once(self, examples, at_once):
+        sizes = stages(examples, at_once=at_once)
         assert sizes[-1] == examples
-        assert sizes[0] <= WHOLE_AT_ONCE
+        assert sizes[0] <= at_once
         assert all(smaller == larger // 4 for smaller, larger in itertools.pairwise(sizes))
 
     def test_a_small_set_is_fitted_at_once(self):
-        assert stages(WHOLE_AT_ONCE) == [WHOLE_AT_ONCE]
-        assert stages(WHOLE_AT_ONCE + 1) == [256, 1025]
+        assert stages(1024, at_once=1024) == [1024]
+        assert stages(1025, at_once=1024) == [256, 1025]
 
-    def test_the_boats_take_two_fits(self):
-        assert stages(3474) == [868, 3474]
+    def test_are_one_where_products_have_room_and_two_where_not(self, monkeypatch):
+        task = feature_task(1200)
+        assert feature_svm(task).epochs == 1
+        monkeypatch.setattr(module, "PRODUCTS", KeptProducts(most_bytes=0))
+        assert feature_svm(task).epochs == 2
 
-    def test_the_last_one_equals_fitting_everything_at_once(self):
+    def test_are_two_for_a_linear_kernel_that_may_not_separate_the_classes(self):
+        task = feature_task(1200)  # of 8 features
+        assert not separable(task.train)
+        assert feature_svm(task, kernel="linear").epochs == 2
+        wide = Examples(np.tile(task.train.inputs, 60), task.train.labels)
+        assert separable(wide)
+        assert feature_svm(Task(wide, None, CLASSES), kernel="linear").epochs == 1
+
+    def test_the_last_one_equals_fitting_everything_at_once(self, without_room):
         task = feature_task(1200, spread=1.5)
         approach = feature_svm(task)
         assert approach.epochs == 2
@@ -121,7 +201,7 @@ class TestStages:
         np.testing.assert_array_equal(decision_values(approach, task.valid.inputs), at_once)
         assert (after_one != at_once).any()
 
-    def test_each_costs_the_square_of_its_examples(self):
+    def test_each_costs_the_square_of_its_examples(self, without_room):
         approach = feature_svm(feature_task(1200))
         costs = [approach.next_cost]
         approach.step()
@@ -138,11 +218,13 @@ class TestOrder:
         classes = set(labels)
         assert set(labels[order[: len(classes)]]) == classes
 
-    def test_even_the_first_fit_knows_a_class_of_one_example(self):
+    @pytest.mark.parametrize("most_bytes", [0, 2**30])
+    def test_even_the_first_fit_knows_a_class_of_one_example(self, most_bytes, monkeypatch):
+        monkeypatch.setattr(module, "PRODUCTS", KeptProducts(most_bytes))
         train = features(1200)
         train.labels[:] = train.labels % 2
         train.labels[700] = 2
-        approach = feature_svm(Task(train, None, CLASSES), seed=3)
+        approach = feature_svm(Task(train, None, CLASSES), seed=3, kernel="linear")
         approach.step()
         assert list(classifier(approach).classes_) == [0, 1, 2]
 
@@ -196,7 +278,7 @@ class TestCalibration:
         approach.calibrate()
         assert approach.probabilities == "none"
 
-    def test_a_further_fit_or_another_model_makes_it_void(self):
+    def test_a_further_fit_or_another_model_makes_it_void(self, without_room):
         approach = feature_svm(feature_task(1200))
         approach.step()
         approach.calibrate()
@@ -221,6 +303,19 @@ class TestItsState:
         approach = feature_svm(feature_task())
         approach.load_training_state(unpacked(packed(approach.training_state())))
         assert approach.epoch == 0
+
+    def test_of_a_fit_that_grew_in_other_steps_is_refused_so_that_its_trial_begins_anew(self, monkeypatch):
+        task = feature_task(1200)
+        at_once = feature_svm(task)
+        monkeypatch.setattr(module, "PRODUCTS", KeptProducts(most_bytes=0))
+        grown = feature_svm(task)
+        grown.step()
+        state = dict(grown.training_state())
+        with pytest.raises(ValueError, match=r"subsets of \[300, 1200\] examples, not of \[1200\]"):
+            at_once.load_training_state(state)
+        del state["sizes"]  # as in the checkpoints of versions before
+        with pytest.raises(ValueError, match="subsets of None"):
+            at_once.load_training_state(state)
 
     @pytest.mark.parametrize(
         "another", [StandardScaler(), make_pipeline(StandardScaler(), LinearSVC()), make_pipeline(SVC()), [1, 2]]

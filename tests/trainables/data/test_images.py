@@ -19,7 +19,7 @@ from trainables.cache import cache_dir
 from trainables.data import image_cache
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
-from trainables.data.images import ArrayPicture, FilePicture, pixels, pixels_and_depth
+from trainables.data.images import ArrayPicture, FilePicture, decode_once, pixels
 from trainables.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -35,7 +35,7 @@ def decodings(monkeypatch) -> list[str]:
     """The names of the pictures decoded so far."""
     seen: list[str] = []
 
-    for function in (pixels, pixels_and_depth):
+    for function in (pixels, decode_once):
 
         def counted(source, *size, function=function):
             seen.append(str(source))
