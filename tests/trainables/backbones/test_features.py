@@ -22,7 +22,7 @@ from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
 from trainables.cache import CacheError
 from trainables.clock import Clock
-from trainables.run_queue import SCHEDSTAT
+from trainables.process.run_queue import SCHEDSTAT
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
