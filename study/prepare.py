@@ -34,7 +34,7 @@ from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
 from trainables.data.image_cache import Watcher, watched
 from trainables.data.splits import Split
-from trainables.errors import ApproachError, BackboneError, InputError, one_line
+from trainables.errors import FEWER, ApproachError, BackboneError, InputError, is_out_of_memory, one_line
 from trainables.precision import in_bfloat16
 from trainables.spec import Slot, pin_threads
 
@@ -303,8 +303,9 @@ def _collected(
     try:
         found = {split: together([ray.get(task) for task in tasks]) for split, tasks in pending.items()}
     except ray.exceptions.RayError as error:
-        cause = one_line(getattr(error, "cause", None) or error)
-        raise BackboneError(f"frozen features of {settings.backbone.model}: {cause}") from error
+        cause = getattr(error, "cause", None) or error
+        mend = f"; {FEWER}" if is_out_of_memory(cause) else ""
+        raise BackboneError(f"frozen features of {settings.backbone.model}: {one_line(cause)}{mend}") from error
     prices = [features.price for features in found.values()]
     total = in_all(price.cost for price in prices)
     cost = FeatureCost(

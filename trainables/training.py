@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from trainables.approach import Approach, Examples, Hyperparameters, Predictions, Step
 from trainables.batches import Batches, prediction_batches
-from trainables.errors import HyperparameterError
+from trainables.errors import is_out_of_memory
 
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -173,16 +173,18 @@ class Training:
         Batch norm would learn the statistics of the parts, which is another training, so that is refused.
 
         Raises:
-            HyperparameterError: the batch does not fit, and cannot be halved.
+            torch.OutOfMemoryError: the batch does not fit, and cannot be halved.
         """
         while True:
             state = _generators(self.device)
             try:
                 return self._accumulated(batch, labels, self._micro_batch or len(batch))
-            except torch.OutOfMemoryError:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 size = min(self._micro_batch or len(batch), len(batch))
                 if size == 1 or self._learns_from_whole_batches():
-                    raise HyperparameterError(_too_large(size)) from None
+                    raise torch.OutOfMemoryError(_too_large(size)) from None
             self._micro_batch = math.ceil(size / 2)
             _set_generators(state, self.device)
             if self.device.type == "cuda":

@@ -6,18 +6,20 @@ Else each of their trials would fail as its process begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ray
 from ray import cloudpickle
 
 from study.cluster.code import is_outside
-from trainables.errors import ApproachError, InputError, one_line
+from trainables.errors import FEWER, ApproachError, InputError, one_line
 from trainables.spec import Slot
 
 # What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
+BEGUN_WITHIN_S = 120.0  # a process of Ray's own, before it has imported anything; Ray gives each 60 s and makes another
 IMPORTED_WITHIN_S = 180.0  # torch from a network's disk takes a minute where nobody has read it yet
 FIRST = ("trainables.trainable", "analysis.records.storage", "study.cluster.arrival")
+LOOK_EVERY_S = 60  # at whether a slot is free
 OWN_RAY = "where Ray ran in this process before the study, ray.shutdown() first"
 T = TypeVar("T")
 A = TypeVar("A")
@@ -52,30 +54,51 @@ def answer(question: Callable[[T], A], given: T, *, slot: Slot, within_s: float)
     """What one task, in a slot as a trial would be, answers.
 
     Args:
-        within_s: seconds that it may take, from when a slot is free for it. Until then, others may hold them all, and
-            that is waited for.
+        within_s: seconds that it may take, once its process has begun: within BEGUN_WITHIN_S from when a slot is free
+            for it. Until then, others may hold them all, and that is waited for.
 
     Raises:
         RayError: its process ended, or it was too late.
     """
     holding = {"num_cpus": slot.cpus, "num_gpus": slot.gpus, "max_retries": 0}
-    ray.get(ray.remote(lambda: None).options(**holding).remote())
-    asked = ray.remote(question).options(**holding).remote(given)
+    _wait_for(slot)
+    _got(ray.remote(lambda: None).options(**holding).remote(), "no process begins", BEGUN_WITHIN_S)
+    told: A = _got(ray.remote(question).options(**holding).remote(given), "no answer", within_s)
+    return told
+
+
+def _wait_for(slot: Slot) -> None:
+    """Until a slot is free: it is held for a moment, which needs no process. (Nor would one that is used be kept.)"""
+    group = ray.util.placement_group([{"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})])
     try:
-        told: A = ray.get(asked, timeout=within_s)
+        while not group.wait(LOOK_EVERY_S):
+            pass
+    finally:
+        ray.util.remove_placement_group(group)
+
+
+def _got(asked: Any, late: str, within_s: float) -> Any:
+    """What a task answers, unless it is too late."""
+    try:
+        return ray.get(asked, timeout=within_s)
     except ray.exceptions.GetTimeoutError:
         ray.cancel(asked, force=True)
-        raise ray.exceptions.GetTimeoutError(f"no answer within {within_s:.0f} s") from None
-    return told
+        raise ray.exceptions.GetTimeoutError(f"{late} within {within_s:.0f} s") from None
 
 
 def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
     try:
         program, problems = answer(_question(), outside, slot=slot, within_s=IMPORTED_WITHIN_S)
+    except ray.exceptions.OutOfMemoryError as error:
+        raise WorkerError(
+            f"a worker was ended by Ray as it began, as the memory of its node ran out; free memory, or {FEWER}"
+        ) from error
     except ray.exceptions.RayError as error:  # a module may end the process that imports it
         if outside and not isinstance(error, ray.exceptions.GetTimeoutError):
             return {next(iter(outside)): one_line(error)}
-        raise WorkerError(f"a worker ended as it began ({one_line(error)}); Ray's logs say more") from error
+        hangs = isinstance(error, ray.exceptions.GetTimeoutError)
+        what = "the workers do not come as far as a trial" if hangs else "a worker ended as it began"
+        raise WorkerError(f"{what} ({one_line(error)}); Ray's logs say more") from error
     if program:
         raise WorkerError(
             f"the workers cannot import this program: {program}; install it with its dependencies on all nodes, or "

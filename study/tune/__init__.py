@@ -3,5 +3,6 @@
 searcher.py    between turns and Ray Tune, and into the records; what a trial lost when its process died
 scheduler.py   which waiting trial gets a process that has become free
 failures.py    why a trial's process died, in words
+deaths.py      deaths of processes that Tune does not expect
 keys.py        keys of the driver stay out of what Ray writes
 """

@@ -11,7 +11,6 @@ from torch.nn import functional as F  # noqa: N812 - the customary name
 from tests.support.stand_ins import features, images
 from trainables.approach import Examples, Settings
 from trainables.batches import PREDICT_VALUES, augmentation, normalised, prediction_batches, shifted, to_float
-from trainables.errors import HyperparameterError
 from trainables.precision import in_bfloat16
 from trainables.training import Training, TrainingHyperparameters
 
@@ -41,11 +40,12 @@ class Narrow(nn.Sequential):
         super().__init__(*layers)
         self.room = room
         self.seen: list[int] = []
+        self.error: Exception = torch.OutOfMemoryError("out of memory")
 
     def forward(self, input: Tensor) -> Tensor:
         result: Tensor = super().forward(input)  # so that dropout has drawn already when the memory runs out
         if self.training and len(input) > self.room:
-            raise torch.OutOfMemoryError("out of memory")
+            raise self.error
         self.seen.append(len(input))
         return result
 
@@ -67,6 +67,18 @@ class TestABatchThatDoesNotFitTheMemory:
         for name, value in whole.model_state().items():
             torch.testing.assert_close(halved.model_state()[name], value, rtol=1e-4, atol=1e-6)
 
+    def test_is_halved_where_it_is_the_memory_of_the_machine(self):
+        """PyTorch raises a bare RuntimeError there, in these words."""
+        network = narrow(3)
+        network.error = RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory")
+        assert training(network=network).step().micro_batch == 3
+
+    def test_is_not_halved_where_something_else_is_wrong(self):
+        network = narrow(3)
+        network.error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        with pytest.raises(RuntimeError, match="shapes"):
+            training(network=network).step()
+
     def test_is_halved_once_and_not_tried_whole_again(self):
         network = narrow(3)
         trained = training(network=network)
@@ -86,7 +98,7 @@ class TestABatchThatDoesNotFitTheMemory:
 
     def test_fails_with_the_mend_where_batch_norm_would_learn_from_the_parts(self):
         trained = training(network=narrow(3, nn.BatchNorm1d(16)))
-        with pytest.raises(HyperparameterError, match=r"batch_size: a step on 6 images .+; set it to at most 3, or"):
+        with pytest.raises(torch.OutOfMemoryError, match=r"batch_size: a step on 6 images .+; set it to at most 3, or"):
             trained.step()
 
     def test_is_halved_where_batch_norm_only_repeats_what_it_has_learnt(self):
@@ -98,7 +110,7 @@ class TestABatchThatDoesNotFitTheMemory:
         assert trained.step().micro_batch == 3
 
     def test_fails_where_a_single_example_does_not_fit(self):
-        with pytest.raises(HyperparameterError, match="a step on a single image needs more memory"):
+        with pytest.raises(torch.OutOfMemoryError, match="a step on a single image needs more memory"):
             training(network=narrow(0)).step()
 
 
