@@ -17,7 +17,7 @@ from trainables.approach import Approach, Examples, Task
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMHyperparameters, FeatureSVMSettings
 from trainables.approaches.fine_tune import FineTune, FineTuneHyperparameters, FineTuneSettings
-from trainables.backbones.features import extract
+from trainables.backbones.extraction import extract
 from trainables.backbones.networks import Backbone
 from trainables.data.dataset import open_dataset
 from trainables.data.digits import DigitsData

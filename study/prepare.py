@@ -5,6 +5,7 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from analysis.records.store import Store
 from analysis.records.trials import charged_first, feature_charges
 from study.cluster.arrival import refuse_not_arrived
 from study.cluster.counts import Counts
+from study.cluster.nodes import nodes, slots_of
 from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing
 from study.config.approaches import ApproachConfig
@@ -24,7 +26,8 @@ from study.config.models import StudyConfig
 from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones.costs import costs_note, in_all
-from trainables.backbones.features import Features, content_key, frozen_features
+from trainables.backbones.extraction import Features, chunks, divided, together
+from trainables.backbones.features import frozen_features, key_of_all
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
 from trainables.cache import cache_dir
 from trainables.data.dataset import Dataset
@@ -173,7 +176,9 @@ def corner_params(approach: ApproachConfig) -> list[dict[str, HyperparameterValu
 def freeze(
     config: StudyConfig, dataset: Dataset, slot: Slot, sharing: Sharing, doing: Watcher, *, charged: bool = True
 ) -> dict[str, Frozen]:
-    """Extract the training and validation features of every frozen backbone, each in a slot, as trials would be.
+    """Extract the training and validation features of every frozen backbone in the slots, as trials would be.
+
+    The chunks of a split are divided among all slots; it costs what they took together, as if one slot had made all.
 
     Args:
         charged: whether somebody pays for them; else no cost that was measured on a busy machine is measured again.
@@ -189,7 +194,7 @@ def freeze(
     counts = Counts()
     pending = {settings: _extraction(settings, dataset, slot, sharing, counts, charged) for settings in users}
     images = len(pending) * sum(len(dataset.splits[split]) for split in SEARCH_SPLITS)
-    tasks = [task for parts in pending.values() for task in parts.values()]
+    tasks = [task for splits in pending.values() for parts in splits.values() for task in parts]
     counts.follow(tasks, lambda done: doing("frozen features", done, images))
     frozen: dict[str, Frozen] = {}
     for settings, names in users.items():
@@ -250,54 +255,68 @@ def _what_features_depend_on(settings: Settings) -> _FeatureSettings:
 
 def _extraction(
     settings: _FeatureSettings, dataset: Dataset, slot: Slot, sharing: Sharing, counts: Counts, charged: bool
-) -> dict[Split, ray.ObjectRef]:
+) -> dict[Split, list[ray.ObjectRef]]:
+    """The tasks that extract each split, in the order of the images."""
     extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
-    return {
-        split: extract.remote(
-            settings,
-            sharing.examples(dataset.images(split, settings.image_size), dataset.splits[split].labels),
-            slot,
-            f"{dataset.source}, {split}",
-            counts,
-            charged,
-        )
-        for split in SEARCH_SPLITS
-    }
+    slots = slots_of(nodes(), slot)
+    pending: dict[Split, list[ray.ObjectRef]] = {}
+    for split in SEARCH_SPLITS:
+        images, labels = dataset.images(split, settings.image_size), dataset.splits[split].labels
+        pending[split] = [
+            extract.remote(
+                settings,
+                sharing.examples(images[start:stop], labels[start:stop]),
+                slot,
+                f"{dataset.source}, {split}",
+                counts,
+                charged,
+            )
+            for start, stop in divided(chunks(images, _device(slot)), slots)
+        ]
+    return pending
+
+
+def _device(slot: Slot) -> torch.device:
+    return torch.device("cuda" if slot.gpus else "cpu")
 
 
 def _extract(
     settings: _FeatureSettings, examples: Examples, slot: Slot, data: str, counts: Counts, charged: bool
-) -> tuple[Features, str]:
+) -> Features:
     pin_threads(slot.cpus)
-    images = examples.inputs
-    device = torch.device("cuda" if slot.gpus else "cpu")
-    bfloat16 = in_bfloat16(settings, device)
-    key = content_key(settings.backbone, images, device=device, bfloat16=bfloat16)
-    features = frozen_features(
-        settings.backbone, images, device=device, bfloat16=bfloat16, cache=cache_dir(), charged=charged, data=data,
-        told=counts.writer(key),
-    )  # fmt: skip
-    return features, key
+    device = _device(slot)
+    return frozen_features(
+        settings.backbone,
+        examples.inputs,
+        device=device,
+        bfloat16=in_bfloat16(settings, device),
+        cache=cache_dir(),
+        charged=charged,
+        data=data,
+        told=counts.writer(uuid.uuid4().hex),
+    )
 
 
-def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapping[Split, ray.ObjectRef]) -> Frozen:
+def _collected(
+    settings: _FeatureSettings, names: tuple[str, ...], pending: Mapping[Split, Sequence[ray.ObjectRef]]
+) -> Frozen:
     try:
-        found: dict[Split, tuple[Features, str]] = {split: ray.get(task) for split, task in pending.items()}
+        found = {split: together([ray.get(task) for task in tasks]) for split, tasks in pending.items()}
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
         mend = f"; {FEWER}" if is_out_of_memory(cause) else ""
         raise BackboneError(f"frozen features of {settings.backbone.model}: {one_line(cause)}{mend}") from error
-    prices = [features.price for features, _ in found.values()]
+    prices = [features.price for features in found.values()]
     total = in_all(price.cost for price in prices)
     cost = FeatureCost(
-        key=found["train"][1],
+        key=key_of_all(found["train"].keys),
         backbone=f"{settings.backbone.model} ({settings.backbone.weights or 'random weights'})",
         image_size=settings.image_size,
         cost_s=total.seconds,
         cpu_s=total.cpu_s,
         waited_s=total.waited_s,
-        cached=all(features.cached for features, _ in found.values()),
+        cached=all(features.cached for features in found.values()),
         approaches=names,
     )
     note = costs_note(f"{cost.backbone}, {cost.image_size[0]} x {cost.image_size[1]}", prices)
-    return Frozen({split: features.values for split, (features, _) in found.items()}, cost, note)
+    return Frozen({split: features.values for split, features in found.items()}, cost, note)

@@ -26,7 +26,7 @@ FLOORS = {
         "__init__ __main__",
     ),
     "trainables": (
-        "errors run_queue approach",
+        "errors process approach",
         "cache clock",
         "batches checkpoints driver finding precision",
         "data backbones kernels training",

@@ -11,7 +11,7 @@ kernels/          support vector machines on matrices of kernel values
 data/             data sets as arrays of images, one source a file, and their splits
 backbones/        networks to transfer from, their weights and frozen features; weights/ holds the bundled ones
 clock.py          metered time: what is charged and what is not
-run_queue.py      how long work waited for a CPU that something else had
+process/          the process in which trials run: its memory, its waits for a CPU
 driver.py         the loop of one trial: step, validate, report; it stops the trial at its allowance
 checkpoints.py    checkpoints of running trials
 spec.py           what a trial is given; knows no Ray

@@ -118,12 +118,14 @@ class Step:
         accuracy: fraction of the step's examples classified correctly, before the update.
         lr: the learning rate used.
         examples: how many examples the step used.
+        micro_batch: how many of them went through the network at a time, where all did not fit the device's memory.
     """
 
     loss: float | None
     accuracy: float | None = None
     lr: float | None = None
     examples: int = 0
+    micro_batch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import torch
 
-from trainables.run_queue import waits
+from trainables.process.run_queue import waits
 
 
 class Clock:

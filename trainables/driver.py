@@ -38,6 +38,7 @@ class Report:
     best_at_s: float | None
     cpu_s: float
     waited_s: float | None
+    micro_batch: int | None = None
 
     @property
     def done(self) -> bool:
@@ -75,6 +76,7 @@ class Driver:
         self._s_per_cost = 0.0  # of the slowest of the recent steps
         self._s_per_example = 0.0  # of the latest step
         self._validation_s: float | None = None
+        self._micro_batch: int | None = None  # of the latest step
 
     def advance(self, *, for_s: float = math.inf) -> Report:
         """Train until the next validation is done, the trial ends, or `for_s` more seconds are charged."""
@@ -160,6 +162,7 @@ class Driver:
         # A slow step is forgotten by halves, but the very first at once: it also warms caches up.
         self._s_per_cost = s_per_cost if self.steps < 2 else max(s_per_cost, (self._s_per_cost + s_per_cost) / 2)
         self._s_per_example = took_s / step.examples if step.examples else 0.0
+        self._micro_batch = step.micro_batch
         self.steps += 1
         self._pending.append(step)
         return step
@@ -212,6 +215,7 @@ class Driver:
             best_at_s=self.kept.at_s if self.kept else None,
             cpu_s=self.clock.cpu_s,
             waited_s=self.clock.waited_s,
+            micro_batch=self._micro_batch,
         )
         if scores is not None:
             self._pending = []

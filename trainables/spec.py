@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
 from trainables.backbones.networks import Backbone
 from trainables.data.splits import Division
+from trainables.process.memory import keep_freed_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,11 @@ Deliver = Callable[[TrialSpec, Predictions, Probabilities], None]
 
 
 def pin_threads(cpus: int) -> None:
-    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed."""
+    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed.
+
+    As it is the first thing that every process does in which something is trained or extracted, memory is set up too.
+    """
+    keep_freed_memory()
     os.environ["OMP_NUM_THREADS"] = str(cpus)
     torch.set_num_threads(cpus)
     threadpool_limits(cpus)

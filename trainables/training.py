@@ -16,6 +16,9 @@ from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from trainables.approach import Approach, Examples, Hyperparameters, Predictions, Step
 from trainables.batches import Batches, prediction_batches
+from trainables.errors import is_out_of_memory
+
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class TrainingHyperparameters(Hyperparameters):
@@ -75,6 +78,7 @@ class Training:
         self._bfloat16 = bfloat16
         self._order = self._shuffled()
         self._step = 0
+        self._micro_batch: int | None = None  # images at a time, where a batch did not fit the memory
         # A lone last example joins the batch before it: batch norm cannot learn from one.
         self.steps_per_epoch = max(1, math.ceil((len(train) - 1) / hyperparameters.batch_size))
         trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
@@ -104,7 +108,7 @@ class Training:
         lr = self.lr()
         loss, accuracy = self._update(chosen, lr)
         self._step += 1
-        return Step(loss=loss, accuracy=accuracy, lr=lr, examples=len(chosen))
+        return Step(loss=loss, accuracy=accuracy, lr=lr, examples=len(chosen), micro_batch=self._micro_batch)
 
     def predict(self, inputs: np.ndarray) -> Predictions:
         """Class probabilities by softmax, and the most probable class, for inputs as they are stored."""
@@ -134,6 +138,7 @@ class Training:
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "order": self._order,
             "step": self._step,
+            "micro_batch": self._micro_batch,
             "generator": self._generator.get_state(),
             "global_generator": torch.get_rng_state(),
             "device_generator": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
@@ -143,6 +148,7 @@ class Training:
         self.load_model_state(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._order, self._step = state["order"], state["step"]
+        self._micro_batch = state.get("micro_batch")  # states that earlier versions saved have none
         self._generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
         if state["device_generator"] is not None:
@@ -156,19 +162,74 @@ class Training:
         labels = self._labels[chosen.to(self.device)]
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.optimizer.zero_grad(set_to_none=True)
-        with self._autocast():
-            logits = self.network(self._prepare(batch))  # (B, C)
-        loss = F.cross_entropy(logits.float(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, accuracy = self._gradients(batch, labels)
         self.optimizer.step()
-        return loss.item(), (logits.argmax(dim=1) == labels).float().mean().item()
+        return loss.item(), accuracy.item()
+
+    def _gradients(self, batch: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of the mean loss of a batch, which is halved until it fits the memory; the loss and the accuracy.
+
+        Gradients of the parts add up to those of the whole but for rounding, and for which values dropout leaves out.
+        Batch norm would learn the statistics of the parts, which is another training, so that is refused.
+
+        Raises:
+            torch.OutOfMemoryError: the batch does not fit, and cannot be halved.
+        """
+        while True:
+            state = _generators(self.device)
+            try:
+                return self._accumulated(batch, labels, self._micro_batch or len(batch))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                size = min(self._micro_batch or len(batch), len(batch))
+                if size == 1 or self._learns_from_whole_batches():
+                    raise torch.OutOfMemoryError(_too_large(size)) from None
+            self._micro_batch = math.ceil(size / 2)
+            _set_generators(state, self.device)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _accumulated(self, batch: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+        for images, answers in zip(torch.split(batch, size), torch.split(labels, size), strict=True):
+            with self._autocast():
+                logits = self.network(self._prepare(images))  # (B, C)
+            part = F.cross_entropy(logits.float(), answers) * (len(images) / len(batch))
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += part.detach()
+            right += (logits.argmax(dim=1) == answers).sum()
+        return loss, right / len(batch)
+
+    def _learns_from_whole_batches(self) -> bool:
+        return any(isinstance(layer, BATCH_NORM) and layer.training for layer in self.network.modules())
 
     def _shuffled(self) -> Tensor:
         return torch.randperm(len(self.train), generator=self._generator)
 
     def _autocast(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self._bfloat16 else nullcontext()
+
+
+def _generators(device: torch.device) -> list[Tensor]:
+    """Of what dropout draws from."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def _set_generators(state: list[Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state[1], device)
+
+
+def _too_large(size: int) -> str:
+    if size == 1:
+        return "a step on a single image needs more memory than the device has; choose smaller images or another model"
+    return (
+        f"batch_size: a step on {size} images needs more memory than the device has, and batch norm would learn "
+        f"something else from two halves; set it to at most {size // 2}, or choose smaller images"
+    )
 
 
 class GradientApproach(Approach):

@@ -78,6 +78,8 @@ class TrialEvent(Record):
         reason: why a trial failed or was lost.
         host: the machine it ran on.
         device: `cpu`, or the name of the GPU.
+        micro_batch: images that went through the network at a time, where a step's batch did not fit the memory: it was
+            halved until it did, and the gradients were added up. None where every batch fits.
     """
 
     trial: str
@@ -113,6 +115,7 @@ class TrialEvent(Record):
     reason: str | None = None
     host: str | None = None
     device: str | None = None
+    micro_batch: int | None = Field(None, ge=1)
 
 
 class PhaseEvent(Record):

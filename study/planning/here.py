@@ -14,7 +14,7 @@ from study.config.models import StudyConfig
 from study.planning.timing import Timing, Untimed, seconds_each, time_approach
 from study.prepare import backbone_of
 from trainables.approach import Examples, Settings, Task
-from trainables.backbones.features import extract
+from trainables.backbones.extraction import extract
 from trainables.backbones.networks import Backbone
 from trainables.data.dataset import Dataset
 from trainables.errors import one_line

@@ -22,7 +22,7 @@ from tests.support.study_files import small_config
 from trainables.approach import Settings
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.backbones.costs import Cost, Price
-from trainables.backbones.features import Features
+from trainables.backbones.extraction import Features
 from trainables.backbones.networks import GLYPHS
 from trainables.data.dataset import open_dataset
 from trainables.errors import ApproachError, HyperparameterError, InputError
@@ -76,7 +76,7 @@ def test_what_parts_of_features_cost_is_added_up_and_said_where_the_machine_was_
     values = np.zeros((2, 3), dtype=np.float32)
     parts = {"train": Cost(6.0, 2.0, 4.0), "valid": Cost(3.65, 0.38, 3.27)}
     pending: Any = {
-        split: (Features(values, Price(cost), cached=False), f"key of {split}") for split, cost in parts.items()
+        split: [Features(values, Price(cost), cached=False, keys=(f"key of {split}",))] for split, cost in parts.items()
     }
     monkeypatch.setattr("study.prepare.ray.get", lambda task: task)
     settings = _FeatureSettings(image_size=(8, 8), backbone=GLYPHS)

@@ -34,7 +34,7 @@ from tests.support.session import Session
 from tests.support.session import session as open_session
 from tests.support.study_files import SMALL, small_study
 from tests.support.waiting import free_port, until
-from trainables.run_queue import SCHEDSTAT
+from trainables.process.run_queue import SCHEDSTAT
 
 pytestmark = pytest.mark.slow
 APPROACHES = tuple(SMALL["approaches"])

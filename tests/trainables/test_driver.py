@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ class TestATrialWithTimeEnough:
         reports = run(driver_of(fake()))
         assert [report.cpu_s for report in reports] == [3.5, 7, 10.5, 14]
         assert [report.waited_s for report in reports] == [3.5, 7, 10.5, 14]
+
+    def test_reports_how_many_examples_went_through_the_network_at_a_time_where_a_batch_did_not_fit(self):
+        approach = fake(epochs=2)
+        plain = approach.step
+        approach.step = lambda: replace(plain(), micro_batch=16 if approach.epoch > 1 else None)  # type: ignore[method-assign]
+        assert [report.micro_batch for report in run(driver_of(approach))] == [None, 16]
 
     def test_keeps_the_best_validated_state_not_the_last(self):
         approach = fake(accuracy=lambda steps: 0.9 if steps == 6 else 0.5)

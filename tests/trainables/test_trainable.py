@@ -18,7 +18,7 @@ from trainables.approach import Examples, Predictions, Step
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.approaches.fine_tune import FineTune, FineTuneSettings
-from trainables.backbones.features import extract
+from trainables.backbones.extraction import extract
 from trainables.backbones.networks import GLYPHS
 from trainables.checkpoints import CheckpointStore
 from trainables.data.splits import Division

@@ -33,6 +33,87 @@ def training(
     )
 
 
+class Narrow(nn.Sequential):
+    """A network on a device that runs out of memory where more than so many examples go through it at a time."""
+
+    def __init__(self, *layers: nn.Module, room: int) -> None:
+        super().__init__(*layers)
+        self.room = room
+        self.seen: list[int] = []
+        self.error: Exception = torch.OutOfMemoryError("out of memory")
+
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = super().forward(input)  # so that dropout has drawn already when the memory runs out
+        if self.training and len(input) > self.room:
+            raise self.error
+        self.seen.append(len(input))
+        return result
+
+
+def narrow(room: int, *more: nn.Module) -> Narrow:
+    torch.manual_seed(7)
+    return Narrow(nn.Linear(8, 16), *more, nn.ReLU(), nn.Linear(16, 3), room=room)
+
+
+class TestABatchThatDoesNotFitTheMemory:
+    @pytest.mark.parametrize(("room", "micro"), [(6, None), (5, 3), (3, 3), (2, 2), (1, 1)])
+    def test_is_halved_until_it_does_and_trains_the_same(self, room, micro):
+        whole, halved = (training(network=narrow(much)) for much in (6, room))
+        for _ in range(8):
+            expected, step = whole.step(), halved.step()
+            assert step.loss == pytest.approx(expected.loss, rel=1e-5)
+            assert (step.accuracy, step.lr, step.examples) == (expected.accuracy, expected.lr, expected.examples)
+            assert (expected.micro_batch, step.micro_batch) == (None, micro)
+        for name, value in whole.model_state().items():
+            torch.testing.assert_close(halved.model_state()[name], value, rtol=1e-4, atol=1e-6)
+
+    def test_is_halved_where_it_is_the_memory_of_the_machine(self):
+        """PyTorch raises a bare RuntimeError there, in these words."""
+        network = narrow(3)
+        network.error = RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory")
+        assert training(network=network).step().micro_batch == 3
+
+    def test_is_not_halved_where_something_else_is_wrong(self):
+        network = narrow(3)
+        network.error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        with pytest.raises(RuntimeError, match="shapes"):
+            training(network=network).step()
+
+    def test_is_halved_once_and_not_tried_whole_again(self):
+        network = narrow(3)
+        trained = training(network=network)
+        for _ in range(4):  # of 6, 6, 6 and 2 examples
+            trained.step()
+        assert network.seen == [3, 3, 3, 3, 3, 3, 2]
+
+    def test_repeats_itself_also_where_dropout_had_drawn_before_the_memory_ran_out(self):
+        first = training(network=narrow(3, nn.Dropout(0.5)))
+        losses = [first.step().loss for _ in range(8)]
+        second = training(network=narrow(3, nn.Dropout(0.5)))
+        assert [second.step().loss for _ in range(4)] == losses[:4]
+        state = second.training_state()
+        resumed = training(network=narrow(3, nn.Dropout(0.5)), seed=1)
+        resumed.load_training_state(state)
+        assert [resumed.step().loss for _ in range(4)] == losses[4:]
+
+    def test_fails_with_the_mend_where_batch_norm_would_learn_from_the_parts(self):
+        trained = training(network=narrow(3, nn.BatchNorm1d(16)))
+        with pytest.raises(torch.OutOfMemoryError, match=r"batch_size: a step on 6 images .+; set it to at most 3, or"):
+            trained.step()
+
+    def test_is_halved_where_batch_norm_only_repeats_what_it_has_learnt(self):
+        class Settled(nn.BatchNorm1d):
+            def train(self, mode: bool = True) -> Settled:
+                return super().train(False)
+
+        trained = training(network=narrow(3, Settled(16)))
+        assert trained.step().micro_batch == 3
+
+    def test_fails_where_a_single_example_does_not_fit(self):
+        with pytest.raises(torch.OutOfMemoryError, match="a step on a single image needs more memory"):
+            training(network=narrow(0)).step()
+
+
 class TestSteps:
     @pytest.mark.parametrize(("optimizer", "reference"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
     def test_are_those_of_a_plain_loop(self, optimizer, reference):

@@ -95,6 +95,12 @@ def priced(found: Cost, measure: Callable[[], Cost]) -> Price:
     return Price(min(found, again, key=lambda cost: cost.seconds), found, calm=False)
 
 
+def summed(prices: Sequence[Price]) -> Price:
+    """The price of everything together."""
+    found = in_all(price.found or price.cost for price in prices) if any(price.found for price in prices) else None
+    return Price(in_all(price.cost for price in prices), found, calm=all(price.calm for price in prices))
+
+
 def costs_note(features: str, prices: Sequence[Price]) -> str | None:
     """A line about features (named in words) whose cost was measured on a busy machine; None where none was, or little.
 

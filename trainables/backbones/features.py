@@ -10,40 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, priced
+from trainables.backbones.extraction import Extractor, Features, chunks, extract, extractor, sample_cost, together
 from trainables.backbones.networks import Backbone
-from trainables.batches import normalised, prediction_batches
+from trainables.batches import prediction_batches
 from trainables.cache import CacheError, passing, unusable
-from trainables.clock import clock_for
 
-# How much of it is timed again: batches until one of these is reached.
-SAMPLE_IMAGES = 64
-SAMPLE_S = 2.0
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features (N, D) float32, the slot-seconds they took to extract, and whether they came from the cache."""
-
-    values: np.ndarray
-    price: Price
-    cached: bool
-
-    @property
-    def cost_s(self) -> float:
-        return self.price.cost.seconds
+MADE = "by folded networks"  # part of every key: changes with whatever changes features beyond their images and network
 
 
 def frozen_features(
@@ -59,11 +45,16 @@ def frozen_features(
 ) -> Features:
     """Features of (N, H, W, 3) uint8 images by a frozen backbone, from the cache where it has them.
 
-    Two processes that want the same features at the same time extract them once: the second waits for the first.
+    The cache has an entry for each chunk of images. Processes that want the same features at the same time share the
+    work: each makes what nobody else is at, and waits for the rest in the end.
+
+    The cost is the sum of the chunks' seconds. A network is loaded once in a process, and works through one batch
+    (where there are several) before its time counts: neither is charged, so that the cost of a set of images is the
+    same whether one slot or many have made its chunks.
 
     Args:
         charged: whether somebody is charged their cost. One that was measured on a busy machine, or by a version that
-            did not look, is measured again then; on a GPU it never is.
+            did not look, is measured again then, by a sample of these images; on a GPU it never is.
         data: what the images are, in words, for the list of what the cache holds.
         told: called after each batch with the number of images that are done; what that takes is no cost.
 
@@ -71,90 +62,112 @@ def frozen_features(
         BackboneError: the backbone cannot be loaded.
         CacheError: the cache cannot be read or written.
     """
-    path = cache / "features" / f"{content_key(backbone, images, device=device, bfloat16=bfloat16)}.safetensors"
-    about = {
-        "data": data,
-        "backbone": f"{backbone.model} ({backbone.weights or 'random weights'})",
-        "image_size": f"{images.shape[1]} x {images.shape[2]}",
-        "worker": _worker(device),
-        "made": repr(time.time()),
-    }
-    with _alone(path):
+    lot = _Lot(
+        backbone=backbone, images=images, device=device, bfloat16=bfloat16, cache=cache, charged=charged, data=data
+    )
+    parts: dict[int, Features] = {}
+    for wait in (False, True):
+        for start, stop in chunks(images, device):
+            if start in parts:
+                continue
+            before = sum(len(part.values) for part in parts.values())
+            part = lot.chunk(start, stop, wait=wait, told=partial(_told_more, told, before))
+            if part is not None:
+                parts[start] = part
+                told(before + stop - start)
+    return together([parts[start] for start in sorted(parts)])
+
+
+def _told_more(told: Callable[[int], None], before: int, here: int) -> None:
+    told(before + here)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lot:
+    """Images whose features are wanted; attributes as for `frozen_features`."""
+
+    backbone: Backbone
+    images: np.ndarray
+    device: torch.device
+    bfloat16: bool
+    cache: Path
+    charged: bool
+    data: str
+
+    def chunk(self, start: int, stop: int, *, wait: bool, told: Callable[[int], None]) -> Features | None:
+        """Features of some of the images; None where another process is at them, and this one does not wait."""
+        some = self.images[start:stop]
+        key = _key(self._weights, some, device=self.device, bfloat16=self.bfloat16)
+        path = self.cache / "features" / f"{key}.safetensors"
+        with _alone(path, wait=wait) as alone:
+            return replace(self._found(path, some) or self._made(path, some, told), keys=(key,)) if alone else None
+
+    def _made(self, path: Path, some: np.ndarray, told: Callable[[int], None]) -> Features:
+        made = extract(
+            self.backbone, some, device=self.device, bfloat16=self.bfloat16, loaded=lambda: self._loaded, told=told
+        )
+        _write(path, made.values, made.price.cost, self._about | {"made": repr(time.time())})
+        return made
+
+    def _found(self, path: Path, some: np.ndarray) -> Features | None:
         with _usable(path.parent):
             found = _read(path)
         if found is None:
-            made = extract(backbone, images, device=device, bfloat16=bfloat16, told=told)
-            _write(path, made.values, made.price.cost, about)
-            return made
+            return None
         values, cost, known = found
-        if not charged or device.type != "cpu":
+        if not self.charged or self.device.type != "cpu":
             return Features(values, Price(cost), cached=True)
-        price = priced(cost, lambda: sample_cost(backbone, images, device=device, bfloat16=bfloat16))
+        price = priced(cost, lambda: self._sample.of_as_many(len(some) / len(self.images)))
         if price.cost != cost:
-            _write(path, values, price.cost, about | {"made": repr(path.stat().st_mtime)} | known)
+            _write(path, values, price.cost, self._about | {"made": repr(path.stat().st_mtime)} | known)
         return Features(values, price, cached=True)
 
+    @cached_property
+    def _weights(self) -> str:
+        return networks.content_key(self.backbone)
 
-def extract(
-    backbone: Backbone,
-    images: np.ndarray,
-    *,
-    device: torch.device,
-    bfloat16: bool,
-    told: Callable[[int], None] = lambda done: None,
-) -> Features:
-    """Extract features, timing the work; loading the network is not part of the cost."""
-    forward, width = _extractor(backbone, device, bfloat16=bfloat16)
-    values = np.empty((len(images), width), dtype=np.float32)
-    clock = clock_for(device)
-    for start, stop in prediction_batches(images, device):
-        with clock.charging():
-            values[start:stop] = forward(images[start:stop])
-        told(stop)
-    return Features(values, Price(Cost.counted(clock)), cached=False)
+    @cached_property
+    def _loaded(self) -> Extractor:
+        """After a first batch if there are more: it takes several times as long as another."""
+        forward, width = extractor(self.backbone, self.device, bfloat16=self.bfloat16)
+        start, stop = next(prediction_batches(self.images, self.device))
+        if stop < len(self.images):
+            forward(self.images[start:stop])
+        return forward, width
 
+    @cached_property
+    def _sample(self) -> Cost:
+        return sample_cost(self.backbone, self.images, device=self.device, bfloat16=self.bfloat16)
 
-def sample_cost(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> Cost:
-    """What extracting the features of all images would cost now, by its first batches, after one to warm up."""
-    forward, _ = _extractor(backbone, device, bfloat16=bfloat16)
-    batches = list(prediction_batches(images, device))
-    forward(images[slice(*batches[0])])
-    clock, done = clock_for(device), 0
-    for start, stop in batches:
-        with clock.charging():
-            forward(images[start:stop])
-        done = stop
-        if done >= SAMPLE_IMAGES or clock.charged_s >= SAMPLE_S:
-            break
-    return Cost.counted(clock).of_as_many(len(images) / done)
-
-
-def _extractor(
-    backbone: Backbone, device: torch.device, *, bfloat16: bool
-) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
-    """From (B, H, W, 3) uint8 images to (B, D) float32 features; and D."""
-    network, width = networks.as_feature_extractor(backbone)
-    network = network.to(device).to(memory_format=torch.channels_last)
-    prepare = normalised(*networks.normalise(backbone), device=device)
-
-    def forward(images: np.ndarray) -> np.ndarray:
-        precision = torch.autocast(device.type, dtype=torch.bfloat16) if bfloat16 else nullcontext()
-        with torch.inference_mode(), precision:
-            features: np.ndarray = network(prepare(torch.tensor(images, device=device))).float().cpu().numpy()
-            return features
-
-    return forward, width
+    @property
+    def _about(self) -> dict[str, str]:
+        return {
+            "data": self.data,
+            "backbone": f"{self.backbone.model} ({self.backbone.weights or 'random weights'})",
+            "image_size": f"{self.images.shape[1]} x {self.images.shape[2]}",
+            "worker": _worker(self.device),
+        }
 
 
 def content_key(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
-    """A name for features and their cost.
+    """A name for one chunk's features and their cost.
 
-    Changes with the images, their size, the network, its weights and the precision; and with the processor and the
-    number of threads, because what one machine took is no fair charge on another.
+    Changes with the images, their size, the network, its weights, the precision and the way in which they are made; and
+    with the processor and the number of threads, because what one machine took is no fair charge on another.
     """
+    return _key(networks.content_key(backbone), images, device=device, bfloat16=bfloat16)
+
+
+def key_of_all(keys: Sequence[str]) -> str:
+    """A name for the features of all these chunks."""
+    return keys[0] if len(keys) == 1 else hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
+
+
+def _key(weights: str, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(repr(images.shape).encode())
-    digest.update(networks.content_key(backbone).encode())
+    digest.update(weights.encode())
+    digest.update(MADE.encode())
     digest.update(b"bfloat16" if bfloat16 else b"float32")
     digest.update(_worker(device).encode())
     return digest.hexdigest()[:32]
@@ -167,13 +180,15 @@ def _worker(device: torch.device) -> str:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether no other process is at a file; with `wait`, that is so in the end."""
     lock = FileLock(f"{path}.lock")
     with _usable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        with suppress(Timeout):
+            lock.acquire(blocking=wait)
     try:
-        yield
+        yield lock.is_locked
     finally:
         lock.release()
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from tests.support.stand_ins import SIDE, image_task
+from trainables.approaches import better_cnn as module
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNHyperparameters, BetterCNNSettings, build
 from trainables.errors import HyperparameterError
 
@@ -19,17 +20,25 @@ def better_cnn(*, seed: int = 0, **hyperparameters: object) -> BetterCNN:
     return BetterCNN(image_task(), BetterCNNSettings(image_size=(SIDE, SIDE)), given_, seed=seed, device=CPU)
 
 
+def published_order(network: nn.Sequential) -> nn.Sequential:
+    """ReLU before the pooling behind each convolution, as the lab's description has them."""
+    layers = list(network)
+    for at in (1, 4):
+        layers[at : at + 2] = reversed(layers[at : at + 2])
+    return nn.Sequential(*layers)
+
+
 class TestLayers:
     def test_are_the_published_ones(self):
-        """The lab's description: see the module's docstring; 16 classes of boats, photographs of 30 x 100."""
+        """The lab's description, but for pooling before ReLU; 16 classes of boats, photographs of 30 x 100."""
         layers = [str(layer) for layer in build((30, 100), 16)]
         assert layers == [
             "Conv2d(3, 30, kernel_size=(5, 5), stride=(1, 1))",
-            "ReLU()",
             "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)",
+            "ReLU()",
             "Conv2d(30, 15, kernel_size=(3, 3), stride=(1, 1))",
-            "ReLU()",
             "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)",
+            "ReLU()",
             "Dropout(p=0.2, inplace=False)",
             "Flatten(start_dim=1, end_dim=-1)",
             "Linear(in_features=1725, out_features=128, bias=True)",
@@ -38,6 +47,26 @@ class TestLayers:
             "ReLU()",
             "Linear(in_features=50, out_features=16, bias=True)",
         ]
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_train_to_the_bit_as_in_the_published_order_where_pooling_follows_relu(self, monkeypatch, precision):
+        """Also where several pixels of a window are the largest, as in images of one colour, or all are negative."""
+
+        def losses_and_predictions() -> tuple[list[float | None], list[float]]:
+            task = image_task()
+            task.train.inputs[::3] = 200  # ties in every window
+            given_ = BetterCNNHyperparameters(batch_size=8, epochs=2, lr=0.01)
+            made = BetterCNN(
+                task, BetterCNNSettings(image_size=(SIDE, SIDE), precision=precision), given_, seed=0, device=CPU
+            )
+            losses = [made.step().loss for _ in range(2 * made.training.steps_per_epoch)]
+            probabilities = made.predict(task.train.inputs).probabilities
+            assert probabilities is not None
+            return losses, probabilities.ravel().tolist()
+
+        pooling_first = losses_and_predictions()
+        monkeypatch.setattr(module, "build", lambda *sizes, **dropout: published_order(build(*sizes, **dropout)))
+        assert losses_and_predictions() == pooling_first
 
     def test_have_as_many_parameters_as_counting_by_hand_gives(self):
         convolutions = (3 * 5 * 5 * 30 + 30) + (30 * 3 * 3 * 15 + 15)

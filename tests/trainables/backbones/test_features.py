@@ -10,19 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from tests.support.rivals import on_one_cpu
 from tests.support.stand_ins import Ticker, images
+from trainables.backbones import extraction, networks
 from trainables.backbones import features as module
-from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price
-from trainables.backbones.features import Features, content_key, extract, frozen_features
+from trainables.backbones.extraction import Features, chunks, divided, extract, sample_cost, together
+from trainables.backbones.features import content_key, frozen_features, key_of_all
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
 from trainables.cache import CacheError
 from trainables.clock import Clock
-from trainables.run_queue import SCHEDSTAT
+from trainables.process.run_queue import SCHEDSTAT
 
 CPU = torch.device("cpu")
 RANDOM = Backbone(model="shufflenet_v2_x0_5", weights=None)
@@ -143,6 +147,110 @@ class TestCache:
         assert len({answer.cost_s for answer in answers}) == 1
 
 
+class TestChunks:
+    """Of two batches of two images each: the last has a single batch."""
+
+    MANY = images(21).inputs
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch):
+        monkeypatch.setitem(PREDICT_VALUES, "cpu", 2 * self.MANY[0].size)
+        monkeypatch.setattr(extraction, "BATCHES_A_CHUNK", 2)
+
+    def test_are_whole_batches_but_for_the_last(self):
+        assert chunks(self.MANY, CPU) == [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20), (20, 21)]
+
+    def test_give_the_same_features_to_the_bit_as_all_at_once_and_as_several_slots(self, tmp_path):
+        at_once = extract(GLYPHS, self.MANY, device=CPU, bfloat16=False).values
+        shares = [cached(tmp_path, self.MANY[start:stop]) for start, stop in divided(chunks(self.MANY, CPU), among=4)]
+        in_chunks = cached(tmp_path, self.MANY)
+        assert in_chunks.cached, "chunks are the same however they were divided"
+        np.testing.assert_array_equal(in_chunks.values, at_once)
+        np.testing.assert_array_equal(together(shares).values, at_once)
+        assert together(shares).keys == in_chunks.keys
+        assert together(shares).cost_s == pytest.approx(in_chunks.cost_s)
+
+    def test_cost_the_same_in_one_slot_as_in_many_since_neither_loading_nor_warming_up_counts(
+        self, tmp_path, monkeypatch
+    ):
+        """Dictated: loading takes 100 s, a process's first batch 10 s, others a second for each image."""
+        ticker, in_all = Ticker(), []
+
+        def load(*_: object, **__: object) -> tuple[object, int]:
+            ticker.now += 100
+            worked: list[int] = []
+
+            def forward(pictures: np.ndarray) -> np.ndarray:
+                ticker.now += len(pictures) if worked else 10
+                worked.append(len(pictures))
+                return np.zeros((len(pictures), 2), np.float32)
+
+            return forward, 2
+
+        monkeypatch.setattr(module, "extractor", load)
+        monkeypatch.setattr(extraction, "clock_for", lambda device: Clock(ticker, cpu=ticker, waited=ticker))
+        for slots in (1, 3):
+            shares = divided(chunks(self.MANY[:20], CPU), slots)
+            parts = [cached(tmp_path / str(slots), self.MANY[start:stop]) for start, stop in shares]
+            in_all.append(together(parts).price.cost)
+        assert in_all == [Cost(20.0, 20.0, 20.0)] * 2
+
+    def test_that_the_cache_has_are_not_made_again(self, tmp_path, extractions):
+        cached(tmp_path, self.MANY[4:12])
+        whole = cached(tmp_path, self.MANY)
+        assert extractions == [4, 4, 4, 4, 4, 1]
+        assert not whole.cached
+
+    def test_that_another_process_is_at_are_left_to_it_and_waited_for_in_the_end(self, tmp_path):
+        """It is at the first chunk, and makes it once this process has told that the others are done."""
+        told: list[int] = []
+        path = tmp_path / "features" / f"{key(self.MANY[:4])}.safetensors"
+        path.parent.mkdir()
+        lock = FileLock(f"{path}.lock", thread_local=False)
+        lock.acquire()
+
+        def tell(done: int) -> None:
+            told.append(done)
+            if done == 17:
+                lock.release()
+
+        made = frozen_features(GLYPHS, self.MANY, device=CPU, bfloat16=False, cache=tmp_path, told=tell)
+        assert max(told[: told.index(17)]) < 17
+        assert told[-1] == 21
+        np.testing.assert_array_equal(made.values, extract(GLYPHS, self.MANY, device=CPU, bfloat16=False).values)
+
+    def test_that_were_made_on_a_busy_machine_are_measured_again_by_one_sample_of_all(self, tmp_path, monkeypatch):
+        samples: list[int] = []
+
+        def now(backbone: Backbone, pictures: np.ndarray, **_: object) -> Cost:
+            samples.append(len(pictures))
+            return Cost(2.1, 2.1, 0.0)
+
+        busy = Features(np.ones((4, 2), np.float32), Price(Cost(8.0, 2.0, 6.0)), cached=False)
+        monkeypatch.setattr(module, "extract", lambda *_, **__: busy)
+        monkeypatch.setattr(module, "sample_cost", now)
+        ask = partial(frozen_features, GLYPHS, self.MANY[:20], device=CPU, bfloat16=False, cache=tmp_path, charged=True)
+        assert ask().cost_s == 5 * 8.0
+        again = ask()
+        assert samples == [20]
+        assert again.cost_s == pytest.approx(2.1)
+        assert again.price.found == Cost(40.0, 10.0, 30.0)
+
+    def test_have_one_name_together_which_is_that_of_the_only_one(self):
+        assert key_of_all(["a"]) == "a"
+        assert len({key_of_all(["a", "b"]), key_of_all(["b", "a"]), key_of_all(["a", "b", "c"])}) == 3
+
+    @given(st.integers(1, 60), st.integers(1, 70))
+    def test_are_divided_in_order_and_evenly(self, count, among):
+        parts = [(3 * at, 3 * at + 3) for at in range(count)]
+        runs = divided(parts, among)
+        assert len(runs) == min(count, among)
+        assert [start for start, _ in runs] == [0, *(stop for _, stop in runs[:-1])]
+        assert runs[-1][1] == 3 * count
+        lengths = {stop - start for start, stop in runs}
+        assert max(lengths) - min(lengths) in (0, 3)
+
+
 class TestACostThatIsCharged:
     """Costs are dictated: by what a file in the cache says, and by what a sample would find now."""
 
@@ -224,16 +332,16 @@ class TestASample:
             return forward, 2
 
         monkeypatch.setitem(PREDICT_VALUES, "cpu", 2 * PICTURES[0].size)
-        monkeypatch.setattr(module, "_extractor", extractor)
-        monkeypatch.setattr(module, "clock_for", lambda device: Clock(ticker, cpu=ticker, waited=ticker))
-        monkeypatch.setattr(module, "SAMPLE_IMAGES", images_enough)
-        monkeypatch.setattr(module, "SAMPLE_S", seconds_enough)
-        cost = module.sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False)
+        monkeypatch.setattr(extraction, "extractor", extractor)
+        monkeypatch.setattr(extraction, "clock_for", lambda device: Clock(ticker, cpu=ticker, waited=ticker))
+        monkeypatch.setattr(extraction, "SAMPLE_IMAGES", images_enough)
+        monkeypatch.setattr(extraction, "SAMPLE_S", seconds_enough)
+        cost = sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False)
         assert sum(seen) == 2 + timed
         assert cost == Cost(5.0, 5.0, 5.0), "a second for each of five images"
 
     def test_costs_something_with_a_real_network(self):
-        cost = module.sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False)
+        cost = sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False)
         assert cost.seconds > 0
         assert cost.cpu_s
 

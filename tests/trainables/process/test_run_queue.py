@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.rivals import on_one_cpu
-from trainables import run_queue
 from trainables.clock import Clock
-from trainables.run_queue import waits
+from trainables.process import run_queue
+from trainables.process.run_queue import waits
 
 LINUX = pytest.mark.skipif(not run_queue.SCHEDSTAT.exists(), reason="the kernel keeps no count of waits")
 CPU_S = 0.3  # of work, as long as that takes
@@ -55,8 +55,8 @@ def test_where_the_kernel_does_not_tell_one_thread_waits_while_it_is_on_no_cpu(m
     if content is not None:
         told.write_text(content)
     monkeypatch.setattr(run_queue, "SCHEDSTAT", told)
-    monkeypatch.setattr("trainables.run_queue.time.monotonic", lambda: 100.0)
-    monkeypatch.setattr("trainables.run_queue.time.thread_time", lambda: 60.0)
+    monkeypatch.setattr("trainables.process.run_queue.time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("trainables.process.run_queue.time.thread_time", lambda: 60.0)
     off_cpu = waits(1)
     assert off_cpu is not None
     assert off_cpu() == 40.0
