@@ -7,7 +7,7 @@ import os
 import pickle
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 from ray import tune
@@ -19,7 +19,7 @@ from study.place import StudyError
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import AHEAD, TurnSearcher, run_trials
 from trainables.errors import UnreachableError
-from trainables.spec import DeliveryError, Slot, TrialSpec
+from trainables.spec import DeliveryError, Slot, Stored, TrialSpec
 
 
 def turn(index: int, *, phase: Literal["search", "final"] = "search", precharged_s: float = 0.0) -> Turn:
@@ -61,6 +61,7 @@ class Case:
             slots=lambda: self.slots,
             listeners=[self.events.append],
             earlier=earlier,
+            supplied=lambda phase: cast(Stored, f"those of the {phase}"),
             settled=lambda trial: self.on_record_when_settled.append(self.names),
         )
 
@@ -80,6 +81,7 @@ class Case:
 
 def test_a_trial_is_handed_out_with_all_that_its_process_needs():
     assert Case(turn(3, precharged_s=2.5)).ask() == {
+        "supplies": "those of the search",
         "trial": "cnn-r0-0003",
         "approach": "cnn",
         "phase": "search",
@@ -406,6 +408,6 @@ def test_what_tune_is_told_by_the_environment_and_the_log_is_as_before_when_the_
     monkeypatch.setattr(tune.Tuner, "__init__", lambda self, *given, **more: None)
     monkeypatch.setattr(tune.Tuner, "fit", fitted)
     with pytest.raises(RuntimeError, match="stopped"):
-        run_trials(Case(turn(0)).searcher, {}, Slot(1, 0.0), checkpoints=SimpleNamespace())
+        run_trials(Case(turn(0)).searcher, Slot(1, 0.0), checkpoints=SimpleNamespace())
     assert meanwhile == ["86400", "1", logging.CRITICAL]
     assert (dict(os.environ), logger.level) == before
