@@ -59,9 +59,7 @@ def measure(*, trials: int, reuse_actors: bool) -> Gaps:
 
     slots = slots_of(nodes(), SLOT)
     supplied = Supply(lambda phase: Supplies({"svm": inputs()})).of_phase
-    searcher = TurnSearcher(
-        ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen], supplied=supplied
-    )
+    searcher = TurnSearcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen], supplied=supplied)
     with tempfile.TemporaryDirectory() as folder:
         run_trials(searcher, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
     return gaps(ended, min(started), slots)

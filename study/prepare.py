@@ -15,7 +15,7 @@ import torch
 from analysis.records.schema import DataInfo, FeatureCost, HyperparameterValue
 from analysis.records.store import Store
 from analysis.records.trials import charged_first, feature_charges
-from study.cluster.arrival import refuse_not_arrived
+from study.cluster.arrival import Arrival, refuse_not_arrived
 from study.cluster.counts import Counts
 from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing
@@ -82,10 +82,11 @@ def prepare(
         InputError: an approach cannot be built on this data or imported by the workers, these cannot write to the
             storage, the data has changed since the study began, or the budget is too small for what features cost.
     """
+    arrival = Arrival({name: approach.kind for name, approach in config.approaches.items()}, slot)
     doing("building each approach once", 0, 0)
     rehearse(config, dataset)
     doing("starting a process in a slot", 0, 0)
-    refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
+    refuse_not_arrived(arrival)
     refuse_out_of_reach(store.absolute, slot)
     with watched(doing):
         info = data_info(config, dataset)

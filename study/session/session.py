@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.records.files import predictions_name
 from analysis.records.reading import predictions_of
 from analysis.records.schema import DataInfo, PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
 from analysis.records.trials import event_table
-from analysis.report.write import ReportPaths, write_report
 from study.extend import mark_finished
 from study.listeners import History, Listener
 from study.phases import Phases
@@ -33,6 +33,9 @@ from study.tune.searcher import TurnSearcher, run_trials
 from study.tune.supply import Supply, TrialPhase
 from trainables.checkpoints import CheckpointStore
 from trainables.spec import Deliver, Pace, Supplies
+
+if TYPE_CHECKING:
+    from analysis.report.write import ReportPaths
 
 
 class Session:
@@ -51,6 +54,8 @@ class Session:
     def to_the_end(self) -> ReportPaths:
         """Whatever is left to do of search, final runs and report."""
         self._run(self._stages())
+        from analysis.report.write import write_report  # with SciPy and Matplotlib, which nothing before this needs
+
         with self.phases.during("report"):
             report = write_report(self.ready.store.location)
         mark_finished(self.ready.store)

@@ -103,9 +103,9 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
     with machine(tmp_path) as here:
         told = here.python(
             "import sys, ray\nsys.path.append('lab')\nfrom hidden_from_workers import Mine\n"
-            "from study.cluster.arrival import refuse_not_arrived\nfrom trainables.spec import Slot\n"
+            "from study.cluster.arrival import Arrival, refuse_not_arrived\nfrom trainables.spec import Slot\n"
             "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
-            "refuse_not_arrived({'mine': Mine}, Slot(1, 0.0))\n"
+            "refuse_not_arrived(Arrival({'mine': Mine}, Slot(1, 0.0)))\n"
         )
     assert told.err.splitlines()[-1] == (
         "trainables.errors.ApproachError: approaches.mine: the workers cannot import hidden_from_workers "
@@ -118,11 +118,11 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
 def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(tmp_path):
     with machine(tmp_path) as here:
         told = here.python(
-            "import time, ray\nfrom study.cluster.arrival import answer\nfrom trainables.spec import Slot\n"
+            "import time, ray\nfrom study.cluster.arrival import Asked\nfrom trainables.spec import Slot\n"
             "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
-            "try:\n    answer(lambda _: time.sleep(3600), None, slot=Slot(1, 0.0), within_s=1)\n"
+            "try:\n    Asked(lambda _: time.sleep(3600), None, slot=Slot(1, 0.0)).answer(within_s=1)\n"
             "except ray.exceptions.RayError as error:\n    print(error)\n"
-            "print(answer(lambda given: given, 'free', slot=Slot(1, 0.0), within_s=100))\n"
+            "print(Asked(lambda given: given, 'free', slot=Slot(1, 0.0)).answer(within_s=100))\n"
         )
     assert told.out == "no answer within 1 s\nfree\n"
 
@@ -164,7 +164,7 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
 )
 def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
     asked: list[bool] = []
-    for name in ("rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
+    for name in ("Arrival", "rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
         monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
 
     def freeze(*_: object, charged: bool) -> dict[str, Any]:
@@ -184,7 +184,8 @@ def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monk
 def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_program(monkeypatch):
     """Else a program that is not installed there is said to be a matter of keys."""
     asked: list[str] = []
-    monkeypatch.setattr("study.prepare.rehearse", lambda *_: None)
+    for name in ("Arrival", "rehearse"):
+        monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
     monkeypatch.setattr("study.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
 
     def reach(*_: object) -> None:

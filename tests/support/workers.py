@@ -41,7 +41,11 @@ def start(
 ) -> ApproachTrainable:
     """A worker process's trainable, set up for its first trial."""
 
-    here = AtHand(Supplies(inputs, deliver))
+    return start_with(config, AtHand(Supplies(inputs, deliver)), places)
+
+
+def start_with(config: dict[str, Any], here: AtHand, places: dict[str, Any]) -> ApproachTrainable:
+    """The same, with supplies for all trials that do not name others."""
 
     class Worker(ApproachTrainable):
         def setup(self, config: dict[str, Any], *_: Any, **__: Any) -> None:

@@ -8,6 +8,7 @@ import pickle
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Literal, cast
+from unittest.mock import create_autospec
 
 import pytest
 from ray import tune
@@ -92,6 +93,22 @@ def test_a_trial_is_handed_out_with_all_that_its_process_needs():
         "allowance_s": 20.0,
         "precharged_s": 2.5,
     }
+
+
+def test_a_final_run_is_told_where_what_final_runs_need_is():
+    told = Case(turn(0, phase="final")).ask()
+    assert isinstance(told, dict)
+    assert told["supplies"] == "those of the final"
+
+
+def test_what_goes_wrong_between_search_and_final_runs_ends_the_study():
+    """Tune itself would only say that its searcher failed."""
+    case = Case()
+    case.searcher._turns = turns = create_autospec(ListedTurns, instance=True)
+    turns.next.side_effect = StudyError("no trial of any approach has a result")
+    with pytest.raises(StudyError):
+        case.ask()
+    assert isinstance(case.searcher.broken_by, StudyError)
 
 
 def test_no_more_trials_are_handed_out_than_slots_and_one_to_wait():
