@@ -36,7 +36,7 @@ def time_in_slots(
     """
     # Said here and not with options(), so that Ray ends a process that has held a GPU, and with it the memory it keeps.
     task = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=0)(_time)
-    within_s = seconds_each(config)
+    within_s = seconds_each(len(config.approaches))
     shared = ray.put(dict(inputs))  # once: approaches share images
     pending = {
         name: task.remote(name, approach, shared, slot, within_s, features_s.get(name, 0.0))

@@ -14,7 +14,6 @@ from statistics import median
 import torch
 
 from study.config.approaches import ApproachConfig
-from study.config.models import StudyConfig
 from study.planning.configurations import configurations
 from trainables.approach import Approach, Examples, Task
 from trainables.backbones.costs import Cost, in_all
@@ -26,7 +25,6 @@ from trainables.spec import Inputs
 
 WITHIN_S = 5.0  # of work for one approach
 ALL_WITHIN_S = 15.0  # of work for all of them together
-SHARE = 0.1  # of a trial's allowance, where that is less
 ENOUGH_S, ENOUGH_STEPS = 1.0, 50  # of steps behind the first; whichever comes first
 FIRST_IMAGES = 32  # of a validation; then twice as many, and so on
 SEED = 0
@@ -83,9 +81,9 @@ class Untimed:
     reason: str
 
 
-def seconds_each(config: StudyConfig) -> float:
-    """Seconds of work for timing each approach of a study: with short trials it does not take longer than they do."""
-    return min(WITHIN_S, ALL_WITHIN_S / len(config.approaches), SHARE * config.budget.trial_seconds)
+def seconds_each(approaches: int) -> float:
+    """Seconds of work for timing each of so many approaches."""
+    return min(WITHIN_S, ALL_WITHIN_S / approaches)
 
 
 def time_approach(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -90,15 +89,9 @@ def test_waiting_for_a_cpu_is_told_as_a_factor():
     assert timing.factor == pytest.approx(4.0)
 
 
-@pytest.mark.parametrize(
-    ("approaches", "trial_s", "seconds"),
-    [(1, 600, 5.0), (3, 600, 5.0), (6, 600, 2.5), (30, 600, 0.5), (3, 8, 0.8), (30, 2, 0.2)],
-)
-def test_timing_takes_five_seconds_an_approach_fifteen_in_all_and_no_more_than_a_tenth_of_a_trial(
-    approaches, trial_s, seconds
-):
-    config: Any = SimpleNamespace(approaches=range(approaches), budget=SimpleNamespace(trial_seconds=trial_s))
-    assert seconds_each(config) == pytest.approx(seconds)
+@pytest.mark.parametrize(("approaches", "seconds"), [(1, 5.0), (3, 5.0), (6, 2.5), (30, 0.5)])
+def test_timing_takes_five_seconds_an_approach_and_fifteen_in_all(approaches, seconds):
+    assert seconds_each(approaches) == seconds
 
 
 def test_the_published_and_the_median_configuration_of_a_real_approach_are_timed():
