@@ -7,6 +7,7 @@ output has gone. 130: Ctrl-C. A stack trace is left to faults of the program.
 from __future__ import annotations
 
 import codecs
+import locale
 import logging
 import os
 import sys
@@ -36,6 +37,7 @@ def enter(app: typer.Typer, name: str, *refusals: type[Exception]) -> NoReturn:
     Raises:
         SystemExit: always; with the exit code.
     """
+    _speak_utf8()
     _print_what_can_be_printed()
     code = _run(app, name, refusals)
     raise SystemExit(_flushed(code))
@@ -82,6 +84,17 @@ def _complain(problem: object) -> int:
     return REFUSED
 
 
+def _speak_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale has other letters, as LC_ALL=C does with PYTHONUTF8=0.
+
+    Study files and the names in them are UTF-8, whatever the locale; what this process starts inherits the mode.
+    """
+    is_utf8 = codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8"
+    if not is_utf8 and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 def _refuse_other_bytes() -> None:
     """Arguments that are not text: no file of a study could be named after them."""
     for number, argument in enumerate(sys.argv[1:], start=1):
@@ -111,9 +124,9 @@ def _flushed(code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        code = READER_GONE
+        code = code or READER_GONE
     except OSError as error:
-        code = _complain(f"the output cannot be written ({error.strerror})")
+        code = code or _complain(f"the output cannot be written ({error.strerror})")
     else:
         return code
     with suppress(OSError, ValueError):

@@ -1,7 +1,8 @@
 """What more a finished study is asked for: by somebody, or by itself where its file says `settle`.
 
 An extension is a study file with more replicates, more final runs or more seconds; what is on record stays, and the
-study goes on from there as a resumed one does. Knows neither Ray nor how a study runs.
+study goes on from there as a resumed one does. What adds nothing is refused before the study file is read, which takes
+PyTorch. Knows neither Ray nor how a study runs.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 from analysis.numbers import p_value, points
 from analysis.records.schema import LookEvent
 from analysis.records.store import Store
-from study.config.models import StudyConfig
-from study.config.study_file import parse_config
 from study.place import StudyError
+
+if TYPE_CHECKING:
+    from study.config.models import StudyConfig
 
 FINISHED = "finished.yaml"  # the study file that was done last
 
@@ -36,6 +39,29 @@ class More:
     search_seconds: float | None = None
 
 
+def refuse_no_more(more: More, has: More) -> None:
+    """Refuse what adds nothing.
+
+    Args:
+        has: what the study has; None for what is not known here.
+
+    Raises:
+        StudyError: nothing would be added, or something taken away.
+    """
+    asked = {
+        "--replicates": (more.replicates, has.replicates),
+        "--runs": (more.runs, has.runs),
+        "--budget": (more.search_seconds, has.search_seconds),
+    }
+    wanted = {option: (new, old) for option, (new, old) in asked.items() if new is not None}
+    if not wanted:
+        raise StudyError(f"nothing to add; give what the study is to come to: {', '.join(asked)}")
+    for option, (new, old) in wanted.items():
+        if old is not None and (new < old or all(new == old for new, old in wanted.values())):
+            told = f"the study has {old:.15g} already, and an extension only adds; give more"
+            raise StudyError(f"{option} {new:.15g}: {told}")
+
+
 def extended(config: StudyConfig, more: More) -> StudyConfig:
     """The study file of an extended study.
 
@@ -46,18 +72,9 @@ def extended(config: StudyConfig, more: More) -> StudyConfig:
         StudyError: nothing would be added, something taken away, or a new replicate left without a final run.
         ConfigError: the extended study cannot be.
     """
-    asked = {
-        "--replicates": (more.replicates, config.replicates),
-        "--runs": (more.runs, config.final_runs),
-        "--budget": (more.search_seconds, config.budget.search_seconds),
-    }
-    wanted = {option: (new, old) for option, (new, old) in asked.items() if new is not None}
-    if not wanted:
-        raise StudyError(f"nothing to add; give what the study is to come to: {', '.join(asked)}")
-    for option, (new, old) in wanted.items():
-        if new < old or all(new == old for new, old in wanted.values()):
-            told = f"the study has {old:.15g} already, and an extension only adds; give more"
-            raise StudyError(f"{option} {new:.15g}: {told}")
+    from study.config.study_file import parse_config
+
+    refuse_no_more(more, More(config.replicates, config.final_runs, config.budget.search_seconds))
     replicates = more.replicates or config.replicates
     _refuse_few_runs(config, more.runs, replicates)
     overrides: dict[str, object] = {
@@ -67,7 +84,7 @@ def extended(config: StudyConfig, more: More) -> StudyConfig:
     }
     if config.settle is not None and config.settle.at_most < replicates:
         overrides["settle"] = None  # somebody wants more than was planned
-    return parse_config(config.to_yaml(), name="the extended study", overrides=overrides)
+    return parse_config(config.to_yaml(), name="the extended study", overrides=overrides, on_record=True)
 
 
 def mark_finished(store: Store) -> None:
@@ -81,8 +98,10 @@ def refuse_unfinished(store: Store, config: StudyConfig) -> None:
     Raises:
         StudyError: it is not finished.
     """
+    from study.config.study_file import parse_config
+
     if store.exists(FINISHED):
-        before = parse_config(store.read_bytes(FINISHED), name=store.path(FINISHED))
+        before = parse_config(store.read_bytes(FINISHED), name=store.path(FINISHED), on_record=True)
         finished = _size(before) == _size(config)
     else:  # a study of before that was kept, so never extended
         finished = [(event.phase, event.event) for event in store.phase_events()][-1:] == [("report", "finished")]

@@ -1,9 +1,10 @@
-"""One study, one driver: a lock on a disk, a lease in an object store.
+"""One study, one driver: a lock and a lease on a disk, a lease in an object store.
 
-An object store has no locks. There every driver keeps an object of its own below `drivers/`, written again every
-REFRESH_S seconds: it writes its own first and then looks at the others, so of two that start together at least one sees
-the other, and gives way (both do, if they meet). All ages are differences of the store's own times, so the clocks of
-the machines do not matter.
+An object store has no locks, and on a network's disk they may hold on one machine only. There every driver keeps an
+object of its own below `drivers/`, written again every REFRESH_S seconds: it writes its own first and then looks at the
+others, so of two that start together at least one sees the other, and gives way (both do, if they meet). All ages are
+differences of the store's own times, so the clocks of the machines do not matter. On a disk the lock says whether
+another driver of this machine is at work, at once; the lease, whether one of another machine is.
 
 What it cannot do: a driver that died is only believed to be dead after LEASE_S, since nobody but itself can say
 so, and it presumes a store that shows at once what was written (S3 does). A driver that was frozen for longer than
@@ -19,7 +20,7 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -41,17 +42,21 @@ class InUseError(InputError):
 
 
 @contextmanager
-def alone(storage: Storage) -> Iterator[Lease | None]:
+def alone(storage: Storage) -> Iterator[Lease]:
     """Keep a second process from running the study at this place, for as long as the context lasts.
 
     Raises:
         InUseError: one runs it already.
         StorageError: the place cannot be written.
     """
-    if storage.folder is None:
-        with Lease(storage) as lease:
-            yield lease
-        return
+    with _locked(storage) if storage.folder else nullcontext(), Lease(storage, locked=bool(storage.folder)) as lease:
+        storage.sweep()  # who runs the study is alone, but reports may be written meanwhile
+        yield lease
+
+
+@contextmanager
+def _locked(storage: Storage) -> Iterator[None]:
+    assert storage.folder is not None, "an object store has no locks"
     try:
         storage.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(storage.folder / ".lock", timeout=0)
@@ -63,8 +68,7 @@ def alone(storage: Storage) -> Iterator[Lease | None]:
     except OSError as error:
         raise StorageError(f"{storage.location}: cannot be locked ({error.strerror})") from error
     try:
-        storage.sweep()  # who runs the study is alone, but reports may be written meanwhile
-        yield None
+        yield
     finally:
         lock.release()
 
@@ -76,12 +80,16 @@ class Lease:
         storage: where the study is.
         lease_s: age at which an object that is not refreshed counts for nothing.
         refresh_s: seconds between two refreshments.
+        locked: whether a lock keeps other drivers of this machine away, so that their objects count for nothing.
     """
 
-    def __init__(self, storage: Storage, *, lease_s: float = LEASE_S, refresh_s: float = REFRESH_S) -> None:
-        self._storage, self._lease_s, self._refresh_s = storage, lease_s, refresh_s
+    def __init__(
+        self, storage: Storage, *, lease_s: float = LEASE_S, refresh_s: float = REFRESH_S, locked: bool = False
+    ) -> None:
+        self._storage, self._lease_s, self._refresh_s, self._locked = storage, lease_s, refresh_s, locked
         self._at_once = Storage(storage.absolute, patience_s=0.0)  # nobody waits for the thread, nor for the release
-        self._name = f"drivers/{platform.node()}-{os.getpid()}-{uuid4().hex[:8]}"
+        self._host = platform.node()
+        self._name = f"drivers/{self._host}-{os.getpid()}-{uuid4().hex[:8]}"
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._refreshed = 0.0
@@ -104,6 +112,9 @@ class Lease:
         self._thread.join()
         try:
             self._at_once.delete(self._name)
+            if self._storage.folder is not None:
+                with suppress(OSError):  # another driver's is in it
+                    (self._storage.folder / "drivers").rmdir()
         except StorageError as error:  # it grows old by itself; what ended the study matters more
             logger.warning("%s", error)
 
@@ -142,7 +153,8 @@ class Lease:
         times = storage.times("drivers")
         now = times.pop(self._name)
         others = [_Other(name, self._lease_s - (now - written)) for name, written in times.items()]
-        freshest = max(others, key=lambda other: other.left_s, default=None)
+        rivals = [other for other in others if not (self._locked and _host(other.name) == self._host)]
+        freshest = max(rivals, key=lambda other: other.left_s, default=None)
         if freshest is not None and freshest.left_s > 0:
             return freshest
         for other in others:
@@ -158,6 +170,9 @@ class _Other:
     left_s: float
 
 
+def _host(name: str) -> str:
+    return Path(name).name.rsplit("-", 2)[0]
+
+
 def _who(name: str) -> str:
-    host, pid, _ = Path(name).name.rsplit("-", 2)
-    return f"{host}, process {pid}"
+    return f"{_host(name)}, process {name.rsplit('-', 2)[1]}"

@@ -5,7 +5,8 @@ The curves and the progress display (show/) listen too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from analysis.records.schema import PhaseEvent, TrialEvent
@@ -16,13 +17,44 @@ Event = TrialEvent | PhaseEvent
 Listener = Callable[[Event], None]
 
 
+class Dated:
+    """Tells the listeners of each event with a time that only goes forward, even if the machine's clock is set.
+
+    The order of times is that of the curves and of what a resumed study learns from, their differences are the seconds
+    for which slots were there: an hour that a clock is set forward or back belongs to neither.
+
+    Args:
+        listeners: told of every event, in turn.
+        not_before: seconds since 1970, the time of the last event on record: the clock may have been set back since.
+        now: seconds since 1970, by the clock that may be set.
+        passed: seconds, by a clock that nobody sets.
+    """
+
+    def __init__(
+        self,
+        listeners: Iterable[Listener],
+        *,
+        not_before: float = 0.0,
+        now: Callable[[], float] = time.time,
+        passed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listeners, self._passed = tuple(listeners), passed
+        self._ahead_s = max(now(), not_before) - passed()
+
+    def __call__(self, event: Event) -> None:
+        """Tell all of one event."""
+        dated = event.model_copy(update={"time": self._ahead_s + self._passed()})
+        for listener in self._listeners:
+            listener(dated)
+
+
 @dataclass(frozen=True)
 class Record:
     """Puts every event on record.
 
     Args:
         store: of the study.
-        lease: of this driver where the storage has no locks: with another driver at work nothing is written any more.
+        lease: of this driver: with another one at work nothing is written any more.
     """
 
     store: Store
@@ -61,6 +93,12 @@ class History:
             self.phases.append(event)
         else:
             self._trials.append(event)
+
+    @property
+    def last_time(self) -> float:
+        """Seconds since 1970 of the latest event; 0 where there is none."""
+        events: tuple[Event, ...] = (*self.phases, *self._trials)
+        return max((event.time for event in events), default=0.0)
 
     @property
     def trials(self) -> list[TrialEvent]:

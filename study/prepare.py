@@ -15,7 +15,7 @@ import torch
 from analysis.records.schema import DataInfo, FeatureCost, HyperparameterValue
 from analysis.records.store import Store
 from analysis.records.trials import charged_first, feature_charges
-from study.cluster.arrival import Arrival, refuse_not_arrived
+from study.cluster.arrival import refuse_not_arrived
 from study.cluster.counts import Counts
 from study.cluster.reach import refuse_out_of_reach
 from study.cluster.sharing import Sharing
@@ -31,7 +31,7 @@ from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
 from trainables.data.image_cache import Watcher, watched
 from trainables.data.splits import Split
-from trainables.errors import ApproachError, BackboneError, InputError, one_line
+from trainables.errors import FEWER, ApproachError, BackboneError, InputError, is_out_of_memory, one_line
 from trainables.precision import in_bfloat16
 from trainables.spec import Slot, pin_threads
 
@@ -82,11 +82,10 @@ def prepare(
         InputError: an approach cannot be built on this data or imported by the workers, these cannot write to the
             storage, the data has changed since the study began, or the budget is too small for what features cost.
     """
-    arrival = Arrival({name: approach.kind for name, approach in config.approaches.items()}, slot)
     doing("building each approach once", 0, 0)
     rehearse(config, dataset)
     doing("starting a process in a slot", 0, 0)
-    refuse_not_arrived(arrival)
+    refuse_not_arrived({name: approach.kind for name, approach in config.approaches.items()}, slot)
     refuse_out_of_reach(store.absolute, slot)
     with watched(doing):
         info = data_info(config, dataset)
@@ -285,8 +284,9 @@ def _collected(settings: _FeatureSettings, names: tuple[str, ...], pending: Mapp
     try:
         found: dict[Split, tuple[Features, str]] = {split: ray.get(task) for split, task in pending.items()}
     except ray.exceptions.RayError as error:
-        cause = one_line(getattr(error, "cause", None) or error)
-        raise BackboneError(f"frozen features of {settings.backbone.model}: {cause}") from error
+        cause = getattr(error, "cause", None) or error
+        mend = f"; {FEWER}" if is_out_of_memory(cause) else ""
+        raise BackboneError(f"frozen features of {settings.backbone.model}: {one_line(cause)}{mend}") from error
     prices = [features.price for features, _ in found.values()]
     total = in_all(price.cost for price in prices)
     cost = FeatureCost(

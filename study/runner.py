@@ -19,7 +19,7 @@ from study.config.models import StudyConfig
 from study.config.study_file import parse_config, read_yaml
 from study.extend import More, extended, mark_finished, next_step, refuse_unfinished, settling_sentence
 from study.lease import Lease, alone
-from study.listeners import History, Record
+from study.listeners import Dated, History, Record
 from study.place import new_directory, refuse_another_study, refuse_incomplete, refuse_unwritable
 from study.session.ready import (
     Ready,
@@ -170,7 +170,7 @@ def _kept(records: StudyRecords, *, trust_code: bool) -> tuple[Store, StudyConfi
     text, name = store.read_whole("study.yaml"), store.path("study.yaml")
     if not trust_code:
         refuse_modules_inside(store, addresses_in(read_yaml(text, name=name)))
-    return store, parse_config(text, name=name)
+    return store, parse_config(text, name=name, on_record=True)
 
 
 def _go_on(
@@ -224,7 +224,8 @@ def _until_settled(ready: Ready, history: History, lease: Lease | None) -> Outco
         closing(Boards(files, ready.prepared.owed_s)) as boards,
     ):
         boards.replay(history.trials)
-        listeners = (Record(store, lease), history, boards, ready.progress, Moved(history.trials, say))
+        followers = (Record(store, lease), history, boards, ready.progress, Moved(history.trials, say))
+        listeners = (Dated(followers, not_before=history.last_time),)
         while True:
             report = Session(ready, history, listeners).to_the_end()
             looks = store.looks()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import settings
 
 # The same examples in every run: a failure is then due to the change, not to the draw. A busy machine is no failure.
-# To look further: pytest --hypothesis-profile=default
+# To look further: pytest --hypothesis-profile=thorough
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
@@ -28,3 +29,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What takes longest comes first where tests run in two processes, so that both end at about the same time."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without their figures, for who looks at none: most of a report's time goes into them."""
+    for name in ("draw_comparison", "draw_study"):
+        monkeypatch.setattr(f"analysis.report.write.{name}", lambda _: ())

@@ -144,8 +144,17 @@ def clean(cache: Path) -> None:
             _clean(cache / folder, words=folder in ("images", "features"))
 
 
+def clean_if_due(cache: Path) -> None:
+    """Clean a cache that nobody has cleaned for an hour: what is younger stays anyhow. For every process of a trial."""
+    cleaned = cache / "cleaned"
+    with suppress(OSError):  # no cache, or not for this user: who needs it will say so
+        if not (cleaned.exists() and 0 <= time.time() - cleaned.stat().st_mtime < UNFINISHED_S):
+            cleaned.touch()
+            clean(cache)
+
+
 def _clean(folder: Path, *, words: bool) -> None:
-    """Clean one folder, listed once: every process of a trial does so as it starts.
+    """Clean one folder, listed once.
 
     Args:
         words: whether a .json there is about arrays beside it.

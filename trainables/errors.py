@@ -9,6 +9,8 @@ InputError
  +-- StateError             (in checkpoints.py) what an approach hands over and cannot be kept
 """
 
+FEWER = "have fewer trials at once (a larger slot.cpus), or smaller batches or images"  # where memory runs out
+
 
 class InputError(Exception):
     """The user's input cannot be used; the message is one line that names the cause and the mend."""
@@ -35,9 +37,19 @@ class UnreachableError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """The kind of an error and the first line of its message."""
+    """The kind of an error and the first line of its message; where memory ran out, that first."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    told = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return f"out of memory ({told})" if is_out_of_memory(error) else told
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the machine or of a GPU ran out, by Python's, NumPy's, PyTorch's or Ray's own error.
+
+    PyTorch raises a bare RuntimeError where it is the CPU's memory, or that of a library on the GPU.
+    """
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or any(words in str(error) for words in ("can't allocate memory", "STATUS_ALLOC_FAILED"))
 
 
 def cause(error: BaseException) -> str:

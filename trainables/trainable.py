@@ -7,6 +7,7 @@ with its reason. Only the death of the process is left to Tune, which starts the
 
 from __future__ import annotations
 
+import gc
 import logging
 import platform
 import time
@@ -20,11 +21,11 @@ from ray import tune
 
 from trainables.approach import Predictions, Probabilities
 from trainables.backbones.features import frozen_features
-from trainables.cache import cache_dir, clean
+from trainables.cache import cache_dir, clean_if_due
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
-from trainables.errors import UnreachableError, one_line, shown
+from trainables.errors import UnreachableError, is_out_of_memory, one_line, shown
 from trainables.precision import in_bfloat16
 from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, Stored, TrialSpec, pin_threads
 
@@ -36,11 +37,12 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], slot: Slot, checkpoints: Files, pace: Pace = DEFAULT_PACE) -> None:
         pin_threads(slot.cpus)
-        clean(cache_dir())  # of this node
+        clean_if_due(cache_dir())  # of this node
         self._pace = pace
         self._stored: Stored | None = None
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints
+        self._ran_out_of_memory = False
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -54,6 +56,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         except (torch.AcceleratorError, UnreachableError, DeliveryError):  # not the trial's fault: Tune tries again
             raise
         except Exception as error:  # a trial's failure is a result like any other
+            self._ran_out_of_memory = is_out_of_memory(error)
             return self._result({"event": "failed", "reason": one_line(error), "done": True})
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -69,6 +72,9 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         self._spec = TrialSpec(**told)
         self._store = CheckpointStore(self._checkpoints, self._spec.trial)
         self._driver: Driver | None = None
+        if self._ran_out_of_memory:  # what the trial before holds in cycles would be missing for this one
+            gc.collect()
+            self._ran_out_of_memory = False
         self._saved_at_s = 0.0
         self._resumed_at_s: float | None = None  # until it has been reported, once
         self._charged_before = 0.0

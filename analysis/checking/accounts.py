@@ -21,13 +21,13 @@ def accounts_are_within_the_budget(study: Plain) -> Checked:
         for (approach, replicate), charged_s in accounts.items()
         if not charged_s <= budget_s * (1 + HAIR)
     )
-    return checked("were charged no more than the budget", len(accounts), "searches", over)
+    return checked("no search was charged more than the budget", len(accounts), "search", over)
 
 
 def features_are_charged(study: Plain) -> Checked:
     """Frozen features are charged once to every search of every approach that uses them."""
     count = sum(len(features["approaches"]) for features in study.records["features"].values())
-    return checked("are charged for their features, once", count, "approaches", _uncharged(study))
+    return checked("every approach was charged for its features, once", count, "approach", _uncharged(study))
 
 
 def charges(study: Plain) -> dict[Account, float]:

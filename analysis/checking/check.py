@@ -14,6 +14,7 @@ from analysis.checking.order import looks_are_in_order, phases_are_in_order
 from analysis.checking.reading import Plain, read_plain
 from analysis.checking.report import report_says_the_same, reports_can_read_it
 from analysis.checking.trials import records_are_in_order, seconds_are_possible, trials_start_and_end_once
+from analysis.numbers import counted
 from analysis.records.reading import existing_study
 from analysis.records.storage import Storage
 
@@ -70,7 +71,8 @@ def check_study(location: str) -> Verdict:
 
 def _line(rule: Checked) -> str:
     verdict = f"{len(rule.findings):,} FOUND" if rule.findings else "sound" if rule.count else "-"
-    return f"{verdict:>9}  {rule.count:>7,} {rule.unit} {rule.rule}"
+    many = f"{rule.unit}es" if rule.unit.endswith("ch") else None
+    return f"{verdict:>9}  {rule.rule}: {counted(rule.count, rule.unit, many)}"
 
 
 def _shown(findings: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ def configurations_are_in_the_spaces(study: Plain) -> Checked:
     """Every trial of the search has a configuration that its space holds, or the published one."""
     searched = [history[0] for history in study.trials.values() if history[0]["phase"] == "search"]
     findings = (f"{first['file']}: {problem}" for first in searched for problem in _outside(study, first))
-    return checked("have hyperparameters that the study file's spaces hold", len(searched), "trials", findings)
+    return checked("every trial has hyperparameters that its space holds", len(searched), "trial", findings)
 
 
 def final_runs_are_of_incumbents(study: Plain) -> Checked:
@@ -27,7 +27,7 @@ def final_runs_are_of_incumbents(study: Plain) -> Checked:
         for first in finals
         if first["params"] not in _incumbents(study, first)
     )
-    return checked("have the hyperparameters of the best trial of their search", len(finals), "final runs", findings)
+    return checked("every final run has those of its search's best trial", len(finals), "final run", findings)
 
 
 def _outside(study: Plain, first: Fields) -> Iterator[str]:

@@ -17,20 +17,20 @@ def files_are_whole(study: Plain) -> Checked:
     """Every file can be read and has a name that the program gives."""
     foreign = [f"{name}: not a name that the program gives (a copy?)" for name in study.names if not is_own(name)]
     return checked(
-        "can be read and are named as the program names them", len(study.digests), "files", [*study.problems, *foreign]
+        "every file can be read and has a name of ours", len(study.digests), "file", [*study.problems, *foreign]
     )
 
 
 def files_are_unchanged(study: Plain) -> Checked:
     """Every file is as the last report read it."""
     lines = study.sums or ()
-    return checked("are as the last report read them (SHA256SUMS)", len(lines), "files", _changes(study, lines))
+    return checked("every file is as the last report read it (SHA256SUMS)", len(lines), "file", _changes(study, lines))
 
 
 def study_file_is_the_finished_one(study: Plain) -> Checked:
     """Study.yaml says what finished.yaml says: all of it where nothing happened since, else all but its size."""
     count = 0 if study.finished is None else 1
-    return checked("says what it said when the study was finished", count, "study file", _differences(study))
+    return checked("study.yaml is as it was when the study was finished", count, "study file", _differences(study))
 
 
 def _changes(study: Plain, lines: tuple[str, ...]) -> Iterator[str]:

@@ -19,7 +19,7 @@ def predictions_are_those_on_record(study: Plain) -> Checked:
     """Every evaluated final run that counts has its predictions, of the test split's images, of the same accuracy."""
     runs = evaluated(study)
     return checked(
-        "have predictions of the test split with the accuracy on record", len(runs), "final runs", _wrong(study, runs)
+        "every final run has predictions of the accuracy on record", len(runs), "final run", _wrong(study, runs)
     )
 
 

@@ -13,9 +13,9 @@ class Checked:
     """One rule.
 
     Attributes:
-        rule: what holds, in a few words.
+        rule: what holds, in a few words that are right for any count.
         count: how many things it was asked of.
-        unit: what these are.
+        unit: one of these.
         findings: what does not hold, a line each.
     """
 

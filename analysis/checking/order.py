@@ -16,13 +16,13 @@ PHASES = ("prepare", "search", "final", "report")
 def phases_are_in_order(study: Plain) -> Checked:
     """Phases are numbered from 0, begin before they end, and follow each other as they do in a study."""
     phases = study.records["phases"]
-    return checked("are in an order that a study has", len(phases), "phase records", _phases(study))
+    return checked("the phases are in an order that a study has", len(phases), "phase record", _phases(study))
 
 
 def looks_are_in_order(study: Plain) -> Checked:
     """Looks are numbered from 1, each at other final runs than the one before, all of them evaluated."""
     return checked(
-        "are in order, each at final runs that were evaluated", len(study.records["looks"]), "looks", _looks(study)
+        "every look is in order, at final runs that were evaluated", len(study.records["looks"]), "look", _looks(study)
     )
 
 

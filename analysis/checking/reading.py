@@ -171,7 +171,7 @@ class _Reader:
         storage = self._storage
         if not storage.exists(name):
             return None
-        path = storage.folder / name if storage.folder is not None else None
+        path = storage.file(name)
         if path is not None and not path.is_file():
             self.problems.append(f"{name}: no file that could be read")
             return None

@@ -21,7 +21,7 @@ def report_says_the_same(study: Plain) -> Checked:
     current = study.report is not None and _is_current(study)
     findings = _differences(study) if current else ()
     return checked(
-        "says in report.json what the records say", len(study.approaches) if current else 0, "approaches", findings
+        "report.json says what the records say", len(study.approaches) if current else 0, "approach", findings
     )
 
 
@@ -30,8 +30,8 @@ def reports_can_read_it(location: str) -> Checked:
     try:
         read_study(location)
     except RecordsError as error:
-        return checked("can be read by `report`", 1, "study", [str(error).removeprefix(f"{location}/")])
-    return checked("can be read by `report`", 1, "study", [])
+        return checked("`report` can read it", 1, "study", [str(error).removeprefix(f"{location}/")])
+    return checked("`report` can read it", 1, "study", [])
 
 
 def _is_current(study: Plain) -> bool:

@@ -22,18 +22,18 @@ def records_are_in_order(study: Plain) -> Checked:
     trials = study.trials
     count = sum(len(history) for history in trials.values())
     findings = [*_order(study), *_gaps_between_trials(study)]
-    return checked("are numbered without a gap, and are of the trials of this study", count, "records", findings)
+    return checked("every record is of a trial of this study, without a gap", count, "record", findings)
 
 
 def trials_start_and_end_once(study: Plain) -> Checked:
     """A trial starts once, ends once, and does nothing after its end; it has ended where its phase is over."""
-    return checked("start once and end once", len(study.trials), "trials", _lives(study))
+    return checked("every trial starts once and ends once", len(study.trials), "trial", _lives(study))
 
 
 def seconds_are_possible(study: Plain) -> Checked:
     """Seconds are not negative, grow, stay within the allowance and within the time that passed."""
     count = sum(len(history) for history in study.trials.values())
-    return checked("have seconds, times and accuracies that can be", count, "records", _impossible(study))
+    return checked("every record has seconds, times and accuracies that can be", count, "record", _impossible(study))
 
 
 def _order(study: Plain) -> Iterator[str]:

@@ -7,7 +7,7 @@ classes are those that occur in any of these columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,13 @@ from analysis.records.errors import RecordsError
 from analysis.records.predictions import PREDICTION_COLUMNS, check_predictions
 
 NEEDED = tuple(name for name in PREDICTION_COLUMNS if name != "group")
+OTHER_NAMES = {  # of columns, as scikit-learn, Keras and others write them
+    "approach": ("model", "method", "algorithm", "classifier"),
+    "seed": ("run", "fold", "repeat", "random_state"),
+    "image": ("file", "filename", "path", "image_id", "id"),
+    "label": ("y_true", "y", "target", "truth", "true", "true_label", "ground_truth", "class"),
+    "prediction": ("y_pred", "pred", "predicted", "y_hat", "predicted_label", "predicted_class"),
+}
 NESTED = (list, tuple, dict, set, frozenset, bytes, np.ndarray)
 
 
@@ -79,10 +86,19 @@ def _check_columns(source: str, table: pd.DataFrame) -> None:
     missing = [repr(name) for name in NEEDED if name not in table]
     if missing:
         lacking = f"no column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-        raise RecordsError(f"{source}: {lacking}; needed are {', '.join(NEEDED)} (has {some(list(table.columns))})")
+        meant = [f"rename '{other}' to '{name}'" for name, other in _meant(table)]
+        mend = ", ".join(meant) or f"has {some(list(table.columns))}"
+        raise RecordsError(f"{source}: {lacking}; needed are {', '.join(NEEDED)} ({mend})")
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise RecordsError(f"{source}: column '{shown(repeated[0])}' is there more than once; leave one")
+
+
+def _meant(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Columns that are needed and missing, each with one that is there under another of its usual names."""
+    for name in (name for name in NEEDED if name not in table):
+        there = [column for column in table if str(column).strip().casefold() in (name, *OTHER_NAMES[name])]
+        yield from ((name, shown(column)) for column in there[:1])
 
 
 def _refuse_nested(source: str, table: pd.DataFrame) -> None:

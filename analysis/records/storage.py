@@ -15,6 +15,7 @@ import re
 import reprlib
 import shutil
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -64,6 +65,7 @@ class Storage:
     def __init__(self, location: str, *, patience_s: float = PATIENCE_S) -> None:
         self.location = location.rstrip("/") if location.partition("://")[2] else location
         self.patience_s = patience_s
+        self._decomposed: dict[str, str] = {}  # by a name in composed letters, the one on a disk that splits é in two
         try:
             self.fs, self.root = _opened(self.location)
         except (pa.ArrowInvalid, OSError) as error:
@@ -82,6 +84,10 @@ class Storage:
     def folder(self) -> Path | None:
         """The folder on this machine, or None where the place is none."""
         return Path(self.root) if isinstance(self.fs, fs.LocalFileSystem) else None
+
+    def file(self, name: str) -> Path | None:
+        """One file on this machine, or None where the place is none."""
+        return Path(self._at(name)) if self.folder is not None else None
 
     def path(self, name: str) -> str:
         """The path or URI of one file, for people."""
@@ -165,13 +171,21 @@ class Storage:
         except UnicodeDecodeError as error:  # pyarrow gives no other paths
             name = repr(error.object.rpartition(b"/")[2])[2:-1][-LONGEST_SHOWN:]
             raise StorageError(f"{self.path(below)}: {name} in it is no name in UTF-8; rename or remove it") from None
-        return dict(sorted((file for file in files if _is_a_name(file[0])), key=lambda file: file[0]))
+        named = ((self._composed(name), info) for name, info in files if _is_a_name(name))
+        return dict(sorted(named, key=lambda one: one[0]))
+
+    def _composed(self, name: str) -> str:
+        """A name as records have it, in NFC: a copy from an older Mac, or an archive made there, has it in NFD."""
+        composed = unicodedata.normalize("NFC", name)
+        if composed != name:
+            self._decomposed[composed] = name
+        return composed
 
     def _at(self, name: str) -> str:
         """Where a file lies: below this place, whoever made its name."""
         if not _leads_below(name):
             raise StorageError(f"{self.location}: {reprlib.repr(name)} names no file in this place")
-        return f"{self.root}/{name}".rstrip("/")
+        return f"{self.root}/{self._decomposed.get(name, name)}".rstrip("/")
 
     def _own(self, name: str) -> str:
         """The same of a file that is written or deleted: no link in this place leads elsewhere either."""

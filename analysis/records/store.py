@@ -71,8 +71,7 @@ class Store(Storage):
         Raises:
             RecordsError: it is one of these, missing, or cannot be read.
         """
-        if self.folder is not None:
-            path = self.folder / name
+        if (path := self.file(name)) is not None:
             if path.exists() and not path.is_file():
                 raise RecordsError(f"{self.path(name)}: no file that could be read; {RESTORE}")
             if path.is_file() and path.stat().st_size > (LARGEST_SUMS if name == SUMS else LARGEST):
@@ -99,11 +98,14 @@ class Store(Storage):
     def write_look(self, look: LookEvent) -> None:
         """Write a look, unless one on record counted all its runs: another report may have written that just now.
 
+        Nor is one written that came after more readings of the test split: this report had read the study before that,
+        and what it counts may not count any more.
+
         Two that write at the same moment write the same file, or, where one had read the study before it went on, two
         files of one number.
         """
         known = self.looks()
-        if any(set(look.counted) <= set(one.counted) for one in known):
+        if any(set(look.counted) <= set(one.counted) or look.test_reads < one.test_reads for one in known):
             return
         self.write_record(f"looks/{len(known) + 1:04d}-{look_digest(look)}.json", look)
 
@@ -168,8 +170,13 @@ class Store(Storage):
 
 
 def in_time(events: Iterable[TrialEvent]) -> list[TrialEvent]:
-    """Trial events in the order in which they were written."""
-    return sorted(events, key=lambda event: (event.time, event.trial, event.order))
+    """Trial events in the order in which they were written; those of one trial by number, whatever clocks say."""
+    moments: dict[str, float] = {}  # by trial: the latest time so far
+    dated = []
+    for event in sorted(events, key=lambda event: event.order):
+        moments[event.trial] = max(event.time, moments.get(event.trial, event.time))
+        dated.append((moments[event.trial], event.trial, event.order, event))
+    return [event for *_, event in sorted(dated, key=lambda one: one[:3])]
 
 
 def look_digest(look: LookEvent) -> str:

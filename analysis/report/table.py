@@ -22,6 +22,8 @@ MARKUP = re.compile(  # a `<` alone begins no tag, an underscore inside a word n
     | :(?=//|[a-z+-][\w+-]*:) | (?<=www)\.""",
     re.VERBOSE,
 )
+# GitHub makes a link of an address whether its @ is escaped or not, but not across a comment, which nobody sees.
+ADDRESS = re.compile(r"(?<=[\w.+-])@(?=[\w-])")
 # At the beginning of a line: what makes it a heading, a list, a quotation or a rule; of a number, its point does.
 BLOCK = re.compile(r"\d{1,9}(?=[.)](\s|$))|(?=(#{1,6}|[-+])(\s|$)|-[-\s]*$|>)")
 
@@ -123,7 +125,7 @@ def as_markdown(shown: Table) -> Markup:
 
 def escaped(text: str) -> str:
     """Text in one line in which Markdown reads no markup: no tag, link, picture, emphasis, code, escape or list."""
-    line = MARKUP.sub(r"\\\g<0>", " ".join(visible(text).split()))
+    line = ADDRESS.sub("@<!-- -->", MARKUP.sub(r"\\\g<0>", " ".join(visible(text).split())))
     begins = BLOCK.match(line)
     return f"{begins.group()}\\{line[begins.end() :]}" if begins else line
 

@@ -14,12 +14,14 @@ from study.cluster.code import NO_CODE, Code
 from study.cluster.entry import Entry
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
-from study.cluster.signals import at_most, handler_given_back, terminable
+from study.cluster.signals import at_most, handler_given_back, handler_kept, terminable
 from trainables.errors import cause
 
+STANDARD_ERROR = 2  # as the system counts open files
 REACHED_WITHIN_S = 10.0
 STARTED_WITHIN_S = 120.0  # or joined; some seconds where nothing else runs
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # where Ray tells a job's driver about the job
+logger = logging.getLogger(__name__)
 AUTHENTICATION = "InvalidAuthToken"  # among the words with which Ray refuses a token
 
 
@@ -45,7 +47,7 @@ def connected(address: str | None, code: Code = NO_CODE, *, cpus: int | None = N
         yield
         return
     way_in = _at(address) if address else on_this_machine(cpus)
-    with handler_given_back(), way_in as entry, _started(entry, code), terminable():
+    with handler_given_back(), terminable(), way_in as entry, _started(entry, code):
         yield
 
 
@@ -59,7 +61,7 @@ def _started(entry: Entry, code: Code) -> Iterator[None]:
         with code.unpacked() as modules:
             carried = _carrying(modules)
             try:
-                with at_most(STARTED_WITHIN_S):
+                with at_most(STARTED_WITHIN_S), handler_kept(), _nothing_said():
                     ray.init(
                         log_to_driver=False,
                         logging_level=logging.ERROR,
@@ -78,6 +80,7 @@ def _started(entry: Entry, code: Code) -> Iterator[None]:
 def _at(address: str) -> Iterator[Entry]:
     """A cluster that somebody has started."""
     _refuse_unreachable(address)
+    _refuse_other_token(address)
     yield Entry({"address": address}, lambda error: _not_joined(error, address))
 
 
@@ -99,6 +102,42 @@ def _refuse_unreachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_WITHIN_S).close()
     except (OSError, OverflowError, ValueError) as error:  # ValueError: what can be no machine's name
         raise _not_joined(error, address) from error
+
+
+def _refuse_other_token(address: str) -> None:
+    """Ray would try for 20 s, and complain each time; a cluster that is asked for anything refuses a token at once.
+
+    A server that says nothing within REACHED_WITHIN_S, and any other trouble, is left to Ray.
+    """
+    if ":" not in address or "/" in address:
+        return
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.exceptions import AuthenticationError
+
+    try:
+        with at_most(REACHED_WITHIN_S), _nothing_said():
+            GcsClient(address=address).internal_kv_keys(b"transfer-study", None)
+    except AuthenticationError as error:
+        raise _not_joined(error, address) from error
+    except Exception as error:  # of undocumented kinds
+        logger.debug("%s: %s", address, error)
+
+
+@contextmanager
+def _nothing_said() -> Iterator[None]:
+    """What Ray's libraries write to standard error meanwhile is left out: what is wrong is said in one line."""
+    try:
+        kept = os.dup(STANDARD_ERROR)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)
 
 
 def _not_joined(error: Exception, address: str) -> ClusterError:

@@ -6,6 +6,9 @@ Where it does not start, that ends in one line, within three minutes: two of pat
 from __future__ import annotations
 
 import errno
+import os
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,11 @@ from trainables.errors import first_line
 
 SHARED_MEMORY = "/dev/shm"
 SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")  # methods of Ray's own class Node
+OUT_OF_MEMORY_RETRIES = 0  # of the extraction of features; Ray would try for ever, and print a page each time
+# That one process may have, or the user: with fewer, Ray's workers never begin, and the first task waits for ever.
+OPEN_FILES, PROCESSES = 1024, 1024
+# Else `ray.init` waits for first worker processes, in a call that nothing interrupts: for ever, where these hang.
+BEGIN = {"RAY_prestart_worker_first_driver": "0"}
 MENDS = {
     errno.ENOSPC: "free some disk space",
     errno.EMFILE: "allow more open files (`ulimit -n 8192`)",
@@ -32,22 +40,58 @@ def on_this_machine(cpus: int | None) -> Iterator[Entry]:
         cpus: how many there shall be, instead of those of the machine.
 
     Raises:
-        StartError: there is no place for Ray's files.
+        StartError: there is no place for Ray's files, or too few may be open.
     """
+    _allow_enough()
     with ray_folder() as folder, _own_token(folder.token), _on_loopback(), _without_services():
         settings = {
             "address": "local",
             "num_cpus": cpus,
             "include_dashboard": False,
             "_temp_dir": str(folder.temporary),
+            "_plasma_directory": _instead_of_shared_memory(folder),
+            "_system_config": {"task_oom_retries": OUT_OF_MEMORY_RETRIES},
         }
         yield Entry(settings, lambda error: _not_started(error, folder))
+
+
+def _instead_of_shared_memory(folder: RayFolder) -> str | None:
+    """Where Ray's object store lies if there is no /dev/shm that can be written, as in some containers.
+
+    Of one that is too small Ray itself takes no notice.
+    """
+    if sys.platform == "darwin" or os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
+        return None
+    folder.temporary.mkdir(exist_ok=True)
+    return str(folder.temporary)
+
+
+def _allow_enough() -> None:
+    """Ask the system for as much as Ray needs, which children of this process are allowed too."""
+    _ask(resource.RLIMIT_NOFILE, OPEN_FILES, "open files", "ulimit -n 8192")
+    if os.geteuid() != 0:  # whose processes nobody counts
+        _ask(resource.RLIMIT_NPROC, PROCESSES, "processes and threads", "ulimit -u 8192")
+
+
+def _ask(kind: int, enough: int, what: str, mend: str) -> None:
+    allowed, most = resource.getrlimit(kind)
+    if _reaches(allowed, enough):
+        return
+    if not _reaches(most, enough):
+        raise StartError(
+            f"Ray needs {enough} {what}, and {most} are allowed here; allow more (`{mend}`); the study is as it was"
+        )
+    resource.setrlimit(kind, (enough, most))
+
+
+def _reaches(limit: int, enough: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= enough
 
 
 @contextmanager
 def _own_token(token: Path) -> Iterator[None]:
     """Have Ray ask for this token, whatever the environment says of other clusters."""
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None, **BEGIN}
     try:
         with variables(own):
             _read_authentication()

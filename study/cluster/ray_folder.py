@@ -11,6 +11,7 @@ the folder.)
 
 from __future__ import annotations
 
+import atexit
 import errno
 import fcntl
 import os
@@ -22,6 +23,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from analysis.records.errors import cut
@@ -59,10 +61,14 @@ def ray_folder() -> Iterator[RayFolder]:
     """A folder for as long as the context lasts, in $RAY_TMPDIR, $TMPDIR or /tmp; what others left is removed first.
 
     Raises:
-        StartError: nothing can be kept there, or its path is too long for Ray.
+        StartError: nothing can be kept there, or its path is too long for Ray, or has letters beyond ASCII.
     """
     parent, why = _parent()
-    _refuse_too_long(parent, why)
+    if unfit := _unfit(parent):
+        raise StartError(
+            f"Ray cannot keep its files in {cut(str(parent), 60)} ({why}): it {unfit}; set RAY_TMPDIR to a short "
+            "folder of this machine, such as /tmp; the study is as it was"
+        )
     try:
         parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(parent)
@@ -73,6 +79,10 @@ def ray_folder() -> Iterator[RayFolder]:
             "folder of this machine that you can write, such as /tmp; the study is as it was"
         ) from error
     kept = False
+    remove = partial(shutil.rmtree, folder.path, ignore_errors=True)
+    atexit.register(
+        remove
+    )  # runs after Ray's own, which ends what an interrupt left half started and still writes here
     try:
         yield folder
     except StartError:
@@ -80,7 +90,9 @@ def ray_folder() -> Iterator[RayFolder]:
         raise
     finally:
         if not kept:
-            shutil.rmtree(folder.path, ignore_errors=True)
+            remove()
+        if kept or not folder.path.exists():
+            atexit.unregister(remove)
         os.close(lock)
 
 
@@ -100,14 +112,14 @@ def _parent() -> tuple[Path, str]:
     return Path("/tmp"), "RAY_TMPDIR is not set"
 
 
-def _refuse_too_long(parent: Path, why: str) -> None:
+def _unfit(parent: Path) -> str | None:
+    """What keeps Ray from using a path, by its letters alone; None where nothing does."""
+    if not str(parent).isascii():  # its worker encodes the paths of sockets so
+        return "has letters beyond ASCII, which Ray cannot use"
     longest = os.fsencode(parent / "ts-12345678" / DEEPEST.format(pid=os.getpid()))
     if len(longest) > SOCKET_BYTES:
-        raise StartError(
-            f"Ray cannot keep its files in {cut(str(parent), 60)} ({why}): it is {len(longest) - SOCKET_BYTES} bytes "
-            "too long for the paths of sockets; set RAY_TMPDIR to a short folder of this machine, such as /tmp; the "
-            "study is as it was"
-        )
+        return f"is {len(longest) - SOCKET_BYTES} bytes too long for the paths of sockets"
+    return None
 
 
 def _made(parent: Path) -> tuple[RayFolder, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ray
 
 from analysis.records.errors import StorageError, cut
-from study.cluster.arrival import Asked
+from study.cluster.arrival import answer
 from study.cluster.nodes import ClusterError
 from study.place import is_uri, refuse_unwritable
 from trainables.errors import first_line, one_line
@@ -27,7 +27,7 @@ def refuse_out_of_reach(directory: str, slot: Slot) -> None:
     if not is_uri(directory):
         return
     try:
-        problem = Asked(_problem, directory, slot=slot).answer(within_s=TRIED_WITHIN_S)
+        problem = answer(_problem, directory, slot=slot, within_s=TRIED_WITHIN_S)
     except ray.exceptions.RayError as error:
         problem = one_line(error)
     if problem is not None:

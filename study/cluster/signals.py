@@ -29,7 +29,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def handler_given_back() -> Iterator[None]:
-    """Leave these signals to whoever had them before: Ray and `terminable` each set handlers of their own."""
+    """Leave these signals to whoever had them before: `terminable` sets handlers of its own."""
     before = {signum: signal.getsignal(signum) for signum in ASKING}
     try:
         yield
@@ -41,7 +41,7 @@ def handler_given_back() -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise Terminated when asked to end; Ray's own handler, or none, would end the process without a word.
+    """Raise Terminated when asked to end; without a handler, that would end the process without a word.
 
     A SIGHUP that is ignored stays so: under `nohup`, a study outlives its terminal.
     """
@@ -62,6 +62,19 @@ def terminable() -> Iterator[None]:
         if asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
             raise Terminated(asked) from None
         raise
+
+
+@contextmanager
+def handler_kept() -> Iterator[None]:
+    """Leave SIGTERM as it is while Ray starts: by then, it would set a handler that exits without a word."""
+    from ray._private import utils
+
+    before = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = before
 
 
 def in_main_thread() -> bool:

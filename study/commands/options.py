@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analysis.records.errors import cut
-from study.show.terminal import PlainConsole
+from study.show.terminal import PlainConsole, Screen, as_is
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,14 +63,12 @@ Set = Annotated[
 @contextmanager
 def loading(library: str) -> Iterator[None]:
     """Say what takes the first seconds, in which nothing else can be said."""
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
     if not console.is_terminal:
         console.print(f"Loading {library}")
         yield
         return
-    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as shown:
-        shown.add_task(f"Loading {library}", total=None)
+    began = time.monotonic()
+    with Screen(console, lambda: as_is(f"Loading {library}, {time.monotonic() - began:.0f} s")):
         yield
 
 

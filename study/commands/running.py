@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,13 +49,13 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a study: search at equal time, final runs, report."""
-    with loading("PyTorch"):
+    with ending_in_a_line(), loading("PyTorch"):
         config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
     if is_job_server(address):
         from study.show import remote
 
         raise typer.Exit(remote.run(config, out, str(address), terminal()))
-    with loading("Ray"):
+    with ending_in_a_line(), loading("Ray"):
         from study import runner
     from study.place import new_directory
 
@@ -72,7 +72,7 @@ def resume(directory: Directory, address: Address = None, trust_code: TrustCode 
     from analysis.records.reading import existing_study
 
     existing_study(directory)  # refuses what is no study, before what is slow to import
-    with loading("PyTorch and Ray"):
+    with ending_in_a_line(directory), loading("PyTorch and Ray"):
         from study import runner
 
     finish(
@@ -107,14 +107,16 @@ def extend(
         options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
         options += ["--trust-code"] if trust_code else []
         raise typer.Exit(remote.extend(directory, options, str(address), terminal()))
+    from analysis.records.parsing import parse_settings
     from analysis.records.reading import existing_study
+    from study.extend import More, refuse_no_more
 
-    existing_study(directory)  # refuses what is no study, before what is slow to import
-    with loading("PyTorch and Ray"):
+    store, more = existing_study(directory), More(replicates, runs, search_seconds)
+    has = parse_settings(store.path("study.yaml"), store.read_whole("study.yaml"))
+    refuse_no_more(more, More(has.replicates, None, has.budget.search_seconds))  # before what is slow to import
+    with ending_in_a_line(directory), loading("PyTorch and Ray"):
         from study import runner
-    from study.extend import More
 
-    more = More(replicates, runs, search_seconds)
     finish(
         lambda progress: runner.extend(directory, more, address=address, progress=progress, trust_code=trust_code),
         directory,
@@ -178,21 +180,36 @@ def plan(
 
 def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
-    from study.cluster.signals import Terminated
-    from study.show.progress import Progress
+    with ending_in_a_line(directory):
+        from study.show.progress import Progress
 
-    try:
         outcome = start(Progress(console))
-    except KeyboardInterrupt as end:
-        from study.place import begun
-
-        goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"
-        with suppress(OSError):  # the terminal may have gone
-            errors.print(
-                f"interrupted; {goes_on if begun(directory) else 'nothing is on record yet'}",
-                soft_wrap=True,
-            )
-        raise typer.Exit(128 + (end.signum if isinstance(end, Terminated) else signal.SIGINT)) from None
     from study.show.screens import show_outcome
 
     show_outcome(outcome.directory, console)
+
+
+@contextmanager
+def ending_in_a_line(directory: str | None = None) -> Iterator[None]:
+    """Whatever asks the process to end, Ctrl-C, SIGTERM or SIGHUP, ends it in a line that says how the study goes on.
+
+    Args:
+        directory: of the study, where it is known by then.
+
+    Raises:
+        Exit: an interrupt came; with 128 and its number, as a shell has it.
+    """
+    from study.cluster.signals import Terminated, handler_given_back, terminable
+
+    try:
+        with handler_given_back(), terminable():
+            yield
+    except KeyboardInterrupt as end:
+        from study.place import begun
+
+        goes_on = "nothing is on record yet"
+        if directory is not None and begun(directory):
+            goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"
+        with suppress(OSError):  # the terminal may have gone
+            errors.print(f"interrupted; {goes_on}", soft_wrap=True)
+        raise typer.Exit(128 + (end.signum if isinstance(end, Terminated) else signal.SIGINT)) from None

@@ -25,7 +25,7 @@ from analysis.records.schema import (
     SignificanceSettings,
 )
 from analysis.records.seconds import Seconds
-from study.config.approaches import LONGEST_NAME, ApproachConfig, name_problem, same_on_disk
+from study.config.approaches import LONGEST_NAME, ApproachConfig, name_problem
 from study.config.kinds import turned
 from study.config.messages import misspelt, problem
 from trainables.approach import Settings
@@ -194,9 +194,6 @@ class StudyConfig(Section):
             if told := name_problem(name):
                 raise ValueError(f"approaches.{cut(name, 60)}: {told}")
             self.settings(name)
-        if two := same_on_disk(self.approaches):
-            one, other = (cut(name, 60) for name in two)
-            raise ValueError(f"approaches.{other}: on some disks the same name as {one}; give it another")
         if self.final_runs < self.replicates:
             raise ValueError(
                 f"final.runs: {self.final_runs} final runs of each approach leave some of its {self.replicates} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from analysis.records import yaml_text
-from analysis.records.errors import line
+from analysis.records.errors import cut, line
+from study.config.approaches import same_on_disk
 from study.config.kinds import turned
 from study.config.messages import ConfigError, problem
 from study.config.models import StudyConfig
@@ -38,8 +40,15 @@ def read_config(study: str, overrides: Mapping[str, object] | None = None) -> St
     return parse_config(text, name=study, overrides=overrides)
 
 
-def parse_config(text: str | bytes, *, name: str, overrides: Mapping[str, object] | None = None) -> StudyConfig:
-    """Like `read_config`, from the text of a study file; `name` is what errors call it."""
+def parse_config(
+    text: str | bytes, *, name: str, overrides: Mapping[str, object] | None = None, on_record: bool = False
+) -> StudyConfig:
+    """Like `read_config`, from the text of a study file.
+
+    Args:
+        name: what errors call it.
+        on_record: whether a study has begun with it, perhaps before there was a rule for new ones alone.
+    """
     content = read_yaml(text, name=name)
     if not isinstance(content, dict):
         keys = ", ".join(StudyConfig.model_fields)
@@ -47,12 +56,16 @@ def parse_config(text: str | bytes, *, name: str, overrides: Mapping[str, object
     content = _as_written_today(content)
     for key, value in (overrides or {}).items():
         content = _overridden(content, key.split("."), value, key)
+    content = content if on_record else _composed(content)  # names on record are as they are
     try:
         config = StudyConfig.model_validate(content)
     except ValidationError as error:
         raise ConfigError(line(f"{name}: {problem(error, StudyConfig)}")) from error
     if found := turned(content, config):
         raise ConfigError(line(f"{name}: {'.'.join(map(str, found[0]))}: {found[1]}"))
+    if not on_record and (two := same_on_disk(config.approaches)):
+        one, other = (cut(approach, 60) for approach in two)
+        raise ConfigError(line(f"{name}: approaches.{other}: on some disks the same name as {one}; give it another"))
     return config
 
 
@@ -90,6 +103,18 @@ def _offered(study: str) -> Preset:
         if os.path.exists(study):
             raise ConfigError(line(f"{study}: neither a preset nor an ordinary file; give a study file")) from None
         raise
+
+
+def _composed(content: dict[str, Any]) -> dict[str, Any]:
+    """Names of approaches in NFC, é as one letter: an editor may write two, of which some disks make one, or not.
+
+    Two names that are one then are left as they are, to be refused.
+    """
+    approaches = content.get("approaches")
+    if not isinstance(approaches, dict) or not all(isinstance(name, str) for name in approaches):
+        return content
+    composed = {unicodedata.normalize("NFC", name): approach for name, approach in approaches.items()}
+    return content | {"approaches": composed} if len(composed) == len(approaches) else content
 
 
 def _as_written_today(content: dict[str, Any]) -> dict[str, Any]:

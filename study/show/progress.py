@@ -8,18 +8,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from analysis.records.schema import ENDINGS, Phase, PhaseEvent, TrialEvent
 from study.show.busy import Busy
 from study.show.doing import Doing
-from study.show.terminal import as_is
+from study.show.terminal import Screen, as_is
 
 if TYPE_CHECKING:
     from study.search.ledger import Account, Ledger
@@ -48,8 +46,7 @@ class Progress:
         self._parts: tuple[Table | Text, ...] = ()  # of the screen; another thread draws them
         self._doing: Doing | None = None
         # It draws itself once a second too, so that the seconds pass while a library works and nothing is told.
-        live = partial(Live, console=console, get_renderable=self._screen, refresh_per_second=1, transient=True)
-        self._live = live() if console.is_terminal else None
+        self._live = Screen(console, self._screen) if console.is_terminal else None
         self._began, self._last_told = time.monotonic(), 0.0
         self._ledger: Ledger | None = None
         self._exhausted: Mapping[Account, str] = {}
@@ -99,7 +96,10 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays on the screen."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        if self._live:
+            self._live.print(line)
+        else:
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def search(self, ledger: Ledger, exhausted: Mapping[Account, str], earlier: list[TrialEvent]) -> None:
         """The search begins, or goes on after these events; whoever is `exhausted` will spend no more."""

@@ -6,10 +6,15 @@ written out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.live import Live
 from rich.segment import Segment
 from rich.text import Text
 
@@ -55,6 +60,47 @@ class PlainConsole(Console):
         """As Rich does it: everything that is printed comes by here, and its own control codes are marked as such."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
+class Screen(Live):
+    """What is drawn again and again, until the terminal has gone: then this process gets the signal that comes of it.
+
+    The system sends it to those that the terminal started, and not to whoever was given it. Under `nohup`, nothing is
+    drawn any more, and the study goes on.
+
+    Args:
+        console: with a terminal behind it.
+        content: makes what is drawn; it is asked once a second too, by another thread.
+    """
+
+    def __init__(self, console: Console, content: Callable[[], RenderableType]) -> None:
+        super().__init__(console=console, get_renderable=content, refresh_per_second=1, transient=True)
+        self._gone = False
+
+    def refresh(self) -> None:
+        with self._while_it_is_there():
+            super().refresh()
+
+    def stop(self) -> None:
+        self._gone = True  # whoever ends needs not be told to
+        with self._while_it_is_there():
+            super().stop()
+
+    def print(self, line: str) -> None:
+        """A line above it, which stays."""
+        with self._while_it_is_there():
+            self.console.print(line, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def _while_it_is_there(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            if not self._gone:
+                self._gone = True  # once: whoever ignores the signal is asked no more
+                os.kill(os.getpid(), signal.SIGHUP)
 
 
 def as_is(text: str, style: str = "") -> Text:

@@ -1,9 +1,10 @@
-"""Why the process of a trial died, as far as Ray knows it, in one line for the records."""
+"""Why the process of a trial died, as far as Ray knows it, in one line for the records; and what Tune may forget."""
 
 from __future__ import annotations
 
 import re
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryErr
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from trainables.errors import UnreachableError, one_line
+from study.tune.deaths import ProcessLostError
+from trainables.errors import FEWER, UnreachableError, is_out_of_memory, one_line
 from trainables.spec import DeliveryError
 
 UNKNOWN = "its process ended, for a reason that is not known"
 # What Ray says of a process that broke its connection off without a word: the system tells Ray no more than that.
 NO_WORD = "connection error code"
 NOT_MADE = "error raised in its creation task"  # the traceback follows; its last line is the error
+LOW_ON_MEMORY = "low on memory"  # among Ray's words where it has ended a process before that could begin
+OUT_OF_MEMORY = "its process was ended by Ray, as the memory of its node ran out"
+MEND = "mend that, and `transfer-study resume` goes on"
+FREE = f"free memory, and `transfer-study resume` goes on; or begin anew: {FEWER}"
 MAX_FAILURES = 2  # a trial whose process dies is started again so often; after that it has failed
 # Each of the trials that are out has died so often, with no report of any between, when the study is stopped: as a rule
 # none has failed for good yet, and all of them begin anew when it is resumed. Where trials are known to work, some that
@@ -36,6 +42,7 @@ class Failures(Callback):  # type: ignore[misc]
         self.unreachable: UnreachableError | None = None  # a trial has waited in vain for what the nodes share
         self._deaths = 0  # of processes, since any trial has reported something
         self._latest = UNKNOWN  # cause of such a death
+        self._mend = MEND
         self._known_to_work = False
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -47,6 +54,10 @@ class Failures(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._count(_latest_error(trial))  # by then the searcher has had it forgotten
+        _forget_averages(trial)
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        _forget_averages(trial)
 
     def note_event(self, event: str) -> None:
         """A trial has reported this, now or in an earlier session."""
@@ -65,7 +76,7 @@ class Failures(Callback):  # type: ignore[misc]
         latest = textwrap.shorten(self._latest, 150, placeholder=" ...")
         return (
             f"no trial comes to a result: {self._deaths} processes in a row ended before; the last time, {latest}; "
-            "mend that, and `transfer-study resume` goes on"
+            f"{self._mend}"
         )
 
     def error_of(self, trial_id: str) -> Exception | None:
@@ -84,10 +95,18 @@ class Failures(Callback):  # type: ignore[misc]
         elif not isinstance(cause, DeliveryError):  # who has something to deliver has worked
             self._deaths += 1
             self._latest = cause_of(error)
+            self._mend = FREE if _is_of_memory(error) else MEND
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing travels when Tune pickles its callbacks for a snapshot."""
         return {}
+
+
+def _forget_averages(trial: Trial) -> None:
+    """Tune keeps every trial to the end of the run, with running averages of all it has reported: 54 of 59 kB."""
+    with suppress(AttributeError):  # another version of Ray names them otherwise, and grows
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
 
 
 def _latest_error(trial: Trial) -> Exception | None:
@@ -105,8 +124,10 @@ def cause_of(error: Exception | None) -> str:
     """One line for a record: what ended the process, or what was raised in it."""
     if error is None:
         return UNKNOWN
+    if isinstance(error, ProcessLostError):
+        error = error.cause
     if isinstance(error, OutOfMemoryError):
-        return "its process was ended by Ray, as the memory of its node ran out"
+        return OUT_OF_MEMORY
     if isinstance(error, ActorUnavailableError):
         return "its node, or the way to it, was lost"
     if isinstance(error, ActorDiedError):
@@ -114,7 +135,14 @@ def cause_of(error: Exception | None) -> str:
     return one_line(getattr(error, "cause", None) or error)
 
 
+def _is_of_memory(error: Exception | None) -> bool:
+    cause = getattr(error, "cause", None) or error
+    return cause is not None and (is_out_of_memory(cause) or cause_of(error) == OUT_OF_MEMORY)
+
+
 def _end_of_process(words: str) -> str:
+    if LOW_ON_MEMORY in words:
+        return OUT_OF_MEMORY
     if NOT_MADE in words:
         return f"its process could not begin: {words.strip().splitlines()[-1].strip()}"
     if re.search(r"\bnode\b.* (?:died|dead|terminated)", words):

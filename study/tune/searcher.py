@@ -24,6 +24,7 @@ from analysis.records.slugs import visible
 from study.place import StudyError
 from study.scratch import scratch
 from study.search.turns import Turn
+from study.tune.deaths import deaths_borne
 from study.tune.failures import MAX_FAILURES, Failures, cause_of
 from study.tune.keys import keys_kept_out
 from study.tune.scheduler import Handover
@@ -43,7 +44,7 @@ TUNE_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
     "TUNE_MAX_PENDING_TRIALS_PG": "1000000",  # the searcher alone decides how many wait
     "RAY_AIR_NEW_OUTPUT": "0",
 }
@@ -132,9 +133,9 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
                 result = {"event": "failed", "reason": self._reason(trial_id)}
             else:
                 self.failures.note_event(result["event"])
-            self.failures.forget(trial_id)
             turn = self._running.pop(trial_id)
             self._note_loss(turn, trial_id, result)
+            self.failures.forget(trial_id)
             event = self._event(turn, result)
             self._announce(event)
             scores = {name: result[name] for name in EVALUATION & result.keys()}
@@ -267,7 +268,7 @@ def _settled_tune() -> Iterator[None]:
     logger.setLevel(logging.CRITICAL)  # which trials failed stands in the records
     try:
         settings = {name: value for name, value in TUNE_SETTINGS.items() if name not in os.environ}
-        with variables(settings), keys_kept_out():
+        with variables(settings), keys_kept_out(), deaths_borne():
             yield
     finally:
         logger.setLevel(before)

@@ -20,6 +20,8 @@ from analysis.frames import TEXTS
 from analysis.records.trials import TRIAL_COLUMNS
 from analysis.report.write import write_report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PAIR_NUMBERS = [
     "difference",
     "low",

@@ -1,10 +1,11 @@
-"""What became of the studies of a soak, one by one and counted."""
+"""What became of the studies of a soak, one by one, on file and counted."""
 
 from __future__ import annotations
 
-import csv
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 COUNTED = (
@@ -18,6 +19,7 @@ class Fate:
     """What became of one study.
 
     Attributes:
+        seed, number: of the soak, and of the study in it: all that was drawn follows from these two.
         met: the misfortunes.
         sittings: of the driver, the first included.
         finished, sound: whether it did, and whether assert_sound holds at the end.
@@ -29,6 +31,7 @@ class Fate:
         complaint: of the first thing that was not as it must be.
     """
 
+    seed: int
     number: int
     met: list[str] = field(default_factory=list)
     sittings: int = 0
@@ -45,12 +48,24 @@ class Fate:
     def good(self) -> bool:
         return self.finished and self.sound and not (self.lost or self.twice or self.over or self.differs or self.noisy)
 
+    def __str__(self) -> str:
+        told = self.complaint or ("well" if self.good else "not as it must be")
+        return f"study {self.number}, {'+'.join(self.met) or 'nothing'}, {self.sittings} sittings: {told}"
 
-def write_fates(fates: Sequence[Fate], out: Path) -> None:
-    with open(out, "w", newline="") as file:
-        writer = csv.DictWriter(file, [one.name for one in fields(Fate)])
-        writer.writeheader()
-        writer.writerows(asdict(fate) | {"met": "+".join(fate.met)} for fate in fates)
+
+def add_fate(fate: Fate, out: Path) -> None:
+    """Add a line of JSON to a file; several processes may do so, one write for each line."""
+    with open(out, "ab", buffering=0) as file:
+        file.write(f"\n{json.dumps(asdict(fate))}\n".encode())  # after a line that a kill cut short, if there is one
+
+
+def read_fates(out: Path) -> list[Fate]:
+    """The fates in a file, by seed and number; without what a kill cut short. None where there is no file."""
+    fates = []
+    for line in out.read_text().splitlines() if out.exists() else ():
+        with suppress(json.JSONDecodeError):
+            fates.append(Fate(**json.loads(line)))
+    return sorted(fates, key=lambda fate: (fate.seed, fate.number))
 
 
 def fates_table(fates: Sequence[Fate]) -> str:

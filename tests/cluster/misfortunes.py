@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.nodes import TRIALS, Cluster
 
 DISK = "disk"  # below the cluster's folder: the file system of the study
 LASTS_S = 2.0  # how long a disk fails, where the study bears it
+WRITTEN = ("records", "phases", "checkpoints")
 BLOCK = b"\0" * (1 << 16)
 
 
@@ -36,7 +38,7 @@ class Scene:
     nodes: Cluster
     driver: subprocess.Popen[str]
     rng: random.Random
-    mends: list[Callable[[], None]] = field(default_factory=list)
+    mends: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def disk(self) -> Path:
@@ -83,9 +85,14 @@ def lose_node(scene: Scene) -> None:
 
 
 def fail_storage(scene: Scene) -> None:
-    """The file system of the study refuses to be written, as a kernel does that has seen an error of the disk."""
-    scene.mends.append(lambda: _remount(scene.disk, "rw"))
-    _remount(scene.disk, "ro")
+    """Records and checkpoints cannot be written, as where a kernel that has seen an error makes a disk read-only.
+
+    The whole file system cannot be made so: curves are open for writing, and the remounting would be refused.
+    """
+    for folder in [path for name in WRITTEN for path in scene.disk.glob(f"*/{name}")]:
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        scene.mends.append(partial(subprocess.run, ["umount", "--lazy", folder], check=True))
+        _make_read_only(folder)
     _while_it_lasts(scene)
 
 
@@ -128,9 +135,8 @@ def _while_it_lasts(scene: Scene) -> None:
         scene.mend()
 
 
-def _remount(disk: Path, mode: str) -> None:
-    """A file system with a file open for writing cannot become read-only at once: it is tried until it does."""
+def _make_read_only(folder: Path) -> None:
+    """A place with a file open for writing cannot become read-only at once: it is tried until it does."""
     end = time.monotonic() + LASTS_S
-    while subprocess.run(["mount", "-o", f"remount,{mode}", disk], capture_output=True, check=False).returncode:
-        if time.monotonic() > end:
-            return
+    while subprocess.run(["mount", "-o", "remount,bind,ro", folder], capture_output=True, check=False).returncode:
+        assert time.monotonic() < end, f"{folder} stays writable"

@@ -1,16 +1,21 @@
 """Short studies with misfortunes drawn at random, against twins that are left alone: is anything lost, or done twice?
 
-    python -m tests.cluster.soak [--studies 200] [--seed 0] [--lanes 2] [--out soak.csv]
+    python -m tests.cluster.soak [--studies 200] [--seed 0] [--lanes 2] [--out build/soak.jsonl]
+    python -m tests.cluster.soak --table build/soak.jsonl
+
+The fate of each study is added to the file when it is known, and what a study meets depends on the seed and its number
+alone: a soak that was stopped goes on where it ended, when it is started again with the same file.
 
 Every study runs on a cluster of two nodes with one slot each, and meets one misfortune or two of misfortunes.py at
 random moments between study.yaml, which makes its directory a study, and the end of an undisturbed run; one in ten
 begins with an image that cannot be read. What ends the driver must end it in one line; the study is then resumed.
 Its twin has the same study file and meets nothing.
 
-Prints, for each misfortune, how many studies it met and of these: how many finished, how many were not sound (see
-soundness.py: `sound` holds them against the diaries of their trials), how many records were lost or changed that had
-been written, trials that were charged twice, searches charged beyond their budgets, studies whose verdict differs from
-the twin's, and drivers that ended with more than one line. Ends with 1 if any of these is not as it must be.
+Prints a line for each study and, in the end and for `--table`, for each misfortune, how many studies it met and of
+these: how many finished, how many were not sound (see soundness.py: `sound` holds them against the diaries of their
+trials), how many records were lost or changed that had been written, trials that were charged twice, searches charged
+beyond their budgets, studies whose verdict differs from the twin's, and drivers that ended with more than one line.
+Ends with 1 if any of these is not as it must be.
 
 Needs `unshare`, to mount the small file systems that fail. A lane is a cluster of its own; the studies are divided
 among them.
@@ -20,22 +25,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.records.reading import read_study
 from analysis.records.schema import ENDINGS
 from analysis.records.trials import trial_table
 from analysis.search.accounts import spending
-from tests.cluster.fates import Fate, fates_table, write_fates
+from tests.cluster.fates import Fate, add_fate, fates_table, read_fates
 from tests.cluster.misfortunes import DISK, MISFORTUNES, Scene
 from tests.cluster.nodes import Cluster, cluster, study_file
 from tests.cluster.soundness import assert_sound
@@ -43,7 +52,9 @@ from tests.support.pictures import digit_folder
 from tests.support.waiting import PATIENCE_S, until
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
-SEEDS = 5  # different study files of a lane, each with a twin
+SEEDS, IN_A_ROW = 5, 10  # different study files, each with a twin in every lane, and how many studies in turn have one
+ENDING, STOPPED = (signal.SIGINT, signal.SIGTERM), 130
+ATTEMPTS = 3  # a lane whose cluster does not start, or whose twin is not sound, is begun again
 SITTINGS = 6  # a study that is not finished after so many is given up
 DISK_SIZE = "64m"
 BAD_IMAGE, BAD_IMAGES = "bad_image", 0.1  # what it is called, and how often a study begins with one
@@ -51,61 +62,115 @@ PHOTOS = {"train": 8, "valid": 5, "test": 60}  # of each digit
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster.soak")
-    parser.add_argument("--studies", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--lanes", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("soak.csv"))
-    parser.add_argument("--lane", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.lane is not None:
-        with tempfile.TemporaryDirectory() as folder, cluster(Path(folder), 1, 1) as nodes:
-            Lane(nodes, random.Random(f"{given.seed}-{given.lane}"), given.lane).run(given.studies)
+    given = _arguments()
+    for number in ENDING:
+        signal.signal(number, _stop)
+    if given.lane:
+        return _lane(given.lane, given.seed, given.out)
+    if given.table:
+        print(fates_table(read_fates(given.table)))
         return 0
-    shares = [given.studies // given.lanes + (lane < given.studies % given.lanes) for lane in range(given.lanes)]
-    lanes = [_lane(lane, share, given.seed) for lane, share in enumerate(shares)]
-    fates = [Fate(**json.loads(line)) for lane in lanes for line in lane.communicate()[0].splitlines()]
-    write_fates(fates, given.out)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    codes: list[int] = []
+    while (left := _left(given)) and STOPPED not in codes and len(codes) < ATTEMPTS:
+        shares = [left[lane :: given.lanes] for lane in range(min(given.lanes, len(left)))]
+        codes.append(_run(shares, given.seed, given.out))
+    fates = read_fates(given.out)
     print(fates_table(fates))
-    return int(any(lane.returncode for lane in lanes) or not all(fate.good for fate in fates))
+    return max([*codes, int(not all(fate.good for fate in fates))])
 
 
-def _lane(lane: int, studies: int, seed: int) -> subprocess.Popen[str]:
-    module = [sys.executable, "-m", "tests.cluster.soak", "--lane", lane, "--studies", studies, "--seed", seed]
-    return subprocess.Popen([*NAMESPACE, *map(str, module)], stdout=subprocess.PIPE, text=True)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.soak")
+    parser.add_argument("--studies", type=int, default=200, help="those in the file included")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lanes", type=int, default=2, help="studies at once")
+    parser.add_argument("--out", type=Path, default=Path("build/soak.jsonl"), help="the fates, a line each; goes on")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="print the table of such a file, and run nothing")
+    parser.add_argument("--lane", type=int, nargs="+", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _left(given: argparse.Namespace) -> list[int]:
+    """The numbers of the studies that are not on file."""
+    known = {fate.number for fate in read_fates(given.out) if fate.seed == given.seed}
+    return [number for number in range(given.studies) if number not in known]
+
+
+def _lane(numbers: Sequence[int], seed: int, out: Path) -> int:
+    """Run the studies of these numbers on a cluster of their own, while the process lives that asked for it."""
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder, cluster(Path(folder), 1, 1) as nodes:
+        Lane(nodes, seed, out).run(numbers)
+        return 0
+    return STOPPED
+
+
+def _run(shares: Sequence[Sequence[int]], seed: int, out: Path) -> int:
+    """Run the studies of these numbers, a lane for each share; not 0 where that was stopped or a lane has failed."""
+    lanes = []
+    try:
+        for share in shares:
+            module = [sys.executable, "-m", "tests.cluster.soak", "--seed", seed, "--out", out, "--lane", *share]
+            lanes.append(subprocess.Popen([*NAMESPACE, *map(str, module)], stdin=subprocess.PIPE))
+        codes = [lane.wait() for lane in lanes]
+        return int(any(codes))
+    except KeyboardInterrupt:
+        for lane in lanes:
+            lane.terminate()
+        for lane in lanes:
+            lane.wait()
+        return STOPPED
+
+
+def _stop(*_: object) -> None:
+    """SIGTERM does what Ctrl-C does; a second signal changes nothing, so that the nodes are taken down."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _outlive_nobody() -> None:
+    """The pipe from the process that started this lane ends when that process does, also if it was killed."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @dataclass
 class Lane:
-    """Studies one after the other on a cluster of their own; tells the fate of each in a line of JSON."""
+    """Studies one after the other on a cluster of their own; adds the fate of each to a file."""
 
     nodes: Cluster
-    rng: random.Random
-    number: int
+    seed: int
+    out: Path
+    rng: random.Random = field(default_factory=random.Random)  # of the study that is tried, see `_attempt`
     twins: dict[int, object] = field(default_factory=dict)
     lasts_s: float = 0.0
 
-    def run(self, studies: int) -> None:
+    def run(self, numbers: Sequence[int]) -> None:
         disk = self.nodes.folder / DISK
         disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", disk], check=True)
         digit_folder(self.nodes.folder / "photos", PHOTOS)
         try:
-            self._one_after_the_other(studies)
+            self.one_after_the_other(numbers)
         finally:
             subprocess.run(["umount", "--lazy", disk], check=True)
 
-    def _one_after_the_other(self, studies: int) -> None:
-        for number in range(studies):
-            seed = number % SEEDS
-            self._prepare(seed)
-            if seed not in self.twins:
-                self._run_twin(seed)
-                self._prepare(seed)
-            print(json.dumps(asdict(self._attempt(number, seed))), flush=True)
+    def one_after_the_other(self, numbers: Sequence[int]) -> None:
+        """Each study is added to the file, and told, when it is over."""
+        for done, number in enumerate(numbers, 1):
+            file = number // IN_A_ROW % SEEDS
+            self._prepare(file)
+            if file not in self.twins:
+                self._run_twin(file)
+                self._prepare(file)
+            fate = self._attempt(number, file)
+            add_fate(fate, self.out)
+            print(f"{done} of {len(numbers)} in this lane: {fate}", file=sys.stderr, flush=True)
 
-    def _prepare(self, seed: int) -> None:
-        """A study file and empty places, for a study that has not begun."""
+    def _prepare(self, file: int) -> None:
+        """The study file of this number and empty places, for a study that has not begun."""
         shutil.rmtree(self.study, ignore_errors=True)
         shutil.rmtree(self.nodes.diary, ignore_errors=True)
         self.nodes.diary.mkdir()
@@ -118,7 +183,7 @@ class Lane:
         does_not = {"lr": 1e-7, "epochs": 15, "batch_size": {"categorical": [8, 16]}}
         study_file(
             self.nodes.folder,
-            seed=seed,
+            seed=file,
             data={"source": "folder", "path": str(self.nodes.folder / "photos")},
             approaches={
                 "learns": network | {"image_size": [12, 12], "space": learns},
@@ -128,7 +193,7 @@ class Lane:
             final={"runs": 3, "trial_seconds": 15},
         )
 
-    def _run_twin(self, seed: int) -> None:
+    def _run_twin(self, file: int) -> None:
         driver = self._start("run")
         until(self._is_study, driver)
         began = time.monotonic()
@@ -136,15 +201,16 @@ class Lane:
         assert driver.returncode == 0, told + complaints
         self.lasts_s = time.monotonic() - began
         assert_sound(self.study, self.nodes.diary)
-        self.twins[seed] = self._verdict()
+        self.twins[file] = self._verdict()
 
-    def _attempt(self, number: int, seed: int) -> Fate:
-        fate = Fate(number=number)
+    def _attempt(self, number: int, file: int) -> Fate:
+        fate = Fate(seed=self.seed, number=number)
+        self.rng = random.Random(f"{self.seed}-{number}")
         try:
             if self.rng.random() < BAD_IMAGES:
                 self._refuses_a_bad_image(fate)
             self._suffer(self.rng.sample(MISFORTUNES, self.rng.choice([1, 1, 2])), fate)
-            self._judge(fate, seed)
+            self._judge(fate, file)
         except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
             fate.complaint = fate.complaint or f"{type(error).__name__}: {error}"[:300]
         finally:
@@ -201,7 +267,7 @@ class Lane:
             fate.noisy += 1
             fate.complaint = fate.complaint or f"noisy: {complaints[-300:]}"
 
-    def _judge(self, fate: Fate, seed: int) -> None:
+    def _judge(self, fate: Fate, file: int) -> None:
         study = read_study(str(self.study))
         started: Counter[str] = Counter()
         ended: Counter[str] = Counter()
@@ -211,7 +277,7 @@ class Lane:
         fate.twice = sum(count != 1 for count in started.values()) + sum(count > 1 for count in ended.values())
         spent = spending(study, trial_table(study.events)).values()
         fate.over = sum(account.charged_s > account.budget_s for account in spent)
-        fate.differs = self._verdict() != self.twins[seed]
+        fate.differs = self._verdict() != self.twins[file]
         assert_sound(self.study, self.nodes.diary, disk_was_full=not {"fill_disk", "fail_storage"}.isdisjoint(fate.met))
         fate.sound = True
 

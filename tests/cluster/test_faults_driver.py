@@ -43,6 +43,16 @@ def test_a_study_that_is_told_to_stop_says_how_it_goes_on(node, end, code):
     assert complaints == "interrupted; `transfer-study resume study` goes on where it stopped\n", told
 
 
+def test_another_token_than_the_clusters_is_refused_in_one_line(node):
+    """Ray said it twenty times before, for 20 s."""
+    command = [*node.command, "run", "study.yaml", "--out", "other", "--address", node.address]
+    told = node.run(command, RAY_AUTH_TOKEN="0" * 32)
+    (complaint,) = told.stderr.splitlines()
+    assert told.returncode == 2
+    assert f"--address {node.address}: the cluster refuses this token (" in complaint
+    assert len(complaint) <= 300
+
+
 def test_a_driver_that_is_killed_loses_nothing(node):
     interrupted(node, lambda driver: os.kill(driver.pid, signal.SIGKILL), -signal.SIGKILL)
 

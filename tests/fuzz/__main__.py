@@ -2,14 +2,19 @@
 
     python -m tests.fuzz --inputs 5600 --seed 1 --kind tables
 
-Exit code 1 where there is a fault, or where there were fewer distinct inputs than asked for when the time was up.
+Says on standard error how far it is. What was found is printed and saved also where Ctrl-C or SIGTERM ends it.
+Exit code 1 where there is a fault, where it was ended, or where there were fewer distinct inputs than asked for when
+the time was up.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -23,19 +28,20 @@ from tests.fuzz.runner import Tried
 def main() -> int:
     """Run, print, save."""
     given, console, began = _arguments(), Console(width=160, highlight=False, emoji=False), time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found: dict[str, dict[str, Tried]] = {kind: {} for kind in given.kind or KINDS}
     with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         stuck: BaseException | None = None
         try:
-            with console.status("") as status:
-                for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
-                    found[kind] = {one.digest: one for one in tries} | found[kind]
-                    status.update(f"{sum(map(len, found.values())):,} inputs tried")
+            for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
+                _keep(found[kind], tries)
+                tried = sum(map(len, found.values()))
+                print(f"{tried:,} of {given.inputs:,} inputs, {time.monotonic() - began:.0f} s", file=sys.stderr)
         except (Stuck, KeyboardInterrupt) as error:
             stuck = error
         distinct = {kind: [*tries.values()] for kind, tries in found.items()}
-        least = reduced(faults(distinct), root)
+        least = faults(distinct) if stuck else reduced(faults(distinct), root)
     show(distinct, least, console)
     save(least, given.out)
     if stuck:
@@ -46,6 +52,14 @@ def main() -> int:
         f"inputs and tracebacks of faults: {given.out}"
     )
     return 1 if stuck or least or total < given.inputs else 0
+
+
+def _keep(found: dict[str, Tried], tries: Iterable[Tried]) -> None:
+    """Every input once; where one that was handled is tried again and meets a fault, the fault."""
+    for one in tries:
+        if one.ending.is_fault:
+            found[one.digest] = one
+        found.setdefault(one.digest, one)
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import faulthandler
 import os
 import resource
+import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from tests.fuzz.corpus.every import CORPUS
@@ -38,7 +40,7 @@ def many(kinds: Sequence[str], inputs: int, seed: int, root: Path, until: float)
     """
     seen: dict[str, set[str]] = {kind: set() for kind in kinds}
     rounds = dict.fromkeys(kinds, 0)
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=_guard) as pool:
+    with _pool(PROCESSES) as pool:
         pending: dict[Future[list[Tried]], str] = {pool.submit(_known, kind, root): kind for kind in kinds}
         while pending:
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
@@ -52,8 +54,22 @@ def many(kinds: Sequence[str], inputs: int, seed: int, root: Path, until: float)
 
 def reduced(found: Iterable[tuple[str, Tried]], root: Path) -> list[tuple[str, Tried]]:
     """Every fault with as few edits as it takes."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_guard) as pool:
+    with _pool(1) as pool:
         return [(kind, pool.submit(_reduced, kind, one, root).result()) for kind, one in found]
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that are ended, whatever they try, where this one is interrupted."""
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_guard)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            process.kill()
+        raise
+    pool.shutdown()
 
 
 def _known(kind: str, root: Path) -> list[Tried]:
@@ -79,6 +95,7 @@ def _tried(kind: str, one: Input, root: Path) -> Tried:
 
 
 def _guard() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends the others
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -78,6 +78,7 @@ def test_the_bundled_file_is_what_the_defaults_describe():
     assert 0.9 < float(bundled["source_accuracy"]) <= 1
 
 
+@pytest.mark.slow
 def test_the_bundled_network_reads_held_out_fonts_as_well_as_its_file_says(glyphs):
     """Over 1,000 glyphs that neither training nor the stated figure saw: within four standard errors."""
     stated = float(facts(networks.BUNDLED_FILE)["source_accuracy"])

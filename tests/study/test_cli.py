@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -284,7 +285,7 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(transfer_study, study
     assert "One search of each approach: the report can compare the configurations that these searches find" in text
     assert "`replicates: 5` tries it" in text
     assert "Timed here, in one slot: better_cnn: a step " in text
-    assert text.count("a trial's 2 s ") == 3
+    assert len(re.findall("a trial's 2 s (?:buy|are) ", text)) == 3  # on a busy machine, warnings name them too
     assert "In all: about " in text
     assert "Smallest accuracy difference" in text
     assert {path.name for path in tmp_path.iterdir()} <= {"photos", "study.yaml", "cache"}

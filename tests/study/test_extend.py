@@ -64,6 +64,22 @@ def test_what_would_add_nothing_or_take_away_is_refused_in_one_line(more, compla
 
 
 @pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ((), "nothing to add; give what the study is to come to"),
+        (("--replicates", 1), "--replicates 1: the study has 2 already"),
+        (("--budget", "1s", "--runs", 90), "--budget 1: the study has 4 already"),
+    ],
+)
+def test_the_command_refuses_it_before_it_loads_what_is_slow(transfer_study, tmp_path, monkeypatch, options, complaint):
+    (tmp_path / "study.yaml").write_text(small_config(replicates=2, final__runs=4).to_yaml())
+    monkeypatch.setattr("study.commands.running.loading", lambda what: pytest.fail(f"loads {what}"))
+    told = transfer_study("extend", tmp_path, *options)
+    assert told.code == 2
+    assert told.complaint.startswith(complaint)
+
+
+@pytest.mark.parametrize(
     ("study", "more", "fewest"),
     [
         ({"replicates": 2, "final__runs": 4}, More(replicates=4, runs=4), 6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def folder(tmp_path_factory) -> Path:
         "significance": {"alpha": 1e-9, "margin": 1e-4},  # so that nothing is ever settled
     }
     (made / "study.yaml").write_text(yaml.safe_dump(study))
-    (made / "settling.yaml").write_text(yaml.safe_dump(study | {"settle": {"until": "verdict", "at_most": 4}}))
+    (made / "settling.yaml").write_text(yaml.safe_dump(study | {"settle": {"until": "verdict", "at_most": 3}}))
     return made
 
 
@@ -45,6 +46,13 @@ def folder(tmp_path_factory) -> Path:
 def session(folder) -> Iterator[Session]:
     with machine(folder) as here, open_session(here, cpus=1) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def finished(folder, session) -> Path:
+    """That study after its first report, to be copied."""
+    assert session.transfer_study("run", "study.yaml", "--out", "finished").code == 0
+    return folder / "finished"
 
 
 def looks(directory: Path) -> tuple[LookEvent, ...]:
@@ -59,9 +67,8 @@ def records(directory: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in (directory / "records").rglob("*.json")}
 
 
-def test_an_extended_study_keeps_all_it_has_and_looks_again(folder, session):
-    directory = folder / "mine"
-    assert session.transfer_study("run", "study.yaml", "--out", "mine").code == 0
+def test_an_extended_study_keeps_all_it_has_and_looks_again(finished, session):
+    directory = Path(shutil.copytree(finished, finished.with_name("mine")))
     first, before = records(directory), (directory / "study.yaml").read_text()
 
     refused = session.transfer_study("extend", "mine", "--replicates", 2)
@@ -90,10 +97,9 @@ def test_an_extended_study_keeps_all_it_has_and_looks_again(folder, session):
     assert [(look.replicates, look.runs) for look in looks(directory)] == [(2, 2), (3, 3), (3, 4)]
 
 
-def test_an_extension_that_is_interrupted_is_resumed(folder, session):
+def test_an_extension_that_is_interrupted_is_resumed(finished, session):
     """As it lies there when it was killed right after the study file was replaced."""
-    directory = folder / "cut"
-    assert session.transfer_study("run", "study.yaml", "--out", "cut").code == 0
+    directory = Path(shutil.copytree(finished, finished.with_name("cut")))
     content = yaml.safe_load((directory / "study.yaml").read_text()) | {"replicates": 3}
     (directory / "study.yaml").write_text(yaml.safe_dump(content))
     assert "not finished" in session.transfer_study("extend", "cut", "--replicates", 4).complaint
@@ -105,10 +111,10 @@ def test_a_study_that_settles_goes_on_until_it_may_no_more_and_says_what_is_open
     told = session.transfer_study("run", "settling.yaml", "--out", "settling")
     assert told.code == 0, told.err
     seen = looks(folder / "settling")
-    assert [(look.replicates, look.planned) for look in seen] == [(2, 4), (3, 4), (4, 4)]
+    assert [(look.replicates, look.planned) for look in seen] == [(2, 3), (3, 3)]
     assert all(look.alpha < 1e-9 for look in seen)
     out = " ".join(told.out.split())
     pair = seen[0].verdicts[0]  # whichever of the two equal approaches was ahead is named first
-    assert f"Look 1, at 2 of at most 4 replicates: still open: {pair.a} − {pair.b}, " in out
+    assert f"Look 1, at 2 of at most 3 replicates: still open: {pair.a} − {pair.b}, " in out
     assert "going on with 3" in out
     assert "the study ends here all the same" in out

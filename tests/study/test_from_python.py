@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.support.commands import Finished, machine
-from tests.support.study_files import small_study
+from tests.support.study_files import ONE_SLOT, small_study
 
 pytestmark = pytest.mark.slow
 PROGRAM = """
@@ -48,7 +48,7 @@ print(json.dumps(told))
 def ran(tmp_path_factory) -> Finished:
     folder = tmp_path_factory.mktemp("notebook")
     approaches = {"better_cnn": small_study()["approaches"]["better_cnn"] | {"max_trials": 2}}
-    study = small_study(approaches=approaches, backbones={}, final={"runs": 2})
+    study = small_study(approaches=approaches, backbones={}, final={"runs": 2}, slot=ONE_SLOT)
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     with machine(folder) as here:
         return here.python(PROGRAM)

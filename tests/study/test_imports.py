@@ -13,7 +13,7 @@ from analysis.records.errors import line
 from analysis.records.store import Store
 from tests.support.commands import machine
 from tests.support.namesakes import OF_OTHERS, OF_THE_PROGRAM, imported, write_approach, write_namesakes
-from tests.support.study_files import small_study
+from tests.support.study_files import ONE_SLOT, small_study
 
 pytestmark = pytest.mark.slow
 NETWORK = small_study()["approaches"]["better_cnn"] | {"max_trials": 2}
@@ -22,7 +22,7 @@ NETWORK = small_study()["approaches"]["better_cnn"] | {"max_trials": 2}
 def test_a_study_runs_from_a_folder_of_files_that_are_called_as_what_it_imports(tmp_path):
     """With an approach that lies there too, and needs another module from there."""
     approaches = {"better_cnn": NETWORK, "mine": write_approach(tmp_path)}
-    study = small_study(approaches=approaches, backbones={})
+    study = small_study(approaches=approaches, backbones={}, slot=ONE_SLOT)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     write_namesakes(tmp_path, *OF_THE_PROGRAM, *OF_OTHERS)
     with machine(tmp_path) as here:

@@ -1,4 +1,4 @@
-"""A study on this machine whose driver is killed: which secrets it leaves behind, which processes, which files."""
+"""A study on this machine whose driver is killed: what it leaves behind, secrets, processes, files; how it goes on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
+from analysis.records.schema import ENDINGS
+from tests.study.test_study import REPLICATES, RUNS, Study, assert_fair_and_complete, contents, prepared
 from tests.support.commands import Machine, machine
 from tests.support.planted import SECRETS, holders
 from tests.support.processes import title, users_of
-from tests.support.study_files import small_study
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ HELPERS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")  # idle; they look for
 
 @dataclass(frozen=True)
 class Killed:
-    """A study that was killed in its final runs; its records and the folder of Ray are as they were then."""
+    """A study that was killed in its search; its records and the folder of Ray are as they were then."""
 
     here: Machine
     study: Path
@@ -32,18 +32,21 @@ class Killed:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory) -> Iterator[Killed]:
-    content = small_study(budget__search_seconds=2, budget__trial_seconds=1)
-    content["approaches"] = {"better_cnn": content["approaches"]["better_cnn"]}
     with pytest.MonkeyPatch.context() as patch, machine(tmp_path_factory.mktemp("killed")) as here:
         for name, value in SECRETS.items():
             patch.setenv(name, value)
-        (here.folder / "study.yaml").write_text(yaml.safe_dump(content))
+        prepared(here.folder, replicates=REPLICATES, final={"runs": RUNS})
         study = here.folder / "study"
         with here.started("run", "study.yaml", "--out", study) as driver:
-            until(lambda: list(study.glob("records/*-seed*/*.json")), driver)
+            until(lambda: len(ended(study)) >= 2, driver)
             os.kill(driver.pid, signal.SIGKILL)
         (ray,) = here.ray.glob("ts-*")
         yield Killed(here, study, ray)
+
+
+def ended(study: Path) -> list[Path]:
+    """The folders of the trials that have come to their end."""
+    return sorted(path.parent for kind in ENDINGS for path in (study / "records").glob(f"*/*-{kind}.json"))
 
 
 def test_no_secret_of_the_driver_s_environment_is_written_down(killed):
@@ -55,9 +58,12 @@ def test_all_that_works_ends_with_the_driver(killed):
     until(lambda: not [name for process in users_of(killed.ray) if (name := title(process)) and name not in HELPERS])
 
 
-def test_the_next_session_removes_what_the_killed_one_left_and_writes_no_secret_either(killed):
+def test_the_next_session_goes_on_where_it_stopped_and_removes_what_was_left_and_writes_no_secret_either(killed):
+    before = {path: contents(path) for path in ended(killed.study)}
+    assert not (killed.study / "report").exists()
     told = killed.here.transfer_study("resume", killed.study)
     assert told.code == 0, told.err
+    assert {path: contents(path) for path in before} == before
+    assert_fair_and_complete(Study(killed.here.folder, "study", told))
     assert list(killed.here.ray.glob("*ts-*")) == []
-    assert (killed.study / "report" / "report.html").is_file()
     assert holders(killed.study) == []

@@ -114,6 +114,50 @@ def test_in_a_folder_the_lock_is_a_files(storage, tmp_path):
     assert drivers(storage) == []
 
 
+@pytest.fixture
+def local_locks(monkeypatch):
+    """Locks that always succeed, as those of other machines do on some mounts; gives how to become another machine."""
+
+    class Succeeds:
+        def __init__(self, path, timeout: float) -> None:
+            pass
+
+        acquire = release = lambda self: None
+
+    monkeypatch.setattr("study.lease.FileLock", Succeeds)
+    return lambda name: monkeypatch.setattr("platform.node", lambda: name)
+
+
+def test_two_machines_see_each_other_where_locks_do_not_tell(storage, local_locks):
+    local_locks("node-a")
+    with alone(storage):
+        local_locks("node-b")
+        with pytest.raises(InUseError, match=rf"another process \(node-a, process {os.getpid()}\) runs this study"):
+            alone(storage).__enter__()
+    with alone(storage):
+        pass
+    assert not Path(storage.root, "drivers").exists()
+
+
+def test_what_a_killed_driver_of_another_machine_left_counts_until_it_is_old(storage, local_locks):
+    local_locks("node-a")
+    Lease(storage, refresh_s=NEVER, locked=True)._refresh(storage)  # and then its process was killed
+    (dead,) = drivers(storage)
+    local_locks("node-b")
+    with pytest.raises(InUseError, match=r"if it was killed, try again in 1\d\d s$"):
+        alone(storage).__enter__()
+    grow_old(dead, 151.0)
+    with alone(storage):
+        assert dead not in drivers(storage)
+
+
+def test_what_a_killed_driver_of_this_machine_left_in_a_folder_counts_for_nothing(storage):
+    Lease(storage, refresh_s=NEVER)._refresh(storage)
+    (dead,) = drivers(storage)
+    with alone(storage):
+        assert dead not in drivers(storage)
+
+
 def test_who_has_a_study_alone_sweeps_what_a_killed_process_left_half_written(storage):
     left = Path(storage.root, "records", "a", f".{'0a' * 16}.part")
     left.parent.mkdir(parents=True)

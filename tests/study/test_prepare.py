@@ -17,7 +17,7 @@ from study.config.models import StudyConfig
 from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
 from study.session.inputs import final_inputs, search_inputs
 from study.session.ready import Ready
-from tests.support.commands import machine
+from tests.support.commands import Finished, machine
 from tests.support.study_files import small_config
 from trainables.approach import Settings
 from trainables.approaches.better_cnn import BetterCNN
@@ -94,19 +94,36 @@ def test_a_worker_says_of_each_approach_why_it_cannot_be_imported():
     }
 
 
-@pytest.mark.slow
-def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_is_written(tmp_path):
-    (tmp_path / "lab").mkdir()
-    (tmp_path / "lab" / "hidden_from_workers.py").write_text(
+WORKERS = """
+import sys, time, ray
+sys.path.append('lab')
+from hidden_from_workers import Mine
+from study.cluster.arrival import answer, refuse_not_arrived
+from trainables.spec import Slot
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+try:
+    answer(lambda _: time.sleep(3600), None, slot=Slot(1, 0.0), within_s=1)
+except ray.exceptions.RayError as error:
+    print(error)
+print(answer(lambda given: given, 'free', slot=Slot(1, 0.0), within_s=100))
+refuse_not_arrived({'mine': Mine}, Slot(1, 0.0))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> Finished:
+    folder = tmp_path_factory.mktemp("workers")
+    (folder / "lab").mkdir()
+    (folder / "lab" / "hidden_from_workers.py").write_text(
         "from benchmarks.no_op import NoOp\nclass Mine(NoOp): pass\n"
     )
-    with machine(tmp_path) as here:
-        told = here.python(
-            "import sys, ray\nsys.path.append('lab')\nfrom hidden_from_workers import Mine\n"
-            "from study.cluster.arrival import Arrival, refuse_not_arrived\nfrom trainables.spec import Slot\n"
-            "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
-            "refuse_not_arrived(Arrival({'mine': Mine}, Slot(1, 0.0)))\n"
-        )
+    with machine(folder) as here:
+        return here.python(WORKERS)
+
+
+@pytest.mark.slow
+def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_is_written(told):
     assert told.err.splitlines()[-1] == (
         "trainables.errors.ApproachError: approaches.mine: the workers cannot import hidden_from_workers "
         "(ModuleNotFoundError: No module named 'hidden_from_workers'); put the module, and what it imports, where the "
@@ -115,16 +132,32 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
 
 
 @pytest.mark.slow
-def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(tmp_path):
-    with machine(tmp_path) as here:
-        told = here.python(
-            "import time, ray\nfrom study.cluster.arrival import Asked\nfrom trainables.spec import Slot\n"
-            "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
-            "try:\n    Asked(lambda _: time.sleep(3600), None, slot=Slot(1, 0.0)).answer(within_s=1)\n"
-            "except ray.exceptions.RayError as error:\n    print(error)\n"
-            "print(Asked(lambda given: given, 'free', slot=Slot(1, 0.0)).answer(within_s=100))\n"
-        )
+def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(told):
     assert told.out == "no answer within 1 s\nfree\n"
+
+
+HANGS = """
+import signal, sys, time
+if any(part.endswith("default_worker.py") for part in sys.orig_argv):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(3600)
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_before_it_has_begun_ends_the_study_in_one_line(tmp_path):
+    """It was waited for without an end."""
+    (tmp_path / "sitecustomize.py").write_text(HANGS)
+    with machine(tmp_path) as here:
+        told = replace(here, libraries=(tmp_path,)).python(
+            "from study.cluster import arrival\nfrom study.cluster.connection import connected\n"
+            "from trainables.spec import Slot\narrival.BEGUN_WITHIN_S = 5.0\n"
+            "try:\n    with connected(None, cpus=1):\n        arrival.refuse_not_arrived({}, Slot(1, 0.0))\n"
+            "except arrival.WorkerError as error:\n    print(error)\n"
+        )
+        assert told.out == (
+            "the workers do not come as far as a trial (no process begins within 5 s); Ray's logs say more\n"
+        ), told.err
 
 
 @pytest.mark.parametrize("made", [search_inputs, final_inputs])
@@ -164,7 +197,7 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
 )
 def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
     asked: list[bool] = []
-    for name in ("Arrival", "rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
+    for name in ("rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
         monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
 
     def freeze(*_: object, charged: bool) -> dict[str, Any]:
@@ -184,8 +217,7 @@ def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monk
 def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_program(monkeypatch):
     """Else a program that is not installed there is said to be a matter of keys."""
     asked: list[str] = []
-    for name in ("Arrival", "rehearse"):
-        monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
+    monkeypatch.setattr("study.prepare.rehearse", lambda *_: None)
     monkeypatch.setattr("study.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
 
     def reach(*_: object) -> None:

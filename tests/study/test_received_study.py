@@ -36,6 +36,8 @@ def kinds(study: Path) -> list[Path]:
     return list({(path.parent.relative_to(study).parts[:1], path.suffix): path for path in files}.values())
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("looking", LOOKING, ids=lambda looking: str(looking[0]))
 def test_a_pickle_in_the_place_of_any_of_its_files_is_never_unpickled(transfer_study, tmp_path, looking):
     if looking[0] not in {command.__name__ for command in COMMANDS}:

@@ -1,7 +1,7 @@
 """Whole studies for real: Ray, three approaches, a small image folder, through the command line.
 
-Two of them are processes of their own, as users start them: one that ends by itself, and one that is killed. The other
-commands run one after another in the session of their machine.
+One is a process of its own, as users start them; the other commands run one after another in the session of their
+machine. One that is killed is in test_killed.py.
 """
 
 from __future__ import annotations
@@ -356,29 +356,6 @@ def test_final_runs_whose_predictions_are_gone_or_damaged_are_done_again_and_no_
     assert {event.trial for event in events if event.order > before[event.trial]} == {gone.stem, damaged.stem}
     assert {event.trial for event in events if event.event == "lost"} == {gone.stem, damaged.stem}
     assert check_study(str(copy)).findings == ()
-
-
-def test_a_study_that_was_killed_goes_on_where_it_stopped(folder, session):
-    directory = folder / "killed"
-
-    def ended() -> list[Path]:
-        return [path for kind in ENDINGS for path in (directory / "records").glob(f"*/*-{kind}.json")]
-
-    with machine(folder) as here:
-        driver = here.started("run", "study.yaml", "--out", "killed")
-        try:
-            until(lambda: len(ended()) >= 2, driver)
-        finally:
-            os.killpg(driver.pid, signal.SIGKILL)
-            driver.communicate()
-    finished = [path.parent for path in ended()]
-    before = {str(path): contents(path) for path in finished}
-    assert not (directory / "report").exists()
-
-    study = Study(folder, "killed", session.transfer_study("resume", "killed"))
-    assert study.told.code == 0, study.told.err
-    assert {str(path): contents(path) for path in finished} == before
-    assert_fair_and_complete(study)
 
 
 def test_the_same_study_and_seed_try_the_same_configurations_and_predict_the_same(tmp_path, session):

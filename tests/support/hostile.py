@@ -13,6 +13,7 @@ MARKUP = (
     "[c](javascript:1)",
     "$x^$",
     "&lt;",
+    "victim@example.com",
 )
 FORMULAS = ('=HYPERLINK("http://h")', "+1+1", "-2+3", "@SUM(A1)")
 CONTROLS = ("\x1b[2Jgone", "\x1b]0;title\x07", "a\rb", "two\nlines", "\u202edetanimircni", "\x9b31m", "船")

@@ -41,6 +41,9 @@ SMALL: dict[str, Any] = {
     "final": {"runs": 2},
     "slot": {"cpus": 1, "gpus": 0},
 }
+# The whole of a machine of two cores, for studies in which it does not matter that trials run side by side: a process
+# of trials takes longer to start than such a study's trials take.
+ONE_SLOT: dict[str, Any] = {"cpus": 2, "gpus": 0}
 
 
 def small_study(**changes: object) -> dict[str, Any]:

@@ -1,8 +1,15 @@
-"""A small study directory as a runner would leave it, written through records.Store."""
+"""A small study directory as a runner would leave it, written through records.Store.
+
+Each is written once in a process; whoever asks for it again gets a copy.
+"""
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +121,30 @@ def two_runs_each(approaches: Sequence[str]) -> pd.DataFrame:
 
 def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float] = ACCURACY, seeds: int = 3) -> str:
     """Three approaches: one ran out of configurations; a cut, a diverged and a failed trial; a cached backbone."""
+    return _copied(_study(grouped, tuple(accuracy.items()), seeds), root)
+
+
+def write_finished_study(root: Path) -> str:
+    """The same with its report: as a session leaves it that has come to its end."""
+    return _copied(_finished(), root)
+
+
+def _copied(study: Path, root: Path) -> str:
+    shutil.copytree(study, root, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    return str(root)
+
+
+@cache
+def _folder() -> Path:
+    """Where the originals lie until this process ends."""
+    folder = tempfile.mkdtemp(prefix="synthetic-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@cache
+def _study(grouped: bool, accuracy: tuple[tuple[str, float], ...], seeds: int) -> Path:
+    root = Path(tempfile.mkdtemp(dir=_folder()))
     writer = StudyWriter(root)
     writer.store.write_bytes("study.yaml", yaml.safe_dump(SETTINGS).encode())
     writer.store.write_bytes("environment.json", b'{"python": "3.11", "commit": "abc", "hardware": {"cpus": 2}}')
@@ -136,16 +167,17 @@ def write_study(root: Path, *, grouped: bool = False, accuracy: dict[str, float]
     writer.trial("fine_tune", 3, "finished", 15.0, 0.84, params={"lr": 3e-4, "epochs": 5})
     writer.phase("search", "finished")
     writer.phase("final", "started", slots=2)
-    for approach, level in accuracy.items():
+    for approach, level in accuracy:
         for index in range(seeds):
             rows = predictions(approach, index, accuracy=level)
             writer.final(approach, index, rows if grouped else rows.assign(group=None), params=INCUMBENTS[approach])
     writer.phase("final", "finished")
-    return str(root)
+    return root
 
 
-def write_finished_study(root: Path) -> str:
-    """The same with its report: as a session leaves it that has come to its end."""
+@cache
+def _finished() -> Path:
+    root = Path(tempfile.mkdtemp(dir=_folder()))
     writer = StudyWriter(root)
     write_study(root)
     writer.now = 2_000.0
@@ -153,4 +185,4 @@ def write_finished_study(root: Path) -> str:
     write_report(str(root))
     writer.phase("report", "finished")
     writer.store.write_bytes("finished.yaml", writer.store.read_bytes("study.yaml"))
-    return str(root)
+    return root

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.support.pictures import save
 from tests.support.stand_ins import images
 from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import GLYPHS
-from trainables.cache import CacheError, cache_dir, clean, drop, entries, passing
+from trainables.cache import CacheError, cache_dir, clean, clean_if_due, drop, entries, passing
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
 from trainables.data.stored_examples import node_copy, store
@@ -240,6 +241,18 @@ class TestWhatKilledProcessesLeave:
             process.kill()
         clean(cache_dir())
         assert list(folder.iterdir()) == []
+
+    def test_is_looked_for_once_an_hour_by_all_processes_of_trials_together(self, monkeypatch):
+        clean_if_due(cache_dir())
+        assert not cache_dir().exists()
+        (cache_dir() / "images").mkdir(parents=True)
+        cleaned: list[Path] = []
+        monkeypatch.setattr("trainables.cache.clean", cleaned.append)
+        for age in (0.0, 0.0, 3601.0, -3601.0):  # the last: the clock was set back
+            if (marker := cache_dir() / "cleaned").exists():
+                os.utime(marker, (time.time() - age, time.time() - age))
+            clean_if_due(cache_dir())
+        assert len(cleaned) == 3
 
     def test_stays_for_an_hour_since_a_lock_may_hold_on_the_node_of_its_writer_only(self):
         folder = cache_dir() / "images"

@@ -54,7 +54,7 @@ def names(study: Path) -> list[str]:
 
 
 @given(st.data())
-@settings(max_examples=80)
+@settings(max_examples=settings().max_examples // 3)  # of a fifth of a second each
 def test_whatever_happens_to_one_file_is_found_or_changes_no_number(whole, data):
     study, before = whole
     folders = sorted({name.partition("/")[0] for name in names(study)})  # or records would be nearly all examples

@@ -61,9 +61,9 @@ def test_no_name_in_a_table_becomes_a_path_or_a_link(tmp_path):
     assert [set(confusion.approach) for confusion in confusions] == [{name} for name in names]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
-    done = process(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")
+@pytest.mark.parametrize(("command", "suffix"), [(process, ".csv"), (analysis, ".parquet")])
+def test_a_table_gets_the_report_that_a_study_gets(tmp_path, command, suffix):
+    done = command(written(table(), tmp_path / f"runs{suffix}"), "--out", str(tmp_path / "out"), "--margin", "0.02")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("svm is more accurate than cnn.\n\nsvm is the most accurate: 0.")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -79,6 +79,7 @@ def test_a_table_gets_the_report_that_a_study_gets(tmp_path, suffix):
     assert (tmp_path / "out" / "report.md").read_text().count(report["verdict"]) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_matched_seeds_are_another_test(tmp_path):
     path = written(table(), tmp_path / "runs.csv")
     found = []
@@ -110,12 +111,14 @@ def test_classes_may_have_names_and_groups_may_be_missing(tmp_path):
     assert first.p_1 == pytest.approx(named.p_ferry.iloc[0])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_single_approach_is_reported_without_a_comparison(tmp_path):
     done = analysis(written(predictions("svm", 0, accuracy=0.8), tmp_path / "a.csv"), "--out", str(tmp_path / "out"))
     assert done.returncode == 0
     assert "svm is the only approach with test results" in done.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_runs_without_any_variance_are_reported_with_the_consequence(tmp_path):
     same = table().assign(prediction=lambda t: t.label)
     done = analysis(written(same, tmp_path / "a.csv"), "--out", str(tmp_path / "out"))
@@ -232,6 +235,7 @@ def test_probabilities_printed_with_two_digits_are_taken_and_that_is_said(tmp_pa
     assert f"rounded to 2 digits; those of {off.sum():,} rows sum to" in note
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_predictions_that_are_not_the_most_probable_class_are_counted_and_said(tmp_path):
     one = "approach,seed,image,label,prediction,p_0,p_1\n"
     rows = "a,0,1,0,0,0.9,0.1\na,0,2,1,0,0.2,0.8\nb,0,1,0,0,0.5,0.5\nb,0,2,1,1,0.4,0.6\n"
@@ -262,6 +266,10 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
     ("spoil", "message"),
     [
         (lambda t: t.drop(columns="label"), r"no column 'label'; needed are approach, seed"),
+        (
+            lambda t: t.rename(columns={"label": "y_true", "prediction": "Y_pred", "approach": "model"}),
+            r"\(rename 'model' to 'approach', rename 'y_true' to 'label', rename 'Y_pred' to 'prediction'\)",
+        ),
         (lambda t: t.head(0), "no rows"),
         (
             lambda t: t.assign(image=t.image.where(t.image != "test/0003.jpg")),

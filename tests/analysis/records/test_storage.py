@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import shutil
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,6 +210,20 @@ def test_many_files_are_read_in_the_order_asked_for(tmp_path, clock):
     assert list(storage.read_many([f"a/{number}" for number in reversed(range(40))])) == [
         str(number).encode() for number in reversed(range(40))
     ]
+
+
+def test_a_name_that_a_disk_has_taken_apart_is_the_name_that_was_given_to_it(tmp_path):
+    """An older Mac keeps é as an e and an accent, and so do copies and archives that were made there."""
+    composed, apart = (unicodedata.normalize(form, "records/été-r0-0000/0000-started.json") for form in ("NFC", "NFD"))
+    (tmp_path / apart).parent.mkdir(parents=True)
+    (tmp_path / apart).write_bytes(b"{}")
+    storage = Storage(str(tmp_path))
+    assert storage.names("records") == [composed]
+    assert storage.read_bytes(composed) == b"{}"
+    assert storage.file(composed) == tmp_path / apart
+    later = composed.replace("0000-started", "0001-finished")
+    storage.write_bytes(later, b"{}")
+    assert Storage(str(tmp_path)).names("records") == [composed, later]
 
 
 def test_a_file_whose_name_is_not_utf_8_is_named_with_its_folder(tmp_path):

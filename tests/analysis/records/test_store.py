@@ -188,6 +188,7 @@ def unversioned(study: StudyRecords) -> list[dict[str, Any]]:
     return [one.model_dump(exclude={"schema_version"}) for one in (study.data, *study.phases, *study.features) if one]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("kind", Record.__subclasses__())
 def test_every_kind_of_record_is_written_in_the_version_of_this_program(study_dir, kind):
     store = Store(study_dir)

@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 PROSE = ("h1", "h2", "h3", "p", "li", "summary")
 VOID = ("meta", "br", "link")
 ESCAPE = r"\\([!-/:-@\[-`{-~])"  # CommonMark: a backslash takes its meaning from any ASCII punctuation
+UNSEEN = "<!-- -->"  # a comment, which keeps GitHub from making a link of an address
 LIVE = re.compile(
     r"\*|`|!?\[[^\]]*\]|~~|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<[A-Za-z/]"
-    r"|&#?\w+;|://|www\."
+    r"|&#?\w+;|://|www\.|[\w.+-]@[\w-]"
 )
 BEGINS = re.compile(r"#{1,6}( |$)|\d{1,9}[.)]( |$)|[-+]( |$)|>|-[- ]*$")  # a heading, a list, a quotation, a rule
 
@@ -112,4 +113,4 @@ def _sentence(line: str) -> str:
 def _unescaped(text: str) -> str:
     """Text as Markdown shows it, which it is only where nothing in it is markup."""
     assert not LIVE.search(re.sub(ESCAPE, "\x01", text)), text
-    return re.sub(ESCAPE, r"\1", text)
+    return re.sub(ESCAPE, r"\1", text.replace(UNSEEN, ""))

@@ -82,6 +82,7 @@ def rewritten(location: str, space: Mapping[str, object], params: Mapping[str, o
     return location
 
 
+@pytest.mark.slow
 def test_a_study_with_a_trial_at_zero_on_an_axis_of_magnitudes_gets_its_report(study_dir):
     report = write_report(rewritten(study_dir, {"lr": {"uniform": [0, 0.01]}}, {"lr": 0.0}))
     data = pd.read_csv(Path(report.html).parent / "data" / "search.csv")

@@ -25,7 +25,7 @@ from analysis.statistics.secondary import mcnemar
 from tests.analysis.report.summaries import summary
 from tests.support.synthetic_study import ACCURACY, INCUMBENTS, SETTINGS, StudyWriter, predictions, write_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 
 def extended(
@@ -101,6 +101,17 @@ def test_a_report_that_has_read_the_study_before_an_extension_adds_no_look_after
     record_look(Store(study_dir), stale.records, stale.trials, stale.comparison)
     (look,) = read_study(study_dir).looks
     assert look.runs == 6
+
+
+def test_a_report_that_has_read_what_does_not_count_any_more_adds_no_look_either(study_dir):
+    """It would be the last look for good, and every later report one at other runs than that."""
+    stale = summary(study_dir)
+    extended(study_dir, runs=range(3, 6), another=True)
+    write_report(study_dir)
+    record_look(Store(study_dir), stale.records, stale.trials, stale.comparison)
+    (look,) = read_study(study_dir).looks
+    assert look.test_reads == 18
+    assert summary(study_dir).looks == (Look(3),)
 
 
 def test_two_looks_of_one_number_are_two_looks_the_one_at_more_runs_last(study_dir):

@@ -33,6 +33,7 @@ def said(study: StudySummary) -> list[str]:
     return [one.text for one in reservations(study.comparison, study) if one.kind == "moved"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_verdict_says_that_a_study_went_on_with_another_machine(study_dir):
     study = session(study_dir, THERE, host="there")
     (text,) = said(study)

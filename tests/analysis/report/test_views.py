@@ -13,7 +13,7 @@ from analysis.report import views
 from analysis.report.write import write_report
 from tests.analysis.report.reading import read_markdown, read_page
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 STRANGER = '''
 """How many runs of the first approach beat their partner, and on which images both err."""

@@ -80,10 +80,16 @@ def quoted(study: StudySummary) -> str:
     return verdict_sentence(study.comparison, study)
 
 
-def drawn(location: str) -> tuple[Drawing, ...]:
+def draw(location: str) -> tuple[Drawing, ...]:
     study = summarise(read_study(location))
     assert study.comparison is not None
     return draw_comparison(study.comparison) + draw_study(study)
+
+
+@cache
+def drawn(location: str) -> tuple[Drawing, ...]:
+    """The figures of a study, drawn once."""
+    return draw(location)
 
 
 def test_the_smallest_probability_is_written_in_one_way(study_dir):
@@ -112,6 +118,7 @@ def test_the_json_has_the_names_that_others_rely_on(study_dir):
     assert report["environment"]["commit"] == "abc"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_unknown_is_null_in_the_json(make_study):
     text = Path(write_report(make_study(accuracy={})).json).read_text()
     report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -172,7 +179,7 @@ def test_class_names_that_the_font_cannot_write_are_given_by_their_index(study_d
 
 
 def test_the_same_study_gives_the_same_figures(study_dir):
-    assert [figure.svg for figure in drawn(study_dir)] == [figure.svg for figure in drawn(study_dir)]
+    assert [figure.svg for figure in draw(study_dir)] == [figure.svg for figure in drawn(study_dir)]
 
 
 def test_the_numbers_of_every_figure_lie_beside_the_report(study_dir):
@@ -289,6 +296,7 @@ def test_a_single_approach_is_reported_without_a_comparison(make_study):
     assert "fine_tune is the only approach with test results" in sentence
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_study_without_final_runs_can_be_reported(make_study):
     text = html(make_study(accuracy={}))
     assert "nothing can be said about test accuracy yet" in text

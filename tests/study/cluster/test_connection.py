@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -119,10 +120,11 @@ def test_ray_that_does_not_start_in_time_is_one_line_and_the_study_is_as_it_was(
 
 
 @pytest.mark.slow
-def test_a_temporary_folder_that_is_too_long_ends_a_run_with_exit_code_2(here):
-    told = replace(here, ray=here.folder / ("x" * 60)).transfer_study("run", "digits", "--out", here.folder / "none")
+def test_a_temporary_folder_that_is_too_long_ends_a_run_with_exit_code_2(transfer_study, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / ("x" * 60)))
+    told = transfer_study("run", "digits", "--out", "none")
     assert "bytes too long for the paths of sockets; set RAY_TMPDIR to a short folder" in told.complaint
-    assert not (here.folder / "none").exists()
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
@@ -191,3 +193,35 @@ def test_a_cluster_that_refuses_the_token_says_so_and_another_one_does_not(monke
         connected("auto"),
     ):
         pass
+
+
+@pytest.mark.parametrize(("limit", "what"), [("n", "open files"), ("u", "processes and threads")])
+def test_limits_with_which_ray_s_workers_never_begin_are_refused_with_the_mend(monkeypatch, limit, what):
+    """With 64 open files the first task waited for ever."""
+    kinds = {"n": resource.RLIMIT_NOFILE, "u": resource.RLIMIT_NPROC}
+    monkeypatch.setattr("os.geteuid", lambda: 1000)  # root's processes nobody counts
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (64, 256) if kind == kinds[limit] else (4096, 4096))
+    with pytest.raises(StartError) as refused, connected(None):
+        pass
+    assert str(refused.value) == (
+        f"Ray needs 1024 {what}, and 256 are allowed here; allow more (`ulimit -{limit} 8192`); the study is as it was"
+    )
+
+
+@pytest.mark.parametrize("most", [4096, resource.RLIM_INFINITY])
+def test_where_more_open_files_are_allowed_on_request_they_are_asked_for(monkeypatch, most):
+    """As on macOS, where 256 are allowed at first."""
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (256, most) if kind == resource.RLIMIT_NOFILE else (-1, -1))
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: asked.append(limit))
+    monkeypatch.setattr("ray.init", lambda **_: None)
+    with connected(None):
+        assert asked == [(resource.RLIMIT_NOFILE, (1024, most))]
+
+
+@pytest.mark.slow
+def test_a_shell_that_allows_few_open_files_ends_a_run_in_one_line(here):
+    run = f"ulimit -n 256; exec {sys.executable} -m study run digits --out {here.folder / 'none'}"
+    told = here.finished(["sh", "-c", run])
+    assert told.complaint.startswith("Ray needs 1024 open files, and 256 are allowed here; ")
+    assert not (here.folder / "none").exists()

@@ -103,6 +103,7 @@ def test_what_is_not_ours_stays(parent):
         ("where nobody can write", r"\(.+; "),
         ("long", r"\d+ bytes too long for the paths of sockets"),
         ("very long", r"\d+ bytes too long for the paths of sockets"),
+        ("umlauts", "has letters beyond ASCII, which Ray cannot use"),
     ],
 )
 def test_a_place_that_cannot_be_used_is_said_in_one_line_with_the_mend(parent, monkeypatch, variable, kind, cause):
@@ -114,6 +115,7 @@ def test_a_place_that_cannot_be_used_is_said_in_one_line_with_the_mend(parent, m
         "where nobody can write": Path("/proc/nowhere"),
         "long": parent / ("x" * 30),
         "very long": parent / ("x" * 255),
+        "umlauts": parent / "für 字",
     }[kind]
     monkeypatch.delenv("RAY_TMPDIR")
     monkeypatch.setenv(variable, str(value))

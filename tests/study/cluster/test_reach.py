@@ -31,6 +31,7 @@ def worker(monkeypatch) -> list[str]:
 
     stand_in = SimpleNamespace(remote=remote, get=lambda done, timeout=None: done, exceptions=ray.exceptions)
     monkeypatch.setattr(arrival, "ray", stand_in)
+    monkeypatch.setattr(arrival, "_wait_for", lambda slot: None)
     return asked
 
 

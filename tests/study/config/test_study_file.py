@@ -115,6 +115,7 @@ def test_any_value_at_any_place_is_read_and_written_back_or_refused_in_one_line(
     is_read_and_written_back_or_refused_in_one_line(TEXT, **{place: value})
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, len(DIGITS)), st.integers(0, 40), words | st.sampled_from(["[", "{", "&a ", "*a", ": ", "- ", "\n"])
 )

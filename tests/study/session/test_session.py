@@ -22,6 +22,7 @@ from study.show.progress import Progress
 from tests.support.study_files import small_config
 from tests.support.synthetic_study import StudyWriter, data_info, predictions
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 NAMES = ("one", "other")
 CNN = {"approach": "better_cnn", "image_size": [16, 16], "space": {"lr": {"loguniform": [1e-4, 1e-2]}, "epochs": 2}}
 CONFIG = small_config(approaches=dict.fromkeys(NAMES, CNN), backbones={}, final={"runs": 3})

@@ -103,6 +103,7 @@ def test_a_path_with_control_codes_is_refused_without_them(transfer_study):
     assert transfer_study("status", "\x1b[2J").complaint.startswith(r"\x1b[2J: no such directory")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_of_a_study_and_its_last_screen_show_them_too(strange):
     text = io.StringIO()
     screen = PlainConsole(file=text, width=300)
@@ -111,6 +112,7 @@ def test_the_report_of_a_study_and_its_last_screen_show_them_too(strange):
     assert_shown(text.getvalue(), "x[/y]/report/report.html", "better_cnn")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_of_predictions_shows_names_of_approaches_as_they_are(tmp_path):
     frame = pd.concat([predictions(name, seed, accuracy=0.8) for name in NAMES[:4] for seed in (0, 1)])
     frame.to_parquet(tmp_path / "[bold].parquet")

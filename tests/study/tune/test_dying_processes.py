@@ -9,7 +9,7 @@ import yaml
 
 from analysis.records.store import Store
 from tests.support.commands import machine
-from tests.support.study_files import small_study
+from tests.support.study_files import ONE_SLOT, small_study
 
 DEADLY = """
 import os, signal
@@ -25,7 +25,8 @@ class Deadly(NoOp):
 def test_a_study_whose_every_process_dies_at_its_start_ends_with_the_cause_in_one_line(tmp_path):
     """It would go on with its third trial, and its thirtieth."""
     mine = {"approach": "deadly:Deadly", "image_size": [8, 8], "space": {"guess": {"uniform": [0.0, 0.9]}}}
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(small_study(approaches={"mine": mine}, backbones={})))
+    study = small_study(approaches={"mine": mine}, backbones={}, slot=ONE_SLOT)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     (tmp_path / "deadly.py").write_text(DEADLY)
     with machine(tmp_path) as here:
         told = here.transfer_study("run", "study.yaml", "--out", "out")

@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal, cast
 from unittest.mock import create_autospec
@@ -381,6 +382,18 @@ def test_a_trial_whose_process_dies_at_once_is_known_to_have_been_started_again(
     case.report(charged_s=1.0, resumed_at_s=0.0)
     assert case.names == ["started", "lost", "validated"]
     assert case.events[1].reason == "ValueError: no room; the trial went on from 0.0 charged seconds"
+
+
+def test_a_death_before_the_only_report_of_a_trial_is_on_record_with_its_cause(tmp_path):
+    """As of a trial of one step: by then its error had been forgotten, and that it had been lost was not recorded."""
+    case, trial = Case(turn(0)), SimpleNamespace(trial_id="a", pickled_error_file=str(tmp_path / "error.pkl"))
+    Path(trial.pickled_error_file).write_bytes(pickle.dumps(ValueError("no room")))
+    case.ask()
+    case.searcher.failures.on_trial_recover(0, [], trial)
+    case.end(charged_s=1.0, resumed_at_s=0.0)
+    assert case.names == ["started", "lost", "finished"]
+    assert case.events[1].reason == "ValueError: no room; the trial went on from 0.0 charged seconds"
+    assert case.searcher.failures.error_of("a") is None
 
 
 def test_a_final_run_that_failed_is_not_evaluated():

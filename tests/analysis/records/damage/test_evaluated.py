@@ -91,6 +91,7 @@ def read_with_changes(file: bytes, read: Callable[[bytes], pd.DataFrame]) -> lis
     return read_
 
 
+@pytest.mark.slow
 def test_a_bit_that_is_turned_over_is_an_error_or_changes_nothing_thanks_to_checksums(file):
     whole = read_parquet(file).to_pandas()
     found = read_with_changes(file, lambda changed: read_parquet(changed).to_pandas())
