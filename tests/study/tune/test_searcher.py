@@ -439,5 +439,5 @@ def test_what_tune_is_told_by_the_environment_and_the_log_is_as_before_when_the_
     monkeypatch.setattr(tune.Tuner, "fit", fitted)
     with pytest.raises(RuntimeError, match="stopped"):
         run_trials(Case(turn(0)).searcher, Slot(1, 0.0), checkpoints=SimpleNamespace())
-    assert meanwhile == ["86400", "1", logging.CRITICAL]
+    assert meanwhile == ["1e9", "1", logging.CRITICAL]  # no snapshot in 30 years
     assert (dict(os.environ), logger.level) == before
