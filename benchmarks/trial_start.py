@@ -19,10 +19,11 @@ from study.cluster.connection import connected
 from study.cluster.nodes import nodes, slots_of
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import TurnSearcher, run_trials
+from study.tune.supply import Supply
 from trainables.approach import Examples, Task
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
 from trainables.backbones.networks import Backbone
-from trainables.spec import Inputs, Slot, TrialSpec
+from trainables.spec import Inputs, Slot, Supplies, TrialSpec
 
 SLOT = Slot(cpus=1, gpus=0)
 
@@ -57,9 +58,10 @@ def measure(*, trials: int, reuse_actors: bool) -> Gaps:
             ended.append(event)
 
     slots = slots_of(nodes(), SLOT)
-    searcher = TurnSearcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen])
+    supplied = Supply(lambda phase: Supplies({"svm": inputs()})).of_phase
+    searcher = TurnSearcher(ListedTurns(turns(trials)), slots=lambda: slots, listeners=[listen], supplied=supplied)
     with tempfile.TemporaryDirectory() as folder:
-        run_trials(searcher, {"svm": inputs()}, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
+        run_trials(searcher, SLOT, checkpoints=Storage(folder), reuse_actors=reuse_actors)
     return gaps(ended, min(started), slots)
 
 

@@ -7,7 +7,6 @@ got wrong ends in one line and exit code 2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +30,8 @@ app.add_typer(cache.app, name="cache")
 
 def _show_version(asked: bool) -> None:
     if asked:
+        from importlib import metadata
+
         console.print(f"transfer-study {metadata.version('transfer-study')}")
         raise typer.Exit
 

@@ -111,10 +111,9 @@ def prepare(
 
 def data_info(config: StudyConfig, dataset: Dataset) -> DataInfo:
     """What the study's records say about its data."""
-    sizes = {config.settings(name).image_size for name in config.approaches}
     return DataInfo(
         source=dataset.source,
-        fingerprint=dataset.fingerprint(sizes),
+        fingerprint=dataset.fingerprint(config.image_sizes),
         classes=dataset.classes,
         train=len(dataset.splits["train"]),
         valid=len(dataset.splits["valid"]),

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.records.reading import StudyRecords, read_records, read_study
 from analysis.records.storage import Storage
 from analysis.records.store import Store
-from analysis.report.write import ReportPaths, write_report
 from study.cluster.code import Code, code_of
 from study.cluster.connection import connected
 from study.config.models import StudyConfig
@@ -29,15 +30,19 @@ from study.session.ready import (
     write_study_file,
 )
 from study.session.received import addresses_in, keep, refuse_modules_inside, search_in_kept
-from study.session.session import Session
 from study.show.curves import Boards
 from study.show.event_files import EventFiles
 from study.show.moved import Moved
 from study.show.progress import Progress
 from study.show.terminal import PlainConsole
-from trainables.data.dataset import Dataset, open_dataset
+from trainables.data.dataset import open_checked
 from trainables.data.image_cache import watched
 from trainables.finding import search_in
+
+if TYPE_CHECKING:
+    from analysis.report.write import ReportPaths
+
+SESSION = "study.session.session"  # with Ray Tune and Optuna, which take a second to import
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,8 @@ def _go_on(
         if extending is not None:
             refuse_unfinished(store, extending)  # somebody may have extended it meanwhile
             if not store.looks():  # a study older than their record has been looked at, too
+                from analysis.report.write import write_report
+
                 write_report(store.location)
             mark_finished(store)
         keep(store, code)
@@ -199,15 +206,18 @@ def _prepared(
         shown.phase("prepare", 0)
         shown.doing("reading images")
         with watched(shown.doing):
-            dataset = open_checked(config)
+            dataset = open_checked(config.data, config.replicates, config.image_sizes)
         code = code_of(config.classes)
         shown.doing("starting Ray" if address is None else f"connecting to the Ray cluster {address}")
         with connected(address, code):
+            import_module(SESSION)  # meanwhile the first processes of the slots come up
             yield get_ready(config, store, dataset, shown), code
 
 
 def _until_settled(ready: Ready, history: History, lease: Lease | None) -> Outcome:
     """To the end, and on from there as long as the study file says so."""
+    from study.session.session import Session
+
     store, say = ready.store, ready.progress.say
     with (
         EventFiles(Storage(f"{store.absolute}/tensorboard")) as files,
@@ -226,11 +236,3 @@ def _until_settled(ready: Ready, history: History, lease: Lease | None) -> Outco
                 return Outcome(store.location, report)
             ready = replace(ready, config=further)
             write_study_file(ready)
-
-
-def open_checked(config: StudyConfig) -> Dataset:
-    """The data set of a study, refused if no fair comparison can be made on it."""
-    dataset = open_dataset(config.data, {config.settings(name).image_size for name in config.approaches})
-    dataset.check()
-    dataset.divisions(config.replicates)  # refuses what cannot be divided anew
-    return dataset

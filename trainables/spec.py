@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -85,6 +85,25 @@ class DeliveryError(Exception):
 
 
 Deliver = Callable[[TrialSpec, Predictions, Probabilities], None]
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """What the processes of trials are given in one phase.
+
+    Attributes:
+        inputs: by approach.
+        deliver: called with the predictions of each final run, where it runs.
+    """
+
+    inputs: Mapping[str, Inputs]
+    deliver: Deliver | None = None
+
+
+class Stored(Protocol):
+    """Supplies that lie somewhere, from where each process fetches them once."""
+
+    def fetch(self) -> Supplies: ...
 
 
 def pin_threads(cpus: int) -> None:

@@ -27,26 +27,19 @@ from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, is_out_of_memory, one_line, shown
 from trainables.precision import in_bfloat16
-from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, TrialSpec, pin_threads
+from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, Stored, TrialSpec, pin_threads
 
 logger = logging.getLogger(__name__)
 
 
 class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
-    """Runs whichever trial its configuration describes; see `TrialSpec`."""
+    """Runs whichever trial its configuration describes: a `TrialSpec`, and where the `supplies` of its phase are."""
 
-    def setup(
-        self,
-        config: dict[str, Any],
-        inputs: Mapping[str, Inputs],
-        slot: Slot,
-        checkpoints: Files,
-        deliver: Deliver | None = None,
-        pace: Pace = DEFAULT_PACE,
-    ) -> None:
+    def setup(self, config: dict[str, Any], slot: Slot, checkpoints: Files, pace: Pace = DEFAULT_PACE) -> None:
         pin_threads(slot.cpus)
         clean_if_due(cache_dir())  # of this node
-        self._inputs, self._deliver, self._pace = inputs, deliver, pace
+        self._pace = pace
+        self._stored: Stored | None = None
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints
         self._ran_out_of_memory = False
@@ -73,7 +66,10 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         """See `save_checkpoint`."""
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._spec = TrialSpec(**config)
+        self._began = time.monotonic()
+        told = dict(config)
+        self._fetch(told.pop("supplies"))
+        self._spec = TrialSpec(**told)
         self._store = CheckpointStore(self._checkpoints, self._spec.trial)
         self._driver: Driver | None = None
         if self._ran_out_of_memory:  # what the trial before holds in cycles would be missing for this one
@@ -81,10 +77,14 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             self._ran_out_of_memory = False
         self._saved_at_s = 0.0
         self._resumed_at_s: float | None = None  # until it has been reported, once
-        self._began = time.monotonic()
         self._charged_before = 0.0
         if self._device.type == "cuda":
             torch.cuda.empty_cache()  # what the trial before left, or this one would find less room
+
+    def _fetch(self, stored: Stored) -> None:
+        """Get what the trials of a phase need, unless the trial before this one was of that phase."""
+        if stored != self._stored:
+            self._supplies, self._stored = stored.fetch(), stored
 
     def _advance(self) -> dict[str, Any]:
         if self._driver is None:
@@ -125,7 +125,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _new_driver(self) -> Driver:
-        spec, inputs = self._spec, self._inputs[self._spec.approach]
+        spec, inputs = self._spec, self._supplies.inputs[self._spec.approach]
         task = inputs.task_of(spec.replicate)
         approach = inputs.kind(
             task,
@@ -139,15 +139,15 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _evaluate(self, driver: Driver) -> tuple[float, Probabilities]:
         """Read the test split: the only place that does."""
-        inputs = self._inputs[self._spec.approach]
+        inputs, deliver = self._supplies.inputs[self._spec.approach], self._supplies.deliver
         assert inputs.test is not None, "a final run needs the test split"
         driver.keep_best()
         driver.approach.calibrate()
         predictions = driver.approach.predict(self._test_inputs(inputs, inputs.test.inputs))
         if predictions.probabilities is not None and not np.isfinite(predictions.probabilities).all():
             raise FloatingPointError("the kept state predicts probabilities that are not finite")
-        if self._deliver is not None:
-            self._hand_over(self._deliver, predictions, driver.approach.probabilities)
+        if deliver is not None:
+            self._hand_over(deliver, predictions, driver.approach.probabilities)
         return float((predictions.labels == inputs.test.labels).mean()), driver.approach.probabilities
 
     def _hand_over(self, deliver: Deliver, predictions: Predictions, probabilities: Probabilities) -> None:

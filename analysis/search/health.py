@@ -22,7 +22,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from analysis.numbers import seconds
 from analysis.records.reading import StudyRecords
@@ -272,6 +271,8 @@ def _largest_class(
     correct = runs == labels  # (S, N)
     gained = (correct & ~rule).sum(axis=1)
     lost = (~correct & rule).sum(axis=1)
+    from scipy import stats  # takes a while to import, which a study that begins would wait for
+
     no_better = stats.binom.sf(gained - 1, gained + lost, 0.5) > LEVEL  # (S,); sf of no image at all is 1
     count = int(no_better.sum())
     if 2 * count < len(runs):

@@ -63,11 +63,6 @@ class Ending:
     reason: str
 
 
-def is_job_server(address: str | None) -> bool:
-    """Whether `--address` names a job server, rather than a cluster to connect to."""
-    return address is not None and address.startswith(("http://", "https://"))
-
-
 class JobServer:
     """The job server of a Ray cluster.
 

@@ -20,6 +20,7 @@ from study.variables import variables
 from trainables.errors import first_line
 
 SHARED_MEMORY = "/dev/shm"
+SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")  # methods of Ray's own class Node
 OUT_OF_MEMORY_RETRIES = 0  # of the extraction of features; Ray would try for ever, and print a page each time
 # That one process may have, or the user: with fewer, Ray's workers never begin, and the first task waits for ever.
 OPEN_FILES, PROCESSES = 1024, 1024
@@ -42,7 +43,7 @@ def on_this_machine(cpus: int | None) -> Iterator[Entry]:
         StartError: there is no place for Ray's files, or too few may be open.
     """
     _allow_enough()
-    with ray_folder() as folder, _own_token(folder.token), _on_loopback():
+    with ray_folder() as folder, _own_token(folder.token), _on_loopback(), _without_services():
         settings = {
             "address": "local",
             "num_cpus": cpus,
@@ -122,6 +123,25 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _without_services() -> Iterator[None]:
+    """Have Ray start no autoscaler, log reader and dashboard, which nobody here would ask.
+
+    Each is a process that imports for half a second to one, and Ray waits until the last one serves: three quarters
+    of its start on a busy machine. (`include_dashboard=False` leaves out its pages, not its process.)
+    """
+    from ray._private.node import Node
+
+    before = {name: getattr(Node, name) for name in SERVICES if hasattr(Node, name)}
+    for name in before:
+        setattr(Node, name, lambda node, *given, **more: None)
+    try:
+        yield
+    finally:
+        for name, start in before.items():
+            setattr(Node, name, start)
 
 
 def _not_started(error: Exception, folder: RayFolder) -> StartError:

@@ -127,6 +127,11 @@ def seconds_of(budget: str | None) -> float | None:
         raise InputError(f"--budget: {error}") from None
 
 
+def is_job_server(address: str | None) -> bool:
+    """Whether `--address` names a job server, rather than a cluster to connect to."""
+    return address is not None and address.startswith(("http://", "https://"))
+
+
 def terminal() -> Terminal:
     """Where a command that a job server answers writes."""
     from study.show.remote import Terminal

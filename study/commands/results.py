@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from analysis.records.errors import RecordsError
-from analysis.records.storage import Storage
 from study.commands.options import Directory, JobServerAddress, console, terminal
 from trainables.errors import InputError
 
@@ -131,6 +130,7 @@ def board(
     there are usually more, so tick the ones to see.
     """
     from analysis.records.reading import read_records
+    from analysis.records.storage import Storage
     from analysis.records.store import Store
 
     curves = Storage(f"{Store(read_records(directory).location).absolute}/tensorboard")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cluster.jobs import is_job_server
 from study.commands.options import (
     Address,
     Budget,
@@ -24,11 +23,11 @@ from study.commands.options import (
     console,
     counting,
     errors,
+    is_job_server,
     loading,
     seconds_of,
     terminal,
 )
-from study.place import begun, new_directory
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def run(
         raise typer.Exit(remote.run(config, out, str(address), terminal()))
     with ending_in_a_line(), loading("Ray"):
         from study import runner
+    from study.place import new_directory
 
     directory = out or new_directory(config)
     finish(lambda progress: runner.run(config, directory, address=address, progress=progress), directory)
@@ -147,24 +147,26 @@ def plan(
         from study.show import remote
 
         raise typer.Exit(remote.plan(config, str(address), terminal()))
-    with loading("Ray"):
-        from study.cluster.connection import connected
+    with loading("plan"):
         from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
         from study.planning import plan as planning
-        from study.planning.here import time_here
-        from study.runner import open_checked
         from study.show.plan_screen import show_plan, show_suggestion
+        from trainables.data.dataset import open_checked
 
     with counting():
-        dataset = open_checked(config)
+        dataset = open_checked(config.data, config.replicates, config.image_sizes)
     if address is None:
         cluster = this_machine()
     else:
+        from study.cluster.connection import connected
+
         with connected(address):
             cluster = nodes()
     slot = slot_for(config, cluster)
     timings: tuple[Timing | Untimed, ...] = ()
     if timing and address is None:
+        from study.planning.here import time_here
+
         with console.status("Timing a step and a validation of each approach"):
             timings = time_here(config, dataset, slot)
     with counting():
@@ -203,6 +205,8 @@ def ending_in_a_line(directory: str | None = None) -> Iterator[None]:
         with handler_given_back(), terminable():
             yield
     except KeyboardInterrupt as end:
+        from study.place import begun
+
         goes_on = "nothing is on record yet"
         if directory is not None and begun(directory):
             goes_on = f"`transfer-study resume {shlex.quote(directory)}` goes on where it stopped"

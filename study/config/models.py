@@ -159,6 +159,11 @@ class StudyConfig(Section):
         """Allowance of one final run."""
         return self.final.trial_seconds or self.budget.trial_seconds
 
+    @property
+    def image_sizes(self) -> set[tuple[int, int]]:
+        """(height, width) at which the approaches want the images."""
+        return {self.settings(name).image_size for name in self.approaches}
+
     def settings(self, name: str) -> Settings:
         """The settings of one approach, its backbone looked up.
 

@@ -1,21 +1,22 @@
 """What is left of a study's search, final runs and report, done with Ray Tune.
 
-Nothing of Tune's own state is kept or restored. What was done stands in the records, and a resumed study starts a new
-Tune run with what is left to do.
+Search and final runs are one Tune run, so that the processes of the search go on with the final runs: to make new ones
+takes seconds, in which no slot has anything to do. Nothing of Tune's own state is kept or restored. What was done
+stands in the records, and a resumed study starts a new Tune run with what is left to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.records.files import predictions_name
 from analysis.records.reading import predictions_of
 from analysis.records.schema import DataInfo, PhaseEvent, TrialEvent
 from analysis.records.storage import Storage
 from analysis.records.trials import event_table
-from analysis.report.write import ReportPaths, write_report
 from study.extend import mark_finished
 from study.listeners import History, Listener
 from study.phases import Phases
@@ -23,13 +24,18 @@ from study.place import StudyError
 from study.predictions import write_predictions
 from study.search.finals import final_turns
 from study.search.ledger import Account, open_ledger
+from study.search.stages import Stages
 from study.search.turns import EqualTimeTurns, ListedTurns
 from study.session.checkpoints import Checkpoints
 from study.session.inputs import final_inputs
 from study.session.ready import Ready
-from study.tune.searcher import Turns, TurnSearcher, run_trials
+from study.tune.searcher import TurnSearcher, run_trials
+from study.tune.supply import Supply, TrialPhase
 from trainables.checkpoints import CheckpointStore
-from trainables.spec import Deliver, Inputs, Pace
+from trainables.spec import Deliver, Pace, Supplies
+
+if TYPE_CHECKING:
+    from analysis.report.write import ReportPaths
 
 
 class Session:
@@ -47,40 +53,46 @@ class Session:
 
     def to_the_end(self) -> ReportPaths:
         """Whatever is left to do of search, final runs and report."""
-        self._search()
-        _refuse_nothing_found(self.ready, self.history.trials)
-        self._final_runs()
+        self._run(self._stages())
+        from analysis.report.write import write_report  # with SciPy and Matplotlib, which nothing before this needs
+
         with self.phases.during("report"):
             report = write_report(self.ready.store.location)
         mark_finished(self.ready.store)
         return report
 
-    def _search(self) -> None:
+    def _stages(self) -> Iterator[EqualTimeTurns | ListedTurns]:
+        """The search, unless it is over, and then the final runs that are left; each is over when it is asked on."""
+        search = self._search()
+        if not search.finished:
+            with self.phases.during("search"):
+                yield search
+        for event in _exhaustions(search.exhausted, self.history.phases):
+            self.phases.announce(event)
+        _refuse_nothing_found(self.ready, self.history.trials)
+        finals = self._final_runs()
+        if finals.finished:
+            self._close_final_runs()
+            return
+        with self.phases.during("final"):
+            yield finals
+
+    def _search(self) -> EqualTimeTurns:
         ready, earlier = self.ready, self.history.trials
         config = ready.config
         ledger = open_ledger(config.approaches, config.replicates, config.budget, ready.prepared.owed_s)
         turns = EqualTimeTurns(config.approaches, ledger, config.seed, ready.count_slots(), ready.prepared.precharged_s)
         turns.resume(earlier)
         ready.progress.search(ledger, turns.exhausted, earlier)
-        if not turns.finished:
-            inputs = ready.search_inputs
-            with self.phases.during("search"):
-                self._run(turns, inputs)
-        for event in _exhaustions(turns.exhausted, self.history.phases):
-            self.phases.announce(event)
+        return turns
 
-    def _final_runs(self) -> None:
+    def _final_runs(self) -> ListedTurns:
         ready = self.ready
         predicted = {Path(name).stem for name in ready.store.own("predictions")}
         lost = self._lost_predictions()
         turns = final_turns(ready.config, self.history.trials, predicted, ready.prepared.precharged_s, lost)
         ready.progress.final(len(turns))
-        if not turns:
-            self._close_final_runs()
-            return
-        inputs = ready.sharing.inputs(final_inputs(ready.config, ready.dataset, ready.prepared.frozen))
-        with self.phases.during("final"):
-            self._run(ListedTurns(turns), inputs, _deliver(ready))
+        return ListedTurns(turns)
 
     def _lost_predictions(self) -> Mapping[str, str]:
         """Final runs to be done again, as what they predicted is gone or damaged: by trial, with what is wrong."""
@@ -98,7 +110,10 @@ class Session:
         if known and known[-1] != "finished":
             self.phases.announce(PhaseEvent(phase="final", event="finished"))
 
-    def _run(self, turns: Turns, inputs: Mapping[str, Inputs], deliver: Deliver | None = None) -> None:
+    def _run(self, stages: Iterable[EqualTimeTurns | ListedTurns]) -> None:
+        turns = Stages(stages)
+        if turns.finished:
+            return
         ready = self.ready
         place = ready.store.absolute
         checkpoints = Checkpoints(Storage(place))
@@ -109,14 +124,13 @@ class Session:
             slots=self.phases.slots,
             listeners=self.listeners,
             earlier=self.history.trials,
+            supplied=Supply(partial(_supplies, ready)).of_phase,
             settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
         )
         run_trials(
             searcher,
-            inputs,
             ready.slot,
             checkpoints=checkpoints,
-            deliver=deliver,
             pace=Pace(ready.config.pace.heartbeat_seconds, ready.config.pace.checkpoint_seconds),
         )
         checkpoints.clear()
@@ -144,6 +158,14 @@ def _refuse_nothing_found(ready: Ready, events: list[TrialEvent]) -> None:
         f"{ready.store.location}: no trial of any approach has a result; {why}; "
         f"mend that, or raise budget.trial_seconds ({ready.config.budget.trial_seconds:g} s)"
     )
+
+
+def _supplies(ready: Ready, phase: TrialPhase) -> Supplies:
+    """What the trials of a phase need. The test split is opened when the final runs begin."""
+    if phase == "search":
+        return Supplies(ready.search_inputs)
+    inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)
+    return Supplies(ready.sharing.inputs(inputs), _deliver(ready))
 
 
 def _deliver(ready: Ready) -> Deliver:

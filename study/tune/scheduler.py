@@ -10,14 +10,20 @@ gives a free process to any of them and ends the one that was being made for it 
 `TuneController._maybe_add_actors`). As one trial more is handed out than there are slots, it comes to that only when
 there is no further trial to hand out: towards the end of the search, when what is left of the budgets is reserved, and
 at the end of the final runs.
+
+Left to itself, Tune also ends all but one of the processes for which no trial waits. Each slot's comes to that at the
+end of the search, when the others' last trials still run, and the final runs would have to make new ones.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
+
+ALL = 1_000_000
 
 
 class Handover(FIFOScheduler):  # type: ignore[misc]
@@ -29,9 +35,13 @@ class Handover(FIFOScheduler):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._trials: dict[str, Trial] = {}  # that have not ended, in order, by Tune's own id
+        self._keeping = False
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         self._trials[trial.trial_id] = trial
+        if not self._keeping:
+            self._keeping = True
+            _keep_processes(tune_controller, trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         self._trials.pop(trial.trial_id, None)  # it is added again if it is to start again
@@ -49,6 +59,12 @@ class Handover(FIFOScheduler):  # type: ignore[misc]
         """
         waiting = (trial for trial in self._trials.values() if trial.status == Trial.PENDING)
         return next((trial for trial in waiting if not _has_process(tune_controller, trial)), None)
+
+
+def _keep_processes(tune_controller: Any, trial: Trial) -> None:
+    """Have as many idle processes kept as there are, until Tune has ended; all trials hold the same slot."""
+    with suppress(AttributeError):  # another version of Ray names things otherwise: then processes are made anew
+        tune_controller._tune_controller._actor_cache.increase_max(trial.placement_group_factory, by=ALL)
 
 
 def _has_process(tune_controller: Any, trial: Trial) -> bool:

@@ -28,10 +28,11 @@ from study.tune.deaths import deaths_borne
 from study.tune.failures import MAX_FAILURES, Failures, cause_of
 from study.tune.keys import keys_kept_out
 from study.tune.scheduler import Handover
+from study.tune.supply import TrialPhase
 from study.variables import variables
 from trainables.checkpoints import Files
 from trainables.errors import UnreachableError
-from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot
+from trainables.spec import DEFAULT_PACE, DeliveryError, Pace, Slot, Stored
 from trainables.trainable import ApproachTrainable
 
 Listener = Callable[[TrialEvent], None]
@@ -52,7 +53,7 @@ RESULT_FIELDS = frozenset(TrialEvent.model_fields) - {"trial", "time", "params"}
 
 
 class Turns(Protocol):
-    """Who decides what runs next: see EqualTimeTurns and ListedTurns."""
+    """Who decides what runs next: see EqualTimeTurns, ListedTurns and Stages."""
 
     @property
     def finished(self) -> bool: ...
@@ -69,6 +70,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
             that Tune asks for a trial, as a cluster may grow.
         listeners: called with every event, in order.
         earlier: events of an earlier session, for trials that go on from there.
+        supplied: says where what the trials of a phase need is to be fetched; see supply.py.
         settled: called with the name of each trial whose end is on record, so that its checkpoint is needed no more (if
             its process deleted it, a crash between the two would send the trial back to its beginning).
     """
@@ -80,13 +82,14 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         slots: Callable[[], int],
         listeners: Iterable[Listener],
         earlier: Iterable[TrialEvent] = (),
+        supplied: Callable[[TrialPhase], Stored | None] = lambda phase: None,
         settled: Callable[[str], None] = lambda trial: None,
     ) -> None:
         super().__init__()
         self._turns = turns
         self._slots = slots
         self._listeners = tuple(listeners)
-        self._settled = settled
+        self._supplied, self._settled = supplied, settled
         self.broken_by: Exception | None = None  # what the study cannot go on after: records not written, for example
         self.failures = Failures()
         self._running: dict[str, Turn] = {}  # by Tune's own id
@@ -102,15 +105,16 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         self._stop_if_broken()
         if len(self._running) >= self._slots() + AHEAD:
             return None
-        turn = self._turns.next()
-        if turn is None:
-            finished: str = Searcher.FINISHED
-            return finished if self._turns.finished else None
-        self._running[trial_id] = turn
-        self._most = max(self._most, len(self._running))
-        if turn.trial not in self._last:
-            self._announce(_started(turn))
-        return asdict(turn.spec)
+        with self._noting_what_breaks():  # the search may end here, and the final runs begin
+            turn = self._turns.next()
+            if turn is None:
+                finished: str = Searcher.FINISHED
+                return finished if self._turns.finished else None
+            self._running[trial_id] = turn
+            self._most = max(self._most, len(self._running))
+            if turn.trial not in self._last:
+                self._announce(_started(turn))
+            return asdict(turn.spec) | {"supplies": self._supplied(turn.spec.phase)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """An intermediate report of a trial."""
@@ -219,27 +223,21 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
 
 def run_trials(
     searcher: TurnSearcher,
-    inputs: Mapping[str, Inputs],
     slot: Slot,
     *,
     checkpoints: Files,
-    deliver: Deliver | None = None,
     pace: Pace = DEFAULT_PACE,
     reuse_actors: bool = True,
 ) -> None:
     """Run everything that a searcher hands out, as one Ray Tune run.
 
     Args:
-        inputs: by approach; put into the object store once.
         slot: what each trial holds.
         checkpoints: where running trials keep their checkpoints; all nodes must reach it.
-        deliver: called with the predictions of each final run, where it runs.
         pace: how often trials report and save.
         reuse_actors: go on with the process of a trial that has ended; False only to measure what that saves.
     """
-    trainable = tune.with_parameters(
-        ApproachTrainable, inputs=inputs, slot=slot, checkpoints=checkpoints, deliver=deliver, pace=pace
-    )
+    trainable = tune.with_parameters(ApproachTrainable, slot=slot, checkpoints=checkpoints, pace=pace)
     with _settled_tune(), scratch("tune") as folder:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"CPU": slot.cpus, "GPU": slot.gpus}),

@@ -24,9 +24,10 @@ from study.cluster.nodes import nodes
 from study.cluster.sharing import Sharing, room
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import TurnSearcher, run_trials
+from study.tune.supply import Supply
 from trainables.approach import Examples, Task
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.spec import Inputs, Slot, TrialSpec
+from trainables.spec import Inputs, Slot, Supplies, TrialSpec
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (700, 100, 100, 3), dtype=np.uint8)  # 21 MB
 LABELS = np.arange(len(IMAGES)) % 10
@@ -53,15 +54,16 @@ def measured(folder: Path, trials: int, given: float) -> dict[str, object]:
     """Bytes put into or copied to each node's object store, and bytes of the files in each node's cache."""
     before = created()
     ended: list[TrialEvent] = []
+    task = Task(Examples(IMAGES, LABELS), Examples(IMAGES[:50], LABELS[:50]), 10)
+    inputs = {"cnn": Inputs(BetterCNN, BetterCNNSettings(image_size=(100, 100)), task)}
+    storage = Storage(str(folder / "study"))
     searcher = TurnSearcher(
         ListedTurns([turn(number) for number in range(trials)]),
         slots=lambda: 2,
         listeners=[lambda event: ended.append(event) if event.event in ENDINGS else None],
+        supplied=Supply(lambda phase: Supplies(Sharing(storage, given).inputs(inputs))).of_phase,
     )
-    task = Task(Examples(IMAGES, LABELS), Examples(IMAGES[:50], LABELS[:50]), 10)
-    inputs = {"cnn": Inputs(BetterCNN, BetterCNNSettings(image_size=(100, 100)), task)}
-    storage = Storage(str(folder / "study"))
-    run_trials(searcher, Sharing(storage, given).inputs(inputs), Slot(1, 0.0), checkpoints=storage)
+    run_trials(searcher, Slot(1, 0.0), checkpoints=storage)
     return {
         "ended": [event.event for event in ended],
         "created": [now - then for now, then in zip(created(), before, strict=True)],

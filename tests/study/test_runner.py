@@ -49,7 +49,7 @@ class Sitting:
 
 @pytest.fixture
 def ready(tmp_path, monkeypatch) -> Ready:
-    monkeypatch.setattr(runner, "Session", Sitting)
+    monkeypatch.setattr("study.session.session.Session", Sitting)
     Sitting.rounds = []
     return Ready(
         config=CONFIG,

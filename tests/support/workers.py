@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.stand_ins import SIDE, image_task
 from trainables.approach import Predictions, Probabilities
 from trainables.approaches.better_cnn import BetterCNN, BetterCNNSettings
-from trainables.spec import Deliver, Inputs, Slot, TrialSpec
+from trainables.spec import Deliver, Inputs, Slot, Supplies, TrialSpec
 from trainables.trainable import ApproachTrainable
 
 SIZE = (SIDE, SIDE)
@@ -25,14 +25,34 @@ class Delivered(list[tuple[TrialSpec, Predictions, Probabilities]]):
         self.append((spec, predictions, probabilities))
 
 
+class AtHand:
+    """Supplies that are fetched from where they are; how often is counted."""
+
+    def __init__(self, supplies: Supplies) -> None:
+        self.supplies, self.fetched = supplies, 0
+
+    def fetch(self) -> Supplies:
+        self.fetched += 1
+        return self.supplies
+
+
 def start(
     config: dict[str, Any], inputs: Mapping[str, Inputs], places: dict[str, Any], deliver: Deliver | None = None
 ) -> ApproachTrainable:
     """A worker process's trainable, set up for its first trial."""
 
+    return start_with(config, AtHand(Supplies(inputs, deliver)), places)
+
+
+def start_with(config: dict[str, Any], here: AtHand, places: dict[str, Any]) -> ApproachTrainable:
+    """The same, with supplies for all trials that do not name others."""
+
     class Worker(ApproachTrainable):
         def setup(self, config: dict[str, Any], *_: Any, **__: Any) -> None:
-            super().setup(config, inputs, Slot(cpus=1, gpus=0.0), deliver=deliver, **places)
+            super().setup({"supplies": here} | config, Slot(cpus=1, gpus=0.0), **places)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            return super().reset_config({"supplies": here} | new_config)
 
     return Worker(config)
 

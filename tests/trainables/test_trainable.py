@@ -13,7 +13,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from tests.support.stand_ins import CLASSES, feature_task, image_task, images
-from tests.support.workers import CNN, LONG, SHORT, SIZE, Delivered, config_of, run, start, worked
+from tests.support.workers import CNN, LONG, SHORT, SIZE, AtHand, Delivered, config_of, run, start, start_with, worked
 from trainables.approach import Examples, Predictions, Step
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.approaches.feature_svm import FeatureSVM, FeatureSVMSettings
@@ -23,7 +23,7 @@ from trainables.backbones.networks import GLYPHS
 from trainables.checkpoints import CheckpointStore
 from trainables.data.splits import Division
 from trainables.errors import one_line
-from trainables.spec import DeliveryError, Inputs, pin_threads
+from trainables.spec import DeliveryError, Inputs, Supplies, pin_threads
 
 TEST = images(9, seed=2)
 pytestmark = pytest.mark.usefixtures("dictated_time")
@@ -146,6 +146,20 @@ class TestReuse:
         assert results[-1]["charged_s"] == 8  # its own fit and validation, nothing of the trial before
         assert worker.reset_config(first)
         assert worked(run(worker)) == worked(run(start(first, inputs, places)))
+
+    def test_a_worker_of_the_search_goes_on_with_final_runs_and_fetches_once_what_each_phase_needs(self, places):
+        delivered = Delivered()
+        search = AtHand(Supplies({"cnn": CNN}))
+        final = AtHand(Supplies({"cnn": replace(CNN, test=TEST)}, delivered))
+        worker = start_with(config_of(), search, places)
+        for index in range(2):
+            assert "test_accuracy" not in run(worker)[-1]
+            worker.reset_config(config_of(trial=f"cnn-r0-{index + 1:04d}"))
+        for index in range(2):
+            worker.reset_config(config_of(trial=f"cnn-r0-seed{index}", phase="final") | {"supplies": final})
+            assert "test_accuracy" in run(worker)[-1]
+        assert [spec.trial for spec, _, _ in delivered] == ["cnn-r0-seed0", "cnn-r0-seed1"]
+        assert (search.fetched, final.fetched) == (1, 1)
 
     def test_a_worker_whose_trial_failed_takes_the_next(self, places):
         worker = start(config_of("broken"), {"broken": replace(CNN, kind=Breaking), "cnn": CNN}, places)

@@ -8,15 +8,18 @@ import http.client
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import torch
-from torchvision.models import WeightsEnum
 
 from trainables.backbones.weight_files import read_state
 from trainables.cache import UNFINISHED_S
 from trainables.errors import BackboneError, first_line
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 
 def fetch(model: str, weights: WeightsEnum) -> None:

@@ -3,6 +3,7 @@
 Approaches see a backbone in one of three forms: as it was trained (`load`), with a fresh last layer for classes of
 their own (`with_head`), or without its last layer (`as_feature_extractor`). No code in a weights file is ever run, and
 no function here depends on torch's global random state or changes it. Whatever is wrong ends as a BackboneError.
+torchvision is imported by the functions that need it, as that takes a second.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 from torch import Tensor, nn
-from torchvision import models
-from torchvision.models import WeightsEnum
 
 from trainables.backbones.downloads import fetch
 from trainables.backbones.weight_files import SUFFIXES, content_digest, misfit, read_metadata, read_state
 from trainables.errors import BackboneError, first_line, shown
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 Statistics = tuple[float, float, float]
 _THREE_NUMBERS = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat])
@@ -163,6 +166,8 @@ def check_image_size(backbone: Backbone, image_size: tuple[int, int]) -> None:
 
 
 def _check_model(name: str) -> None:
+    from torchvision import models
+
     known = models.list_models(module=models)
     if name in known:
         return
@@ -179,6 +184,8 @@ def _is_name(backbone: Backbone) -> bool:
 
 
 def _named_weights(backbone: Backbone) -> WeightsEnum:
+    from torchvision import models
+
     _check_model(backbone.model)
     known: Mapping[str, WeightsEnum] = models.get_model_weights(backbone.model).__members__
     if str(backbone.weights) not in known:
@@ -192,12 +199,16 @@ def _named_weights(backbone: Backbone) -> WeightsEnum:
 
 def _download(model: str, weights: WeightsEnum) -> nn.Module:
     """The network by torchvision's own builder, which knows how these weights want the network built."""
+    from torchvision import models
+
     fetch(model, weights)
     with _seeded(0):
         return _without_auxiliary_heads(models.get_model(model, weights=weights, progress=False))
 
 
 def _build(model: str, *, pretrained: bool) -> nn.Module:
+    from torchvision import models
+
     options = {}
     if model in ("googlenet", "inception_v3"):
         # Their weights were trained on pixels in [-1, 1]; this makes them take ImageNet's normalisation like the rest.

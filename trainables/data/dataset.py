@@ -222,6 +222,19 @@ class Dataset:
             )
 
 
+def open_checked(config: DataSource, replicates: int, sizes: Iterable[tuple[int, int]] = ()) -> Dataset:
+    """Open a data set for a study, refused if no fair comparison can be made on it.
+
+    Args:
+        replicates: of the search, for each of which the data may be divided anew.
+        sizes: as for `open_dataset`.
+    """
+    dataset = open_dataset(config, sizes)
+    dataset.check()
+    dataset.divisions(replicates)  # refuses what cannot be divided anew
+    return dataset
+
+
 def open_dataset(config: DataSource, sizes: Iterable[tuple[int, int]] = ()) -> Dataset:
     """Read a data set and divide it where it comes undivided; `Dataset.check` says whether a study can use it.
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import sparse
 
 from trainables.data.image_cache import Facts
 from trainables.data.images import Picture
@@ -193,6 +192,8 @@ def _units(part: SplitIndex) -> tuple[np.ndarray, np.ndarray]:
     """The unit of each image, (N,), and the class of each unit, (U,)."""
     if part.groups is None:
         return np.arange(len(part)), part.labels
+    from scipy import sparse  # takes a while to import, and the process of a trial divides nothing
+
     names, unit_of = np.unique(part.groups, return_inverse=True)
     images = sparse.csr_array((np.ones(len(part)), (unit_of, part.labels)))  # (U, C), mostly zeros
     return unit_of, np.asarray(images.argmax(axis=1)).reshape(len(names))

@@ -12,7 +12,8 @@ import pytest
 from ray.job_submission import JobStatus
 
 from study.cluster import jobs
-from study.cluster.jobs import STUDY_FILE, ConnectionLost, Ending, JobError, JobServer, is_job_server
+from study.cluster.jobs import STUDY_FILE, ConnectionLost, Ending, JobError, JobServer
+from study.commands.options import is_job_server
 from tests.support.planted import PLANTED, SECRETS
 
 

@@ -11,11 +11,11 @@ import torch
 
 from study.planning.here import Sampled, sample, stand_in, time_here
 from study.planning.timing import Timing, Untimed
-from study.runner import open_checked
 from tests.support.stand_ins import images
 from tests.support.study_files import small_config
 from trainables.approach import Settings
 from trainables.backbones.networks import GLYPHS
+from trainables.data.dataset import open_checked
 from trainables.spec import Slot
 
 SMALL = Settings(image_size=(16, 16), precision="float32")
@@ -50,7 +50,7 @@ def test_every_approach_is_timed_and_the_process_keeps_its_threads(tmp_path, mon
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     config = small_config()
     before = torch.get_num_threads()
-    timings: Any = time_here(config, open_checked(config), Slot(1, 0.0))
+    timings: Any = time_here(config, open_checked(config.data, config.replicates), Slot(1, 0.0))
     assert torch.get_num_threads() == before
     assert "OMP_NUM_THREADS" not in os.environ
     assert [type(timing) for timing in timings] == [Timing] * 3
@@ -62,7 +62,7 @@ def test_weights_that_are_missing_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSFER_STUDY_CACHE", str(tmp_path))
     config = small_config(backbones__glyphs={"model": "shufflenet_v2_x0_5", "weights": "gone.pth"})
     only = config.model_copy(update={"approaches": {"feature_svm": config.approaches["feature_svm"]}})
-    (untimed,) = time_here(only, open_checked(config), Slot(1, 0.0))
+    (untimed,) = time_here(only, open_checked(config.data, config.replicates), Slot(1, 0.0))
     assert isinstance(untimed, Untimed)
     assert untimed.reason.startswith("BackboneError: ")
     assert "gone.pth" in untimed.reason

@@ -88,10 +88,8 @@ def test_a_final_run_whose_predictions_are_lost_is_done_again_and_nothing_else_i
     go_on(killed, CONFIG)
     lost = "predictions/one-r0-seed1.parquet"
     killed.delete(lost)
-    turns = []
-    monkeypatch.setattr("study.session.session.final_inputs", lambda *_: {})
-    monkeypatch.setattr("study.session.session._deliver", lambda _: None)
-    monkeypatch.setattr(Session, "_run", lambda self, listed, *_: turns.append(listed.next()))
+    turns: list[Any] = []
+    monkeypatch.setattr(Session, "_run", lambda self, stages: turns.extend(stage.next() for stage in stages))
     with pytest.raises(RecordsError, match=r"one-r0-seed1\.parquet: missing, and its run was evaluated"):
         go_on(killed, CONFIG)  # as nobody has really run it
     assert [turn.trial for turn in turns] == ["one-r0-seed1"]

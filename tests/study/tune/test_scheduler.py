@@ -100,3 +100,23 @@ def test_the_installed_ray_tells_for_which_trial_a_process_is_being_made(monkeyp
         assert trial not in tune._trial_to_actor
         tune._trial_to_actor[trial] = "its process"
         assert handover.choose_trial_to_run(given) is None
+
+
+def test_the_installed_ray_keeps_a_process_for_which_no_trial_waits(monkeypatch):
+    """With Tune's own controller. Where this alone fails, Ray has changed, and final runs start in new processes.
+
+    Then see how `TuneController._maybe_cache_trial_actor` decides now, and ask for the same in `_keep_processes`.
+    """
+    monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "1")  # else Tune asks Ray for it, which does not run here
+    trial = Trial("any", stub=True)
+    kept = {}
+    for scheduler in (FIFOScheduler(), Handover()):
+        tune = TuneController(scheduler=scheduler, reuse_actors=True)
+        tune.add_trial(trial)
+        cache = tune._actor_cache
+        for process in ("one", "other", "third"):
+            cache.cache_object(trial.placement_group_factory, process)
+        evicted = set(cache.flush_cached_objects())
+        kept[type(scheduler)] = cache.num_cached_objects
+        assert evicted == set()
+    assert kept == {FIFOScheduler: 1, Handover: 3}

@@ -8,7 +8,8 @@ import pickle
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
+from typing import Literal, cast
+from unittest.mock import create_autospec
 
 import pytest
 from ray import tune
@@ -20,7 +21,7 @@ from study.place import StudyError
 from study.search.turns import ListedTurns, Turn
 from study.tune.searcher import AHEAD, TurnSearcher, run_trials
 from trainables.errors import UnreachableError
-from trainables.spec import DeliveryError, Slot, TrialSpec
+from trainables.spec import DeliveryError, Slot, Stored, TrialSpec
 
 
 def turn(index: int, *, phase: Literal["search", "final"] = "search", precharged_s: float = 0.0) -> Turn:
@@ -62,6 +63,7 @@ class Case:
             slots=lambda: self.slots,
             listeners=[self.events.append],
             earlier=earlier,
+            supplied=lambda phase: cast(Stored, f"those of the {phase}"),
             settled=lambda trial: self.on_record_when_settled.append(self.names),
         )
 
@@ -81,6 +83,7 @@ class Case:
 
 def test_a_trial_is_handed_out_with_all_that_its_process_needs():
     assert Case(turn(3, precharged_s=2.5)).ask() == {
+        "supplies": "those of the search",
         "trial": "cnn-r0-0003",
         "approach": "cnn",
         "phase": "search",
@@ -91,6 +94,22 @@ def test_a_trial_is_handed_out_with_all_that_its_process_needs():
         "allowance_s": 20.0,
         "precharged_s": 2.5,
     }
+
+
+def test_a_final_run_is_told_where_what_final_runs_need_is():
+    told = Case(turn(0, phase="final")).ask()
+    assert isinstance(told, dict)
+    assert told["supplies"] == "those of the final"
+
+
+def test_what_goes_wrong_between_search_and_final_runs_ends_the_study():
+    """Tune itself would only say that its searcher failed."""
+    case = Case()
+    case.searcher._turns = turns = create_autospec(ListedTurns, instance=True)
+    turns.next.side_effect = StudyError("no trial of any approach has a result")
+    with pytest.raises(StudyError):
+        case.ask()
+    assert isinstance(case.searcher.broken_by, StudyError)
 
 
 def test_no_more_trials_are_handed_out_than_slots_and_one_to_wait():
@@ -419,6 +438,6 @@ def test_what_tune_is_told_by_the_environment_and_the_log_is_as_before_when_the_
     monkeypatch.setattr(tune.Tuner, "__init__", lambda self, *given, **more: None)
     monkeypatch.setattr(tune.Tuner, "fit", fitted)
     with pytest.raises(RuntimeError, match="stopped"):
-        run_trials(Case(turn(0)).searcher, {}, Slot(1, 0.0), checkpoints=SimpleNamespace())
+        run_trials(Case(turn(0)).searcher, Slot(1, 0.0), checkpoints=SimpleNamespace())
     assert meanwhile == ["1e9", "1", logging.CRITICAL]  # no snapshot in 30 years
     assert (dict(os.environ), logger.level) == before
