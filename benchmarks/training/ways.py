@@ -26,7 +26,7 @@ from benchmarks.training.pictures import read
 from trainables.approach import Approach, Examples, Task
 from trainables.approaches.better_cnn import BetterCNN
 from trainables.approaches.fine_tune import FineTune
-from trainables.backbones.features import extract
+from trainables.backbones.extraction import extract
 from trainables.backbones.networks import IMAGENET_MEAN, IMAGENET_STD
 
 EPOCHS = 1_000_000
