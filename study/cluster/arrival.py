@@ -12,7 +12,7 @@ import ray
 from ray import cloudpickle
 
 from study.cluster.code import is_outside
-from trainables.errors import FEWER, ApproachError, InputError, one_line
+from trainables.errors import FEWER, ApproachError, InputError, first_line, one_line
 from trainables.spec import Slot
 
 # What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
@@ -93,12 +93,14 @@ def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
         raise WorkerError(
             f"a worker was ended by Ray as it began, as the memory of its node ran out; free memory, or {FEWER}"
         ) from error
+    except ray.exceptions.GetTimeoutError as error:
+        raise WorkerError(
+            f"the workers do not come as far as a trial ({first_line(error)}); Ray's logs say more"
+        ) from error
     except ray.exceptions.RayError as error:  # a module may end the process that imports it
-        if outside and not isinstance(error, ray.exceptions.GetTimeoutError):
+        if outside:
             return {next(iter(outside)): one_line(error)}
-        hangs = isinstance(error, ray.exceptions.GetTimeoutError)
-        what = "the workers do not come as far as a trial" if hangs else "a worker ended as it began"
-        raise WorkerError(f"{what} ({one_line(error)}); Ray's logs say more") from error
+        raise WorkerError(f"a worker ended as it began ({one_line(error)}); Ray's logs say more") from error
     if program:
         raise WorkerError(
             f"the workers cannot import this program: {program}; install it with its dependencies on all nodes, or "
