@@ -66,15 +66,21 @@ def terminable() -> Iterator[None]:
 
 @contextmanager
 def handler_kept() -> Iterator[None]:
-    """Leave SIGTERM as it is while Ray starts: by then, it would set a handler that exits without a word."""
+    """Keep the handler of SIGTERM while Ray starts.
+
+    Ray would set one that exits without a word. Below Python, its C++ libraries set one that prints where the process
+    was, and aborts it when Python's has had its turn: Python's is set once more over that.
+    """
     from ray._private import utils
 
-    before = utils.set_sigterm_handler
+    before, handler = utils.set_sigterm_handler, signal.getsignal(signal.SIGTERM)
     utils.set_sigterm_handler = lambda handler: None
     try:
         yield
     finally:
         utils.set_sigterm_handler = before
+        if handler is not None and in_main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def in_main_thread() -> bool:
