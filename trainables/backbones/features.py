@@ -24,9 +24,17 @@ from safetensors.numpy import save_file
 
 from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, priced
-from trainables.backbones.extraction import Extractor, Features, chunks, extract, extractor, sample_cost, together
+from trainables.backbones.extraction import (
+    Extractor,
+    Features,
+    chunks,
+    extract,
+    extractor,
+    sample_cost,
+    together,
+    warm_up,
+)
 from trainables.backbones.networks import Backbone
-from trainables.batches import prediction_batches
 from trainables.cache import CacheError, passing, unusable
 
 MADE = "by folded networks"  # part of every key: changes with whatever changes features beyond their images and network
@@ -48,9 +56,9 @@ def frozen_features(
     The cache has an entry for each chunk of images. Processes that want the same features at the same time share the
     work: each makes what nobody else is at, and waits for the rest in the end.
 
-    The cost is the sum of the chunks' seconds. A network is loaded once in a process, and works through one batch
-    (where there are several) before its time counts: neither is charged, so that the cost of a set of images is the
-    same whether one slot or many have made its chunks.
+    The cost is the sum of the chunks' seconds. Here a network is loaded once, and works through a first batch before
+    its time counts: neither is charged, so that the cost of a set of images is the same whether one slot or many have
+    made its chunks.
 
     Args:
         charged: whether somebody is charged their cost. One that was measured on a busy machine, or by a version that
@@ -128,11 +136,8 @@ class _Lot:
 
     @cached_property
     def _loaded(self) -> Extractor:
-        """After a first batch if there are more: it takes several times as long as another."""
         forward, width = extractor(self.backbone, self.device, bfloat16=self.bfloat16)
-        start, stop = next(prediction_batches(self.images, self.device))
-        if stop < len(self.images):
-            forward(self.images[start:stop])
+        warm_up(forward, self.images, self.device)
         return forward, width
 
     @cached_property
@@ -149,21 +154,17 @@ class _Lot:
         }
 
 
-def content_key(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
-    """A name for one chunk's features and their cost.
-
-    Changes with the images, their size, the network, its weights, the precision and the way in which they are made; and
-    with the processor and the number of threads, because what one machine took is no fair charge on another.
-    """
-    return _key(networks.content_key(backbone), images, device=device, bfloat16=bfloat16)
-
-
 def key_of_all(keys: Sequence[str]) -> str:
     """A name for the features of all these chunks."""
     return keys[0] if len(keys) == 1 else hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
 
 
 def _key(weights: str, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
+    """A name for one chunk's features and their cost.
+
+    Changes with the images, their size, the network, its weights, the precision and the way in which they are made; and
+    with the processor and the number of threads, because what one machine took is no fair charge on another.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(repr(images.shape).encode())
     digest.update(weights.encode())
