@@ -8,7 +8,9 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
+from benchmarks import gpu
 from benchmarks.engines import ours
 from benchmarks.engines.__main__ import Pace, pace
 from benchmarks.engines.work import SLOTS
@@ -148,6 +150,17 @@ def test_the_predictions_have_a_row_for_every_run_and_image():
     assert len(table) == 3 * 5 * 1000
     right = (table.label == table.prediction).groupby(table.approach).mean()
     assert right.to_list() == pytest.approx([0.7, 0.8, 0.9], abs=0.05)
+
+
+def test_a_row_that_is_held_to_one_thread_leaves_the_next_as_many_as_before(tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        gpu.svm(gpu.Setting(tmp_path, torch.device("cpu"), 1.0, 1), 40)
+        assert torch.get_num_threads() == 2
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"} == {2}
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_features_and_the_configurations_are_the_same_every_time():
