@@ -27,9 +27,9 @@ from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.extraction import Features, chunks, divided, together
-from trainables.backbones.features import frozen_features, key_of_all
+from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
-from trainables.cache import cache_dir
+from trainables.cache import cache_dir, key_of_all
 from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
 from trainables.data.image_cache import Watcher, watched
@@ -259,6 +259,7 @@ def _extraction(
     extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
     slots = slots_of(nodes(), slot)
     pending: dict[Split, list[ray.ObjectRef]] = {}
+    whole = dataset.fingerprint([settings.image_size])
     for split in SEARCH_SPLITS:
         images, labels = dataset.images(split, settings.image_size), dataset.splits[split].labels
         pending[split] = [
@@ -267,6 +268,7 @@ def _extraction(
                 sharing.examples(images[start:stop], labels[start:stop]),
                 slot,
                 f"{dataset.source}, {split}",
+                (f"{whole}, {split}", start),
                 counts,
                 charged,
             )
@@ -280,7 +282,13 @@ def _device(slot: Slot) -> torch.device:
 
 
 def _extract(
-    settings: _FeatureSettings, examples: Examples, slot: Slot, data: str, counts: Counts, charged: bool
+    settings: _FeatureSettings,
+    examples: Examples,
+    slot: Slot,
+    data: str,
+    place: tuple[str, int],
+    counts: Counts,
+    charged: bool,
 ) -> Features:
     pin_threads(slot.cpus)
     device = _device(slot)
@@ -292,6 +300,8 @@ def _extract(
         cache=cache_dir(),
         charged=charged,
         data=data,
+        part_of=place[0],
+        at=place[1],
         told=counts.writer(uuid.uuid4().hex),
     )
 

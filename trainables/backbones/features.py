@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -49,6 +49,8 @@ def frozen_features(
     cache: Path,
     charged: bool = False,
     data: str = "",
+    part_of: str = "",
+    at: int = 0,
     told: Callable[[int], None] = lambda done: None,
 ) -> Features:
     """Features of (N, H, W, 3) uint8 images by a frozen backbone, from the cache where it has them.
@@ -64,6 +66,7 @@ def frozen_features(
         charged: whether somebody is charged their cost. One that was measured on a busy machine, or by a version that
             did not look, is measured again then, by a sample of these images; on a GPU it never is.
         data: what the images are, in words, for the list of what the cache holds.
+        part_of: a name of the whole set of images, for the same; and `at` which of the set's is the first of these.
         told: called after each batch with the number of images that are done; what that takes is no cost.
 
     Raises:
@@ -71,7 +74,15 @@ def frozen_features(
         CacheError: the cache cannot be read or written.
     """
     lot = _Lot(
-        backbone=backbone, images=images, device=device, bfloat16=bfloat16, cache=cache, charged=charged, data=data
+        backbone=backbone,
+        images=images,
+        device=device,
+        bfloat16=bfloat16,
+        cache=cache,
+        charged=charged,
+        data=data,
+        part_of=part_of,
+        at=at,
     )
     parts: dict[int, Features] = {}
     for wait in (False, True):
@@ -101,6 +112,8 @@ class _Lot:
     cache: Path
     charged: bool
     data: str
+    part_of: str
+    at: int
 
     def chunk(self, start: int, stop: int, *, wait: bool, told: Callable[[int], None]) -> Features | None:
         """Features of some of the images; None where another process is at them, and this one does not wait."""
@@ -108,13 +121,15 @@ class _Lot:
         key = _key(self._weights, some, device=self.device, bfloat16=self.bfloat16)
         path = self.cache / "features" / f"{key}.safetensors"
         with _alone(path, wait=wait) as alone:
-            return replace(self._found(path, some) or self._made(path, some, told), keys=(key,)) if alone else None
+            if not alone:
+                return None
+            return replace(self._found(path, some) or self._made(path, start, some, told), keys=(key,))
 
-    def _made(self, path: Path, some: np.ndarray, told: Callable[[int], None]) -> Features:
+    def _made(self, path: Path, start: int, some: np.ndarray, told: Callable[[int], None]) -> Features:
         made = extract(
             self.backbone, some, device=self.device, bfloat16=self.bfloat16, loaded=lambda: self._loaded, told=told
         )
-        _write(path, made.values, made.price.cost, self._about | {"made": repr(time.time())})
+        _write(path, made.values, made.price.cost, self._about | self._place(start) | {"made": repr(time.time())})
         return made
 
     def _found(self, path: Path, some: np.ndarray) -> Features | None:
@@ -129,6 +144,13 @@ class _Lot:
         if price.cost != cost:
             _write(path, values, price.cost, self._about | {"made": repr(path.stat().st_mtime)} | known)
         return Features(values, price, cached=True)
+
+    def _place(self, start: int) -> dict[str, str]:
+        """Of a chunk in its set, which is one for each way in which its features are made."""
+        if not self.part_of:
+            return {}
+        nothing = _key(self._weights, self.images[:0], device=self.device, bfloat16=self.bfloat16)
+        return {"set": f"{self.part_of}, {nothing}", "at": str(self.at + start)}
 
     @cached_property
     def _weights(self) -> str:
@@ -152,11 +174,6 @@ class _Lot:
             "image_size": f"{self.images.shape[1]} x {self.images.shape[2]}",
             "worker": _worker(self.device),
         }
-
-
-def key_of_all(keys: Sequence[str]) -> str:
-    """A name for the features of all these chunks."""
-    return keys[0] if len(keys) == 1 else hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
 
 
 def _key(weights: str, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:

@@ -22,10 +22,10 @@ from trainables.backbones import extraction, networks
 from trainables.backbones import features as module
 from trainables.backbones.costs import Cost, Price
 from trainables.backbones.extraction import Features, chunks, divided, extract, sample_cost, together
-from trainables.backbones.features import frozen_features, key_of_all
+from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
-from trainables.cache import CacheError
+from trainables.cache import CacheError, drop, entries, key_of_all
 from trainables.clock import Clock
 from trainables.process.run_queue import SCHEDSTAT
 
@@ -278,6 +278,24 @@ class TestChunks:
     def test_have_one_name_together_which_is_that_of_the_only_one(self):
         assert key_of_all(["a"]) == "a"
         assert len({key_of_all(["a", "b"]), key_of_all(["b", "a"]), key_of_all(["a", "b", "c"])}) == 3
+
+    def test_of_a_set_are_listed_as_one_by_the_name_that_a_study_has_for_it_and_dropped_by_it(self, tmp_path):
+        ask = partial(frozen_features, GLYPHS, device=CPU, bfloat16=False, cache=tmp_path, data="digits, train")
+        parts = [
+            ask(self.MANY[start:stop], part_of="all", at=start)
+            for start, stop in reversed(divided(chunks(self.MANY, CPU), among=2))
+        ]
+        others = ask(images(9, seed=5).inputs, part_of="others")
+        whole = together(parts[::-1])
+        listed = {entry.key: entry for entry in entries(tmp_path)}
+        assert set(listed) == {key_of_all(whole.keys), key_of_all(others.keys)}
+        entry = listed[key_of_all(whole.keys)]
+        assert (entry.kind, entry.count, len(entry.files)) == ("features", 21, 6)
+        assert entry.cost_s == pytest.approx(whole.cost_s)
+        assert entry.size == sum(path.stat().st_size for path in entry.files)
+        assert drop(entry.key, tmp_path) == [entry]
+        assert [entry.key for entry in entries(tmp_path)] == [key_of_all(others.keys)]
+        assert not any(path.exists() or Path(f"{path}.lock").exists() for path in entry.files)
 
     @given(st.integers(1, 60), st.integers(1, 70))
     def test_are_divided_in_order_and_evenly(self, count, among):
