@@ -16,7 +16,6 @@ driver.py         the loop of one trial: step, validate, report; it stops the tr
 checkpoints.py    checkpoints of running trials
 spec.py           what a trial is given; knows no Ray
 cache.py          what is kept between studies: where it lies, listed, dropped
-sealed.py         arrays kept there, with their digest in their name
 trainable.py      the adapter to Ray Tune
 errors.py         what can be wrong with what the user gave
 """
