@@ -66,7 +66,7 @@ def frozen_features(
         charged: whether somebody is charged their cost. One that was measured on a busy machine, or by a version that
             did not look, is measured again then, by a sample of these images; on a GPU it never is.
         data: what the images are, in words, for the list of what the cache holds.
-        part_of: a name of the whole set of images, for the same; and `at` which of the set's is the first of these.
+        part_of, at: for the same, a name of the whole set of images where these are a part, and which is their first.
         told: called after each batch with the number of images that are done; what that takes is no cost.
 
     Raises:
@@ -146,11 +146,14 @@ class _Lot:
         return Features(values, price, cached=True)
 
     def _place(self, start: int) -> dict[str, str]:
-        """Of a chunk in its set, which is one for each way in which its features are made."""
-        if not self.part_of:
-            return {}
-        nothing = _key(self._weights, self.images[:0], device=self.device, bfloat16=self.bfloat16)
-        return {"set": f"{self.part_of}, {nothing}", "at": str(self.at + start)}
+        """Of a chunk in its set."""
+        return {"set": self._set, "at": str(self.at + start)}
+
+    @cached_property
+    def _set(self) -> str:
+        """There is one for each way in which features are made of the same images."""
+        known_by = self.images[:0] if self.part_of else self.images
+        return f"{self.part_of}, {_key(self._weights, known_by, device=self.device, bfloat16=self.bfloat16)}"
 
     @cached_property
     def _weights(self) -> str:

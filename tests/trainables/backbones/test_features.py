@@ -285,7 +285,7 @@ class TestChunks:
             ask(self.MANY[start:stop], part_of="all", at=start)
             for start, stop in reversed(divided(chunks(self.MANY, CPU), among=2))
         ]
-        others = ask(images(9, seed=5).inputs, part_of="others")
+        others = ask(images(9, seed=5).inputs)
         whole = together(parts[::-1])
         listed = {entry.key: entry for entry in entries(tmp_path)}
         assert set(listed) == {key_of_all(whole.keys), key_of_all(others.keys)}
