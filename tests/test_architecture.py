@@ -28,7 +28,7 @@ FLOORS = {
     "trainables": (
         "errors process approach",
         "cache clock",
-        "batches checkpoints driver finding precision",
+        "batches checkpoints driver finding leftovers precision",
         "data backbones kernels training",
         "approaches spec",
         "trainable contract",

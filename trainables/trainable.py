@@ -21,11 +21,12 @@ from ray import tune
 
 from trainables.approach import Predictions, Probabilities
 from trainables.backbones.features import frozen_features
-from trainables.cache import cache_dir, clean_if_due
+from trainables.cache import cache_dir
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, is_out_of_memory, one_line, shown
+from trainables.leftovers import clean_if_due
 from trainables.precision import in_bfloat16
 from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, Stored, TrialSpec, pin_threads
 

@@ -80,9 +80,8 @@ def ray_folder() -> Iterator[RayFolder]:
         ) from error
     kept = False
     remove = partial(shutil.rmtree, folder.path, ignore_errors=True)
-    atexit.register(
-        remove
-    )  # runs after Ray's own, which ends what an interrupt left half started and still writes here
+    # It runs after Ray's own, which ends what an interrupt left half started and still writes here.
+    atexit.register(remove)
     try:
         yield folder
     except StartError:

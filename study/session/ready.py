@@ -25,8 +25,9 @@ from study.session.inputs import search_inputs
 from study.session.received import keep
 from study.show.progress import Progress
 from study.show.timings import timing_lines
-from trainables.cache import cache_dir, clean
+from trainables.cache import cache_dir
 from trainables.data.dataset import Dataset
+from trainables.leftovers import clean
 from trainables.spec import Inputs, Slot
 
 

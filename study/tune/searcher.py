@@ -24,6 +24,7 @@ from analysis.records.slugs import visible
 from study.place import StudyError
 from study.scratch import scratch
 from study.search.turns import Turn
+from study.tune.averages import AveragesForgotten
 from study.tune.deaths import deaths_borne
 from study.tune.failures import MAX_FAILURES, Failures, cause_of
 from study.tune.keys import keys_kept_out
@@ -248,7 +249,7 @@ def run_trials(
                 name="study",
                 storage_path=str(folder),
                 verbose=0,
-                callbacks=[searcher.failures],
+                callbacks=[searcher.failures, AveragesForgotten()],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )

@@ -27,7 +27,8 @@ from trainables.backbones.costs import Cost, Price, priced
 from trainables.backbones.extraction import Extractor, Features, chunks, extract, extractor, sample_cost, together
 from trainables.backbones.networks import Backbone
 from trainables.batches import prediction_batches
-from trainables.cache import CacheError, passing, unusable
+from trainables.cache import CacheError, unusable
+from trainables.leftovers import passing
 
 MADE = "by folded networks"  # part of every key: changes with whatever changes features beyond their images and network
 
