@@ -9,7 +9,7 @@ from tests.cluster.nodes import HERE, script
 
 pytestmark = pytest.mark.cluster
 FIRST, LAST = 100, 300
-# 70 in three runs (70 to 79); 129 where Tune does not forget its averages. Counted to the last one: the megabytes that the
+# 70 to 79 in four runs; 129 where Tune does not forget its averages. Counted to the last one: the megabytes that the
 # system gives come in steps, of the size of what 200 trials need.
 OBJECTS_PER_TRIAL = 100
 
