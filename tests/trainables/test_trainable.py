@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -160,6 +161,20 @@ class TestReuse:
             assert "test_accuracy" in run(worker)[-1]
         assert [spec.trial for spec, _, _ in delivered] == ["cnn-r0-seed0", "cnn-r0-seed1"]
         assert (search.fetched, final.fetched) == (1, 1)
+
+    def test_a_worker_lets_go_of_what_the_search_needed_before_it_fetches_what_final_runs_need(self, places):
+        """A node had to have room for both."""
+        held = image_task()
+        search = AtHand(Supplies({"cnn": replace(CNN, task=held)}))
+        images = weakref.ref(held.train)
+        seen: list[object] = []
+        final = AtHand(Supplies({"cnn": replace(CNN, test=TEST)}, Delivered()), lambda: seen.append(images()))
+        worker = start_with(config_of(), search, places)
+        run(worker)
+        search.supplies = Supplies({})
+        del held
+        worker.reset_config(config_of(trial="cnn-r0-seed0", phase="final") | {"supplies": final})
+        assert (final.fetched, seen) == (1, [None])
 
     def test_a_worker_whose_trial_failed_takes_the_next(self, places):
         worker = start(config_of("broken"), {"broken": replace(CNN, kind=Breaking), "cnn": CNN}, places)
