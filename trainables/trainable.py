@@ -27,6 +27,7 @@ from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, is_out_of_memory, one_line, shown
 from trainables.precision import in_bfloat16
+from trainables.process.memory import keep_freed_memory
 from trainables.spec import (
     DEFAULT_PACE,
     Deliver,
@@ -48,6 +49,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], slot: Slot, checkpoints: Files, pace: Pace = DEFAULT_PACE) -> None:
         pin_threads(slot.cpus)
+        keep_freed_memory()
         clean_if_due(cache_dir())  # of this node
         self._pace = pace
         self._stored: Stored | None = None

@@ -29,6 +29,7 @@ from trainables.data.image_cache import Watcher
 from trainables.data.splits import Split
 from trainables.errors import FEWER, BackboneError, is_out_of_memory, one_line
 from trainables.precision import in_bfloat16
+from trainables.process.memory import keep_freed_memory
 from trainables.spec import Slot, pin_threads
 
 SEARCH_SPLITS: tuple[Split, ...] = ("train", "valid")
@@ -130,6 +131,7 @@ def _extract(
 ) -> Features:
     """Features of the images from the first number of `run` to before the second."""
     pin_threads(slot.cpus)
+    keep_freed_memory()
     device = _device(slot)
     return frozen_features(
         settings.backbone,

@@ -57,6 +57,7 @@ def asked(monkeypatch, tmp_path) -> list[tuple[Any, tuple[int, int]]]:
         "frozen_features": seen,
         "chunks": lambda images, device: [(start, start + 100) for start in range(0, len(images), 100)],
         "pin_threads": lambda cpus: None,
+        "keep_freed_memory": lambda: True,
     }.items():
         monkeypatch.setattr(f"study.prepare.frozen.{name}", stand_in)
     return tasks

@@ -332,6 +332,13 @@ class TestAFinalRun:
         assert (one != other).any()
 
 
+def test_a_worker_keeps_the_memory_that_is_freed(places, monkeypatch):
+    asked: list[bool] = []
+    monkeypatch.setattr("trainables.trainable.keep_freed_memory", lambda: asked.append(True))
+    start(config_of(), {"cnn": CNN}, places)
+    assert asked == [True]
+
+
 def test_a_worker_keeps_to_the_threads_of_its_slot(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
     pin_threads(2)
