@@ -166,7 +166,9 @@ def plan(
     timings: tuple[Timing | Untimed, ...] = ()
     if timing and address is None:
         from study.planning.here import time_here
+        from trainables.process.memory import keep_freed_memory
 
+        keep_freed_memory()  # as in the processes of trials, whose speed is asked for; this one ends with the command
         with console.status("Timing a step and a validation of each approach"):
             timings = time_here(config, dataset, slot)
     with counting():

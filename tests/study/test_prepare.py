@@ -14,7 +14,9 @@ from analysis.records.schema import FeatureCost
 from study.cluster.arrival import _imported
 from study.config.approaches import ApproachConfig
 from study.config.models import StudyConfig
-from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
+from study.prepare.frozen import SEARCH_SPLITS, _collected, _FeatureSettings
+from study.prepare.prepare import prepare
+from study.prepare.rehearsal import rehearse
 from study.session.inputs import final_inputs, search_inputs
 from study.session.ready import Ready
 from tests.support.commands import Finished, machine
@@ -78,7 +80,7 @@ def test_what_parts_of_features_cost_is_added_up_and_said_where_the_machine_was_
     pending: Any = {
         split: [Features(values, Price(cost), cached=False, keys=(f"key of {split}",))] for split, cost in parts.items()
     }
-    monkeypatch.setattr("study.prepare.ray.get", lambda task: task)
+    monkeypatch.setattr("study.prepare.frozen.ray.get", lambda task: task)
     settings = _FeatureSettings(image_size=(8, 8), backbone=GLYPHS)
     made = _collected(settings, ("svm",), pending)
     cost = made.cost
@@ -198,13 +200,13 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
 def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
     asked: list[bool] = []
     for name in ("rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
-        monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
+        monkeypatch.setattr(f"study.prepare.prepare.{name}", lambda *_: None)
 
     def freeze(*_: object, charged: bool) -> dict[str, Any]:
         asked.append(charged)
         return {}
 
-    monkeypatch.setattr("study.prepare.freeze", freeze)
+    monkeypatch.setattr("study.prepare.prepare.freeze", freeze)
     cost = FeatureCost(key="k", backbone="net", image_size=(8, 8), cost_s=1.0, cached=True, approaches=("svm",))
     store: Any = SimpleNamespace(absolute="", exists=lambda name: resumed, feature_costs=lambda: [cost])
     budget = SimpleNamespace(search_seconds=10.0, trial_seconds=5.0)
@@ -217,14 +219,14 @@ def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monk
 def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_program(monkeypatch):
     """Else a program that is not installed there is said to be a matter of keys."""
     asked: list[str] = []
-    monkeypatch.setattr("study.prepare.rehearse", lambda *_: None)
-    monkeypatch.setattr("study.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
+    monkeypatch.setattr("study.prepare.prepare.rehearse", lambda *_: None)
+    monkeypatch.setattr("study.prepare.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
 
     def reach(*_: object) -> None:
         asked.append("store")
         raise InputError("no keys")
 
-    monkeypatch.setattr("study.prepare.refuse_out_of_reach", reach)
+    monkeypatch.setattr("study.prepare.prepare.refuse_out_of_reach", reach)
     nothing: Any = SimpleNamespace(absolute="")
     with pytest.raises(InputError, match="no keys"):
         prepare(small_config(), nothing, nothing, nothing, nothing, lambda *_: None)
