@@ -5,8 +5,10 @@
 
 What it needs and the machine lacks can lie beside it as wheels, which are unpacked, not installed; made elsewhere by
 
-    python -m pip download --only-binary=:all: --dest wheels --python-version 3.12 pydantic
+    python -m pip download --only-binary=:all: --dest wheels --python-version 3.12 \
+        pydantic safetensors filelock threadpoolctl scikit-learn skops
 
+of which the last three are for the rows of the SVM. PyTorch, torchvision, NumPy and Pillow have to be there.
 Images are on the device as uint8, networks compute in bfloat16 with channels last, weights are random: they cost as
 much. The share of the rate is images a second, times the floating-point operations of an image, over what a large
 torch.mm in bfloat16 reaches in the same run. A row that fails says why; rows that no longer fit into --deadline are
@@ -18,12 +20,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -240,8 +243,25 @@ def svm(setting: Setting, images: int) -> Cells:
     data = features(images, 2048)
     first = configurations(1)[0]
     tried = [first, first | {"C": 10.0}]
-    ours, sklearn = this(data, tried, setting.device.type)[-1], plain(data, tried[-1:])[-1]
+    with threads_given_back():
+        ours, sklearn = this(data, tried, setting.device.type)[-1], plain(data, tried[-1:])[-1]
     return [seconds(ours.wall_s), seconds(sklearn.wall_s), "–", ratio(sklearn.wall_s / ours.wall_s), "–", "–"]
+
+
+@contextmanager
+def threads_given_back() -> Iterator[None]:
+    """Afterwards this process has as many threads as before, whatever it was held to meanwhile."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threads, variable = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    try:
+        with threadpool_limits():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        os.environ.pop("OMP_NUM_THREADS", None)
+        os.environ.update({} if variable is None else {"OMP_NUM_THREADS": variable})
 
 
 def gram(setting: Setting, images: int) -> Cells:

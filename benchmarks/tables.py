@@ -79,12 +79,13 @@ def put(lines: Iterable[str], page: Path, begin: str, end: str) -> None:
 def command() -> str:
     """The command that was given, without what says where the table goes."""
     module = getattr(sys.modules["__main__"], "__spec__", None)
-    name = (module.name.removesuffix(".__main__") if module else None) or Path(sys.argv[0]).name
-    given = sys.argv[1:]
+    script = Path(sys.argv[0]).resolve()
+    name = ["-m", module.name.removesuffix(".__main__")] if module else [f"benchmarks/{script.name}"]
+    given = [argument for argument in sys.argv[1:] if not argument.startswith("--into=")]
     if "--into" in given:
         at = given.index("--into")
         del given[at : at + 2]
-    return " ".join(["python -m", name, *map(shlex.quote, given)])
+    return " ".join(["python", *name, *map(shlex.quote, given)])
 
 
 def machine() -> str:

@@ -182,6 +182,12 @@ class Approach(ABC):
         """What `predict` gives beside the hard decisions."""
         return "softmax"
 
+    def allowed(self, allowance_s: float) -> None:  # noqa: B027 - most approaches train in the same steps anyhow
+        """Told once, before the first step and before any state is loaded: how many charged seconds there are.
+
+        For an approach that can divide its work into fewer steps where there is time for large ones.
+        """
+
     @property
     def next_cost(self) -> float:
         """Work of the next step, in any unit that stays the same within the trial.

@@ -9,12 +9,13 @@ than its header says. (Whoever uses it checks all of it.)
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ class Entry:
         cpu_s, waited_s: see Clock; None where nobody counted.
         made: seconds since 1970.
         damaged: whether it is made anew when it is wanted.
+        part_of, at: of features, which set they are a chunk of, and the first image of it; a set is one entry.
     """
 
     kind: str
@@ -88,11 +90,21 @@ class Entry:
     waited_s: float | None = None
     made: float
     damaged: bool = False
+    part_of: str = ""
+    at: int = 0
+
+
+def key_of_all(keys: Sequence[str]) -> str:
+    """A name for the features of all these chunks."""
+    return keys[0] if len(keys) == 1 else hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
 
 
 def entries(cache: Path) -> list[Entry]:
-    """All that lies in a cache, by kind, the newest first; nothing where there is no cache."""
-    found = [entry for place in PLACES for entry in _in_place(cache, *place)]
+    """All that lies in a cache, by kind, the newest first; nothing where there is no cache.
+
+    The key of a set of features is that in the records of a study, where all its chunks lie here.
+    """
+    found = _with_whole_sets([entry for place in PLACES for entry in _in_place(cache, *place)])
     kinds = [*(kind for _, kind, *_ in PLACES), UNFINISHED]
     return sorted(found, key=lambda entry: (kinds.index(entry.kind), -entry.made, entry.key))
 
@@ -120,6 +132,35 @@ def drop(key: str, cache: Path) -> list[Entry]:
     return chosen
 
 
+def _with_whole_sets(found: list[Entry]) -> list[Entry]:
+    sets: dict[str, list[Entry]] = {}
+    for entry in found:
+        if entry.part_of:
+            sets.setdefault(entry.part_of, []).append(entry)
+    return [entry for entry in found if not entry.part_of] + [_together(chunks) for chunks in sets.values()]
+
+
+def _together(several: list[Entry]) -> Entry:
+    chunks = sorted(several, key=lambda chunk: chunk.at)
+    return replace(
+        chunks[0],
+        key=key_of_all([chunk.key for chunk in chunks]),
+        files=tuple(path for chunk in chunks for path in chunk.files),
+        size=sum(chunk.size for chunk in chunks),
+        count=sum(chunk.count or 0 for chunk in chunks),
+        cost_s=_sum(chunk.cost_s for chunk in chunks),
+        cpu_s=_sum(chunk.cpu_s for chunk in chunks),
+        waited_s=_sum(chunk.waited_s for chunk in chunks),
+        made=max(chunk.made for chunk in chunks),
+    )
+
+
+def _sum(parts: Iterable[float | None]) -> float | None:
+    """What is not known of one is not known of all."""
+    known = list(parts)
+    return None if None in known else sum(part for part in known if part is not None)
+
+
 def _features(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="numpy") as file:
         told = dict(file.metadata())
@@ -127,7 +168,8 @@ def _features(path: Path) -> dict[str, Any]:
     seconds = {name: float(told[name]) for name in ("cost_s", "cpu_s", "waited_s") if name in told}
     what = ", ".join(told[name] for name in ("backbone", "data") if told.get(name))
     made = {"made": float(told["made"])} if "made" in told else {}
-    return {"what": what, "image_size": told.get("image_size", ""), "count": count, **made, **seconds}
+    place = {"part_of": told["set"], "at": int(told["at"])} if "set" in told else {}
+    return {"what": what, "image_size": told.get("image_size", ""), "count": count, **made, **seconds, **place}
 
 
 def _images(path: Path) -> dict[str, Any]:
@@ -209,12 +251,16 @@ def _refuse_outside(entry: Entry, cache: Path) -> None:
 
 def _remove(entry: Entry) -> None:
     path = entry.files[0]
-    lock = path.with_name(f"{entry.key}.lock" if entry.kind == "images" else f"{path.name}.lock")
+    if entry.kind == "images":
+        locks = [path.with_name(f"{entry.key}.lock")]
+    else:
+        locks = [one.with_name(f"{one.name}.lock") for one in entry.files]
     try:
-        with FileLock(lock, timeout=0):
-            for one in entry.files:
+        with ExitStack() as held:
+            for lock in locks:
+                held.enter_context(FileLock(lock, timeout=0))
+            for one in (*entry.files, *locks):
                 one.unlink(missing_ok=True)
-            lock.unlink(missing_ok=True)
     except Timeout:
         raise CacheError(f"{entry.key}: a study is using it just now; drop it when that has ended") from None
     except OSError as error:

@@ -65,6 +65,7 @@ class Driver:
     """
 
     def __init__(self, approach: Approach, valid: Examples | None, *, allowance_s: float, clock: Clock) -> None:
+        approach.allowed(allowance_s)
         self.approach = approach
         self.valid = valid
         self.allowance_s = allowance_s

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the customary name
 
 from trainables.approach import Approach, Examples, Hyperparameters, Predictions, Step
-from trainables.batches import Batches, prediction_batches
+from trainables.batches import Batches, in_batches
 from trainables.errors import is_out_of_memory
 
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -114,14 +114,16 @@ class Training:
         """Class probabilities by softmax, and the most probable class, for inputs as they are stored."""
         self.network.eval()
         batches = Batches(inputs, self.device)
-        probabilities = []
+
+        def probabilities(start: int, stop: int) -> Tensor:
+            batch = self._prepare(batches[torch.arange(start, stop)])
+            with self._autocast():
+                logits = self.network(batch)
+            return F.softmax(logits.float(), dim=1).cpu()
+
         with torch.inference_mode():
-            for start, stop in prediction_batches(inputs, self.device):
-                batch = self._prepare(batches[torch.arange(start, stop)])
-                with self._autocast():
-                    logits = self.network(batch)
-                probabilities.append(F.softmax(logits.float(), dim=1).cpu())
-        together = torch.cat(probabilities).numpy()  # (N, C)
+            parts = [part for *_, part in in_batches(probabilities, inputs, self.device)]
+        together = torch.cat(parts).numpy()  # (N, C)
         return Predictions(labels=together.argmax(axis=1), probabilities=together)
 
     def model_state(self) -> dict[str, Tensor]:

@@ -50,7 +50,7 @@ class Pace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser, quick="Optuna alone, two trials of one epoch")
+    add_options(parser, quick="this and Optuna alone, two trials of one epoch")
     parser.add_argument("--seconds", type=float, default=50.0, help="of each engine, from its command (50)")
     parser.add_argument("--epochs", type=int, nargs=2, default=[4, 7], help="the fewest and the most of a trial")
     parser.add_argument("--before", type=Path, help="a tree of this project as it was, these benchmarks copied into it")
@@ -70,7 +70,7 @@ def engines(quick: bool, before: Path | None) -> dict[str, Callable[[float], Pac
         return lambda within_s: of_a_peer(module, within_s)
 
     peers = {name: peer(module) for name, module in PEERS.items() if module == "optuna_threads" or not quick}
-    own = {} if quick else {THIS: lambda within_s: of_this(ROOT, within_s)}
+    own = {THIS: lambda within_s: of_this(ROOT, within_s)}
     old = {} if before is None else {f"{THIS}, before": lambda within_s: of_this(before.resolve(), within_s)}
     return own | old | peers
 

@@ -1,18 +1,26 @@
-"""This: a study of one approach, run by the command; its records say when trials ended, and what they took."""
+"""This: a study of one approach, run by the command; its records say when trials ended, and what they took.
+
+    python -m benchmarks.engines.ours engines.yaml DIR
+
+It is the command itself, but that Ray is told of as many CPUs as the other engines use, not of all of the machine.
+"""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import yaml
 
 import analysis
 from analysis.records.schema import ENDINGS
-from benchmarks.engines.work import BATCH_SIZES, EPOCHS, LR, PER_CLASS, SIZE, SLOTS
+from benchmarks.engines.work import BATCH_SIZES, EPOCHS, LR, MOST, PER_CLASS, SIZE, SLOTS
 
 
 def write_study(folder: Path) -> Path:
-    """A study file whose search never ends by itself."""
+    """A study file whose search does not end by itself, unless so many results are enough."""
     space = {"lr": {"loguniform": list(LR)}, "epochs": {"int": list(EPOCHS)}}
     study = {
         "name": "engines",
@@ -22,6 +30,7 @@ def write_study(folder: Path) -> Path:
                 "approach": "better_cnn",
                 "image_size": list(SIZE),
                 "precision": "float32",
+                **({"max_trials": MOST} if MOST else {}),
                 "space": space | {"batch_size": {"categorical": list(BATCH_SIZES)}},
             }
         },
@@ -46,7 +55,18 @@ def results(study: Path) -> list[tuple[float, float]]:
 
 def arguments(folder: Path) -> list[str]:
     """Of Python, to run it: on as many slots as the others."""
-    return ["-m", "study", "run", str(write_study(folder)), "--out", str(folder / "study")]
+    return ["-m", "benchmarks.engines.ours", str(write_study(folder)), str(folder / "study")]
 
 
-__all__ = ["SLOTS", "arguments", "results"]
+def main(file: str, out: str) -> None:
+    """The command, with so many slots."""
+    from study import cli
+    from study.cluster.connection import connected
+
+    sys.argv = ["transfer-study", "run", file, "--out", out]
+    with patch("study.cluster.connection.connected", partial(connected, cpus=SLOTS)):
+        cli.main()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -52,6 +52,7 @@ def costs(folder: Path) -> dict[str, Cost]:
     from trainables.data.dataset import open_dataset
     from trainables.data.folders import FolderData
 
+    config = FolderData(source="folder", path=str(folder), layout="classes")
     found: dict[str, Cost] = {}
 
     @contextmanager
@@ -66,13 +67,13 @@ def costs(folder: Path) -> dict[str, Cost]:
             with Image.open(path) as picture:
                 np.asarray(picture.convert("RGB"))
     with timed("images: opening the data set"):
-        dataset = open_dataset(FolderData(source="folder", path=str(folder), layout="classes"))
+        dataset = open_dataset(config, [(SIDE, SIDE)])  # as a study opens it
         dataset.check()
     with timed("images: arrays of all splits"):
         for split in dataset.splits:
             images = dataset.images(split, (SIDE, SIDE))
     with timed("images: opened again, from the cache"):
-        again = open_dataset(FolderData(source="folder", path=str(folder), layout="classes"))
+        again = open_dataset(config, [(SIDE, SIDE)])
         images = again.images("train", (SIDE, SIDE))
     forget(images)
     with timed(f"images: {READ} batches of {BATCH} at random, from the disk"):

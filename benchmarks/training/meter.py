@@ -59,11 +59,13 @@ class Meter:
         for_s: seconds.
         most: batches that are counted, at most.
         synchronise: waits until the device has done what was asked of it.
+        clock: seconds that only go forward.
     """
 
     for_s: float
     most: int = 1_000_000
     synchronise: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
     losses: list[float | Tensor] = field(default_factory=list)
     _batches: int = 0
     _images: int = 0
@@ -86,7 +88,7 @@ class Meter:
             self._began = self._now()
             return
         counted = self._batches - WARM_UP
-        if counted >= self.most or time.monotonic() - self._began.wall_s >= self.for_s:
+        if counted >= self.most or self.clock() - self._began.wall_s >= self.for_s:
             self._last = self._now()
             raise Enough
 
@@ -107,4 +109,4 @@ class Meter:
     def _now(self) -> Moment:
         self.synchronise()
         used = resource.getrusage(resource.RUSAGE_SELF)
-        return Moment(time.monotonic(), used.ru_utime + used.ru_stime, used.ru_minflt, self._images)
+        return Moment(self.clock(), used.ru_utime + used.ru_stime, used.ru_minflt, self._images)

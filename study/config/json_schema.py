@@ -19,7 +19,7 @@ from study.config.models import StudyConfig
 from study.config.space import CATEGORICAL, RANGES
 from trainables.approach import Approach
 from trainables.approaches import APPROACHES
-from trainables.data.sources import sources
+from trainables.data.config import sources
 
 Schema = dict[str, Any]
 

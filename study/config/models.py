@@ -30,8 +30,7 @@ from study.config.kinds import turned
 from study.config.messages import misspelt, problem
 from trainables.approach import Settings
 from trainables.backbones.networks import Backbone
-from trainables.data.config import DataSource
-from trainables.data.sources import SOURCES
+from trainables.data.config import SOURCES, DataSource
 from trainables.errors import DataError
 from trainables.finding import did_you_mean
 

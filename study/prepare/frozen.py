@@ -21,9 +21,9 @@ from study.config.models import StudyConfig
 from trainables.approach import Examples, Settings
 from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.extraction import Features, chunks, divided, together
-from trainables.backbones.features import frozen_features, key_of_all
+from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import Backbone, backbone_of
-from trainables.cache import cache_dir
+from trainables.cache import cache_dir, key_of_all
 from trainables.data.dataset import Dataset
 from trainables.data.image_cache import Watcher
 from trainables.data.splits import Split
@@ -109,10 +109,11 @@ def _extraction(
     extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
     slots = slots_of(nodes(), slot)
     pending: dict[Split, list[ray.ObjectRef]] = {}
+    fingerprint = dataset.fingerprint([settings.image_size])
     for split in SEARCH_SPLITS:
-        lot, data = lots[split, settings.image_size], f"{dataset.source}, {split}"
+        lot, names = lots[split, settings.image_size], (f"{dataset.source}, {split}", f"{fingerprint}, {split}")
         runs = divided(chunks(dataset.images(split, settings.image_size), _device(slot)), slots)
-        pending[split] = [extract.remote(settings, lot, run, slot, data, counts, charged) for run in runs]
+        pending[split] = [extract.remote(settings, lot, run, slot, names, counts, charged) for run in runs]
     return pending
 
 
@@ -125,11 +126,15 @@ def _extract(
     lot: Examples,
     run: tuple[int, int],
     slot: Slot,
-    data: str,
+    names: tuple[str, str],
     counts: Counts,
     charged: bool,
 ) -> Features:
-    """Features of the images from the first number of `run` to before the second."""
+    """Features of the images from the first number of `run` to before the second.
+
+    Args:
+        names: of the whole lot, for a reader and for the cache.
+    """
     pin_threads(slot.cpus)
     keep_freed_memory()
     device = _device(slot)
@@ -140,7 +145,9 @@ def _extract(
         bfloat16=in_bfloat16(settings, device),
         cache=cache_dir(),
         charged=charged,
-        data=data,
+        data=names[0],
+        part_of=names[1],
+        at=run[0],
         told=counts.writer(uuid.uuid4().hex),
     )
 

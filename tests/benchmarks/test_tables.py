@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from benchmarks.tables import Table, markdown, publish, put, ratio, seconds, text
+from benchmarks.tables import Table, command, markdown, publish, put, ratio, seconds, text
 
 README = Path(__file__).resolve().parents[2] / "benchmarks" / "README.md"
 TABLE = Table("speeds", ("images/s", "this", "that"), [("small", "12", "7"), ("large one", "3", "–")], ["A note."])
@@ -25,13 +26,20 @@ def test_the_names_stand_left_and_the_numbers_right():
 
 
 def test_a_table_for_the_readme_says_with_which_command_and_on_what_it_was_measured(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["speeds.py", "--rounds", "3", "--into", "README.md"])
+    monkeypatch.setattr(sys, "argv", ["benchmarks/gpu.py", "--rounds", "3", "--into", "README.md"])
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     where, _, head, line, *rows = markdown(TABLE)
-    assert where.startswith("`python -m speeds.py --rounds 3` on ")
+    assert where.startswith("`python benchmarks/gpu.py --rounds 3` on ")
     assert " cores of " in where
     assert [head, line] == ["| images/s | this | that |", "| --- | --: | --: |"]
     assert rows == ["| small | 12 | 7 |", "| large one | 3 | – |", "", "A note."]
+
+
+@pytest.mark.parametrize("into", [["--into", "README.md"], ["--into=README.md"], []])
+def test_the_command_is_one_that_runs_and_leaves_the_page_as_it_is(monkeypatch, into):
+    monkeypatch.setattr(sys, "argv", ["engines/__main__.py", "--seconds", "9", *into])
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", find_spec("benchmarks.engines.__main__"))
+    assert command() == "python -m benchmarks.engines --seconds 9"
 
 
 def test_a_table_replaces_what_stands_between_its_marks_and_nothing_else(tmp_path, capsys):

@@ -44,7 +44,7 @@ class Narrow(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         result: Tensor = super().forward(input)  # so that dropout has drawn already when the memory runs out
-        if self.training and len(input) > self.room:
+        if len(input) > self.room:
             raise self.error
         self.seen.append(len(input))
         return result
@@ -66,6 +66,17 @@ class TestABatchThatDoesNotFitTheMemory:
             assert (expected.micro_batch, step.micro_batch) == (None, micro)
         for name, value in whole.model_state().items():
             torch.testing.assert_close(halved.model_state()[name], value, rtol=1e-4, atol=1e-6)
+
+    @pytest.mark.parametrize("more", [(), (nn.BatchNorm1d(16),)])
+    def test_is_halved_in_a_prediction_and_predicts_the_same(self, more):
+        inputs = features(50, seed=1).inputs
+        whole, halved = (training(network=narrow(room, *more)).predict(inputs) for room in (50, 7))
+        np.testing.assert_array_equal(halved.labels, whole.labels)
+        np.testing.assert_allclose(halved.probabilities, whole.probabilities, rtol=1e-5)
+
+    def test_of_a_single_example_fails_a_prediction_with_that_error(self):
+        with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+            training(network=narrow(0)).predict(features(5).inputs)
 
     def test_is_halved_where_it_is_the_memory_of_the_machine(self):
         """PyTorch raises a bare RuntimeError there, in these words."""

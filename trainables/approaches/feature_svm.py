@@ -1,15 +1,18 @@
 """A support vector machine on frozen features.
 
 Its kernel values come from scalar products that a process keeps between trials (kernels/), where these have room; else
-libsvm computes them. As libsvm's fit cannot be interrupted, one that would take more than a few seconds grows through
-nested subsets, each four times the one before: so a trial has a validated state before it tries the whole set, and the
-driver can predict from the smaller fit whether the larger one still fits into the allowance. An SVM gives hard
-decisions; probabilities come from a sigmoid fitted on the validation split (Platt 1999), only when a final run is
-evaluated.
+libsvm computes them. As libsvm's fit cannot be interrupted, one that would take more than a few seconds, or much of
+the trial's allowance, grows through nested subsets, each four times the one before: so a trial has a validated state
+before it tries the whole set, and the driver can predict from the smaller fit whether the larger one still fits. In
+which steps it grows is decided by the number of images and the allowance, never by what earlier fits of the process
+took: the best validated state is kept, and that may be the smaller fit's, so that a trial would depend on who ran
+before it. An SVM gives hard decisions; probabilities come from a sigmoid fitted on the validation split (Platt 1999),
+only when a final run is evaluated.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -40,6 +43,9 @@ from trainables.kernels.products import KeptProducts, products
 
 # Examples of which a fit takes a second or so, by libsvm's own kernel values and by kept products: fitted at once.
 WHOLE_AT_ONCE, WHOLE_BY_PRODUCTS = 1024, 4096
+# Allowance of a trial that fits as many as WHOLE_BY_PRODUCTS at once; fewer need less, by their square. It is ten times
+# what the slowest fit took and the products before it (3 s for 3,474 x 1,280 on a core of an EPYC): slow machines are.
+ENOUGH_BY_PRODUCTS_S = 42.0
 PRODUCTS = KeptProducts()  # of this process
 
 
@@ -84,11 +90,15 @@ class FeatureSVM(Approach):
         self._hyperparameters = hyperparameters
         self._order = class_leading_order(task.train.labels, np.random.default_rng(seed))
         self._on_products = PRODUCTS.have_room_for(task.train.inputs)
-        quick = self._on_products and (hyperparameters.kernel == "rbf" or separable(task.train))
-        self._sizes = stages(len(task.train), at_once=WHOLE_BY_PRODUCTS if quick else WHOLE_AT_ONCE)
+        self._quick = self._on_products and (hyperparameters.kernel == "rbf" or separable(task.train))
+        self._sizes = stages(len(task.train), at_once=WHOLE_BY_PRODUCTS if self._quick else WHOLE_AT_ONCE)
         self._fits = 0
         self._classifier: Machine | None = None
         self._calibrated: CalibratedClassifierCV | None = None
+
+    def allowed(self, allowance_s: float) -> None:
+        if self._quick and len(self._task.train) > most_at_once(allowance_s):
+            self._sizes = stages(len(self._task.train), at_once=WHOLE_AT_ONCE)
 
     @staticmethod
     def learns_from(settings: Settings) -> Literal["images", "features"]:
@@ -164,6 +174,11 @@ def stages(examples: int, *, at_once: int) -> list[int]:
     while sizes[0] > at_once:
         sizes.insert(0, sizes[0] // 4)
     return sizes
+
+
+def most_at_once(allowance_s: float) -> int:
+    """How many examples are fitted at once on products in a trial of so many seconds."""
+    return int(WHOLE_BY_PRODUCTS * math.sqrt(min(1.0, allowance_s / ENOUGH_BY_PRODUCTS_S)))
 
 
 def separable(train: Examples) -> bool:

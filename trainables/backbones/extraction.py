@@ -13,8 +13,8 @@ from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, summed
 from trainables.backbones.folding import folded
 from trainables.backbones.networks import Backbone
-from trainables.batches import normalised, prediction_batches
-from trainables.clock import clock_for
+from trainables.batches import in_batches, normalised, prediction_batches
+from trainables.clock import Clock, clock_for
 
 # How much of it is timed again: batches until one of these is reached.
 SAMPLE_IMAGES = 64
@@ -64,9 +64,8 @@ def extract(
     forward, width = loaded() if loaded else extractor(backbone, device, bfloat16=bfloat16)
     values = np.empty((len(images), width), dtype=np.float32)
     clock = clock_for(device)
-    for start, stop in prediction_batches(images, device):
-        with clock.charging():
-            values[start:stop] = forward(images[start:stop])
+    for start, stop, found in in_batches(_charged(forward, images, clock), images, device):
+        values[start:stop] = found
         told(stop)
     return Features(values, Price(Cost.counted(clock)), cached=False)
 
@@ -74,16 +73,28 @@ def extract(
 def sample_cost(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> Cost:
     """What extracting the features of all images would cost now, by its first batches, after one to warm up."""
     forward, _ = extractor(backbone, device, bfloat16=bfloat16)
-    batches = list(prediction_batches(images, device))
-    forward(images[slice(*batches[0])])
+    warm_up(forward, images, device)
     clock, done = clock_for(device), 0
-    for start, stop in batches:
-        with clock.charging():
-            forward(images[start:stop])
+    for _, stop, _ in in_batches(_charged(forward, images, clock), images, device):
         done = stop
         if done >= SAMPLE_IMAGES or clock.charged_s >= SAMPLE_S:
             break
     return Cost.counted(clock).of_as_many(len(images) / done)
+
+
+def warm_up(forward: Callable[[np.ndarray], np.ndarray], images: np.ndarray, device: torch.device) -> None:
+    """Work through the first batch, which takes several times as long as it will when it is done again."""
+    next(in_batches(lambda start, stop: forward(images[start:stop]), images, device))
+
+
+def _charged(
+    forward: Callable[[np.ndarray], np.ndarray], images: np.ndarray, clock: Clock
+) -> Callable[[int, int], np.ndarray]:
+    def charged(start: int, stop: int) -> np.ndarray:
+        with clock.charging():
+            return forward(images[start:stop])
+
+    return charged
 
 
 def extractor(backbone: Backbone, device: torch.device, *, bfloat16: bool) -> Extractor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -24,9 +24,17 @@ from safetensors.numpy import save_file
 
 from trainables.backbones import networks
 from trainables.backbones.costs import Cost, Price, priced
-from trainables.backbones.extraction import Extractor, Features, chunks, extract, extractor, sample_cost, together
+from trainables.backbones.extraction import (
+    Extractor,
+    Features,
+    chunks,
+    extract,
+    extractor,
+    sample_cost,
+    together,
+    warm_up,
+)
 from trainables.backbones.networks import Backbone
-from trainables.batches import prediction_batches
 from trainables.cache import CacheError, unusable
 from trainables.leftovers import passing
 
@@ -42,6 +50,8 @@ def frozen_features(
     cache: Path,
     charged: bool = False,
     data: str = "",
+    part_of: str = "",
+    at: int = 0,
     told: Callable[[int], None] = lambda done: None,
 ) -> Features:
     """Features of (N, H, W, 3) uint8 images by a frozen backbone, from the cache where it has them.
@@ -49,14 +59,15 @@ def frozen_features(
     The cache has an entry for each chunk of images. Processes that want the same features at the same time share the
     work: each makes what nobody else is at, and waits for the rest in the end.
 
-    The cost is the sum of the chunks' seconds. A network is loaded once in a process, and works through one batch
-    (where there are several) before its time counts: neither is charged, so that the cost of a set of images is the
-    same whether one slot or many have made its chunks.
+    The cost is the sum of the chunks' seconds. Here a network is loaded once, and works through a first batch before
+    its time counts: neither is charged, so that the cost of a set of images is the same whether one slot or many have
+    made its chunks.
 
     Args:
         charged: whether somebody is charged their cost. One that was measured on a busy machine, or by a version that
             did not look, is measured again then, by a sample of these images; on a GPU it never is.
         data: what the images are, in words, for the list of what the cache holds.
+        part_of: a name of the whole set of images, for the same; and `at` which of the set's is the first of these.
         told: called after each batch with the number of images that are done; what that takes is no cost.
 
     Raises:
@@ -64,7 +75,15 @@ def frozen_features(
         CacheError: the cache cannot be read or written.
     """
     lot = _Lot(
-        backbone=backbone, images=images, device=device, bfloat16=bfloat16, cache=cache, charged=charged, data=data
+        backbone=backbone,
+        images=images,
+        device=device,
+        bfloat16=bfloat16,
+        cache=cache,
+        charged=charged,
+        data=data,
+        part_of=part_of,
+        at=at,
     )
     parts: dict[int, Features] = {}
     for wait in (False, True):
@@ -94,6 +113,8 @@ class _Lot:
     cache: Path
     charged: bool
     data: str
+    part_of: str
+    at: int
 
     def chunk(self, start: int, stop: int, *, wait: bool, told: Callable[[int], None]) -> Features | None:
         """Features of some of the images; None where another process is at them, and this one does not wait."""
@@ -101,13 +122,15 @@ class _Lot:
         key = _key(self._weights, some, device=self.device, bfloat16=self.bfloat16)
         path = self.cache / "features" / f"{key}.safetensors"
         with _alone(path, wait=wait) as alone:
-            return replace(self._found(path, some) or self._made(path, some, told), keys=(key,)) if alone else None
+            if not alone:
+                return None
+            return replace(self._found(path, some) or self._made(path, start, some, told), keys=(key,))
 
-    def _made(self, path: Path, some: np.ndarray, told: Callable[[int], None]) -> Features:
+    def _made(self, path: Path, start: int, some: np.ndarray, told: Callable[[int], None]) -> Features:
         made = extract(
             self.backbone, some, device=self.device, bfloat16=self.bfloat16, loaded=lambda: self._loaded, told=told
         )
-        _write(path, made.values, made.price.cost, self._about | {"made": repr(time.time())})
+        _write(path, made.values, made.price.cost, self._about | self._place(start) | {"made": repr(time.time())})
         return made
 
     def _found(self, path: Path, some: np.ndarray) -> Features | None:
@@ -123,17 +146,21 @@ class _Lot:
             _write(path, values, price.cost, self._about | {"made": repr(path.stat().st_mtime)} | known)
         return Features(values, price, cached=True)
 
+    def _place(self, start: int) -> dict[str, str]:
+        """Of a chunk in its set, which is one for each way in which its features are made."""
+        if not self.part_of:
+            return {}
+        nothing = _key(self._weights, self.images[:0], device=self.device, bfloat16=self.bfloat16)
+        return {"set": f"{self.part_of}, {nothing}", "at": str(self.at + start)}
+
     @cached_property
     def _weights(self) -> str:
         return networks.content_key(self.backbone)
 
     @cached_property
     def _loaded(self) -> Extractor:
-        """After a first batch if there are more: it takes several times as long as another."""
         forward, width = extractor(self.backbone, self.device, bfloat16=self.bfloat16)
-        start, stop = next(prediction_batches(self.images, self.device))
-        if stop < len(self.images):
-            forward(self.images[start:stop])
+        warm_up(forward, self.images, self.device)
         return forward, width
 
     @cached_property
@@ -150,21 +177,12 @@ class _Lot:
         }
 
 
-def content_key(backbone: Backbone, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
+def _key(weights: str, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
     """A name for one chunk's features and their cost.
 
     Changes with the images, their size, the network, its weights, the precision and the way in which they are made; and
     with the processor and the number of threads, because what one machine took is no fair charge on another.
     """
-    return _key(networks.content_key(backbone), images, device=device, bfloat16=bfloat16)
-
-
-def key_of_all(keys: Sequence[str]) -> str:
-    """A name for the features of all these chunks."""
-    return keys[0] if len(keys) == 1 else hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
-
-
-def _key(weights: str, images: np.ndarray, *, device: torch.device, bfloat16: bool) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(repr(images.shape).encode())
     digest.update(weights.encode())

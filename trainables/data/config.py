@@ -1,15 +1,19 @@
 """A kind of data set: the model of what a study file says about it, and how it is read. One file is one source.
 
-sources.py finds them; nothing here names one.
+Those that a study file can name are found at the end, each by its word; nothing here names one.
 """
 
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,7 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.data.splits import SPLITS, Split, SplitIndex, complete
 from trainables.errors import DataError, shown
+from trainables.finding import Door
 
+PACKAGE = "trainables.data"
 Switch = Literal["allow_duplicates", "allow_shared_groups", "skip_corrupt"]
 
 
@@ -176,3 +182,39 @@ def _contradiction(part: SplitIndex, classes: int) -> str | None:
         return f"labels of shape {labels.shape} and type {labels.dtype}, not a whole number for each image"
     outside = labels[(labels < 0) | (labels >= classes)]
     return f"label {outside[0]}, but {classes} classes" if len(outside) else None
+
+
+def sources() -> dict[str, type[DataSource]]:
+    """The sources that have a word: first those of this folder, then those of the entry points.
+
+    Raises:
+        DataError: an entry point leads to no data source.
+    """
+    words = dict.fromkeys([*SOURCES.built_in(), *SOURCES.declared()])
+    return {word: SOURCES.find(word) for word in words}
+
+
+@cache
+def _of_this_folder() -> dict[str, type[DataSource]]:
+    folder = Path(__file__).parent
+    modules = [import_module(f"{PACKAGE}.{found.name}") for found in pkgutil.iter_modules([str(folder)])]
+    kinds = [kind for module in modules for kind in SOURCES.all_in(module)]
+    words = {kind.model_fields["source"].default: kind for kind in kinds}
+    return {word: kind for word, kind in words.items() if isinstance(word, str)}
+
+
+def _unfit(kind: object) -> str | None:
+    if not isinstance(kind, type) or not issubclass(kind, DataSource):
+        return f"no subclass of {PACKAGE}.config.DataSource"
+    return f"lacks {', '.join(sorted(kind.__abstractmethods__))}" if inspect.isabstract(kind) else None
+
+
+SOURCES: Door[DataSource] = Door(
+    folder="trainables/data",
+    group="transfer_study.data_sources",
+    contract="trainables/data/config.py",
+    built_in=lambda: list(_of_this_folder()),
+    load=lambda word: _of_this_folder()[word],
+    unfit=_unfit,
+    error=DataError,
+)

@@ -31,10 +31,10 @@ from trainables.data.splits import (
     in_two_classes,
     in_two_splits,
     redivide,
+    refuse_few_groups,
 )
 from trainables.errors import DataError, InputError, one_line, shown
 
-FEWEST_GROUPS = 3  # of test images: from fewer no variance between groups can be estimated that is worth the name
 FEWEST_GREYS = 64  # of the 256 that 16-bit images are scaled to: 14 bits of values are enough for that
 
 
@@ -43,8 +43,7 @@ class Dataset:
     """Labelled images in three splits.
 
     Attributes:
-        config: what the study file says about it.
-        source: where it comes from, in words.
+        config, source: what the study file says about it, and where it comes from, in words.
         classes: their names, in the order of the labels.
         splits: identifiers, labels and groups of each split.
         facts: size and digest of each image, by identifier.
@@ -142,7 +141,7 @@ class Dataset:
             if not len(part):
                 raise DataError(f"{shown(self.source)}: no images in the split '{split}'; add some of every class")
         self._refuse_missing_classes()
-        self._refuse_few_groups()
+        refuse_few_groups(self.splits["test"], self.source)
         self._refuse_few_greys()
         if not self.config.allows("allow_shared_groups"):
             self._refuse_shared_groups()
@@ -183,15 +182,6 @@ class Dataset:
             raise DataError(
                 f"{shown(self.source)}: its 16-bit images have values from {lowest:,} to {highest:,} only, {greys} of "
                 "the 256 greys that they are scaled to; write them with 8 bits, all scaled by that range"
-            )
-
-    def _refuse_few_groups(self) -> None:
-        groups = sorted(set(self.splits["test"].groups or ()))
-        if 0 < len(groups) < FEWEST_GROUPS:
-            belong = "one group" if len(groups) == 1 else f"{len(groups)} groups"
-            raise DataError(
-                f"{shown(self.source)}: all test images belong to {belong} ('{shown(groups[0], 40)}'); the group is "
-                f"the unit of the statistics, so at least {FEWEST_GROUPS} are needed: change groups"
             )
 
     def _refuse_shared_groups(self) -> None:
@@ -248,8 +238,8 @@ def open_dataset(config: DataSource, sizes: Iterable[tuple[int, int]] = ()) -> D
     contents = _read(config)
     parts, facts, skipped = _readable(contents.parts, config, _wanted(contents, config, sizes))
     if not facts:
-        name = shown(contents.name)
-        raise DataError(f"{name}: no readable image among its {len(skipped)} files; give a folder of images")
+        none = f"no readable image among its {len(skipped)} files"
+        raise DataError(f"{shown(contents.name)}: {none}; give a folder of images")
     return Dataset(
         config=config,
         source=contents.name,

@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import PIL
@@ -28,6 +28,7 @@ from filelock import FileLock
 
 from trainables.cache import cache_dir, unusable
 from trainables.data.images import MOST_PIXELS, Picture, decode_once, pixels, reason
+from trainables.data.sealed import Sealing, load_sealed, seal, sealing
 from trainables.errors import DataError, shown
 from trainables.leftovers import passing
 
@@ -97,18 +98,27 @@ def inspect(pictures: Mapping[str, Picture], wanted: Sequence[Wanted] = ()) -> t
     with _folder("facts") as folder:
         path = folder / f"{_key(pictures, learnt=_FACTS)}.json"
         facts = _read_facts(path)
-        unknown = [name for name in pictures if name not in facts]
-        if wanted and len(unknown) == len(pictures):
-            found = _looked_at_and_kept(pictures, wanted)
-        else:
-            found = _looked_at({name: pictures[name] for name in unknown}, (), [])
-        new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
-        if new:
-            facts |= new
-            with passing(folder) as part:
-                part.write_text(json.dumps({name: asdict(known) for name, known in facts.items()}))
-                part.replace(path)
+        if pictures.keys() <= facts.keys():
+            _looked_at({}, (), [])  # whoever watches is told that nothing is to be read
+            return facts, {}
+        with FileLock(f"{path}.lock"):  # two studies that start together decode once
+            facts = _read_facts(path)
+            found = _learnt({name: pictures[name] for name in pictures if name not in facts}, pictures, wanted)
+            new = {name: seen for name, seen in found.items() if isinstance(seen, Facts)}
+            if new:
+                facts |= new
+                with passing(folder) as part:
+                    part.write_text(json.dumps({name: asdict(known) for name, known in facts.items()}))
+                    part.replace(path)
     return facts, {name: why for name, why in found.items() if isinstance(why, str)}
+
+
+def _learnt(
+    unknown: Mapping[str, Picture], pictures: Mapping[str, Picture], wanted: Sequence[Wanted]
+) -> dict[str, Facts | str]:
+    if wanted and len(unknown) == len(pictures):
+        return _looked_at_and_kept(pictures, wanted)
+    return _looked_at(unknown, (), [])
 
 
 def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str = "") -> tuple[np.ndarray, str]:
@@ -129,17 +139,17 @@ def decoded(pictures: Mapping[str, Picture], size: tuple[int, int], *, data: str
         key = _key(pictures, size)
         with FileLock(folder / f"{key}.lock"):  # two studies that start together decode once
             for path in folder.glob(f"{key}-*.npy"):
-                if (found := _load_sealed(path, shape)) is not None:
+                if (found := load_sealed(path, shape)) is not None:
                     return found
             _refuse_what_has_no_room(folder, shape)
             _log.info("decoding %d images at %d x %d", *shape[:3])
             began = time.monotonic()
             what = f"decoding images at {size[0]} x {size[1]}"
-            with _sealing(folder, key, shape) as sealed:
+            with sealing(folder, key, shape) as sealed:
                 for array in _counted(_resized(list(pictures.values()), size), what, len(pictures)):
                     sealed.add(array)
             _write_about(folder, key, data, began)
-    return np.lib.format.open_memmap(sealed.path, mode="r"), _seal(sealed.path)
+    return np.lib.format.open_memmap(sealed.path, mode="r"), seal(sealed.path)
 
 
 class _IncompleteError(Exception):
@@ -152,7 +162,7 @@ def _looked_at_and_kept(pictures: Mapping[str, Picture], wanted: Sequence[Wanted
     began = time.monotonic()
     with suppress(_IncompleteError), _folder("images") as folder, ExitStack() as stack:
         by_key = {_key(one.pictures, one.size): one for one in wanted if _in_their_order(one.pictures, pictures)}
-        missing = {key: one for key, one in sorted(by_key.items()) if not any(folder.glob(f"{key}-*.npy"))}
+        missing = _without(by_key, folder)
         shapes = {key: (len(one.pictures), *one.size, 3) for key, one in missing.items()}
         for size in {one.size for one in missing.values()}:
             _refuse_size(size)
@@ -160,8 +170,9 @@ def _looked_at_and_kept(pictures: Mapping[str, Picture], wanted: Sequence[Wanted
             missing = {}  # `decoded` will say so
         for key in missing:
             stack.enter_context(FileLock(folder / f"{key}.lock"))
-        sealing = [(one, stack.enter_context(_sealing(folder, key, shapes[key]))) for key, one in missing.items()]
-        found = _looked_at(pictures, sorted({one.size for one in missing.values()}), sealing)
+        missing = _without(missing, folder)  # another study may have made them before it gave the lock back
+        into = [(one, stack.enter_context(sealing(folder, key, shapes[key]))) for key, one in missing.items()]
+        found = _looked_at(pictures, sorted({one.size for one in missing.values()}), into)
         if any(isinstance(seen, str) for seen in found.values()):
             raise _IncompleteError
         for key, one in missing.items():
@@ -169,17 +180,21 @@ def _looked_at_and_kept(pictures: Mapping[str, Picture], wanted: Sequence[Wanted
     return found
 
 
+def _without(by_key: Mapping[str, Wanted], folder: Path) -> dict[str, Wanted]:
+    """Those of which there are no images, in the order in which they are locked."""
+    return {key: one for key, one in sorted(by_key.items()) if not any(folder.glob(f"{key}-*.npy"))}
+
+
 def _looked_at(
-    pictures: Mapping[str, Picture], sizes: Sequence[tuple[int, int]], sealing: Sequence[tuple[Wanted, _Sealing]]
+    pictures: Mapping[str, Picture], sizes: Sequence[tuple[int, int]], into: Sequence[tuple[Wanted, Sealing]]
 ) -> dict[str, Facts | str]:
     """What is learnt of each picture, or why it is not readable; at each of these sizes it goes where it is wanted."""
     found: dict[str, Facts | str] = {}
-    largest = 3 * sum(height * width for height, width in sizes)  # bytes of one picture at all sizes
-    seen = _in_parallel(partial(_look, sizes=sizes), list(pictures.values()), _block(largest))
-    looked = _counted(seen, "reading images", len(pictures))
-    for name, (learnt, resized) in zip(pictures, looked, strict=True):
+    each = 3 * sum(height * width for height, width in sizes)  # bytes of a picture at all sizes
+    seen = _in_parallel(partial(_look, sizes=sizes), list(pictures.values()), _block(each))
+    for name, (learnt, resized) in zip(pictures, _counted(seen, "reading images", len(pictures)), strict=True):
         found[name] = learnt
-        for one, sealed in sealing:
+        for one, sealed in into:
             if name in one.pictures and resized:
                 sealed.add(resized[one.size])
     return found
@@ -278,49 +293,6 @@ def _read_facts(path: Path) -> dict[str, Facts]:
     except (ValueError, TypeError, AttributeError):
         _log.warning("%s is damaged and made again", path)
         return {}
-
-
-def _seal(path: Path) -> str:
-    return path.stem.partition("-")[2]
-
-
-def _load_sealed(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] | None:
-    """The array and its seal, or None, and the file removed, if it is not what was written."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-        if array.shape == shape and hashlib.sha256(array.reshape(-1).data).hexdigest() == _seal(path):
-            return array, _seal(path)
-    except (ValueError, EOFError):  # cut short, or not NumPy's format
-        pass
-    _log.warning("%s is damaged and made again", path)
-    path.unlink()
-    return None
-
-
-class _Sealing:
-    """An .npy file in the making; `path` is where it lies when it is whole, the SHA-256 of its pixels in its name."""
-
-    path: Path
-
-    def __init__(self, stream: BinaryIO, shape: tuple[int, ...]) -> None:
-        self._stream, self.seal = stream, hashlib.sha256()
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(stream, header)
-
-    def add(self, array: np.ndarray) -> None:
-        """The next array; all together have the shape that the file was begun with."""
-        self.seal.update(array.reshape(-1).data)
-        self._stream.write(array.data)
-
-
-@contextmanager
-def _sealing(folder: Path, key: str, shape: tuple[int, ...]) -> Iterator[_Sealing]:
-    """Write arrays, together of this shape, to a file in the cache; if anything is raised meanwhile there is none."""
-    with passing(folder) as part:
-        with part.open("wb") as stream:
-            sealed = _Sealing(stream, shape)
-            yield sealed
-        sealed.path = part.replace(folder / f"{key}-{sealed.seal.hexdigest()}.npy")
 
 
 def _write_about(folder: Path, key: str, data: str, began: float) -> None:

@@ -18,6 +18,7 @@ from trainables.errors import DataError, shown
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+FEWEST_GROUPS = 3  # of test images: from fewer no variance between groups can be estimated that is worth the name
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,21 @@ def in_two_classes(splits: Mapping[Split, SplitIndex], facts: Mapping[str, Facts
             if given != label:
                 found.append(Duplicate(earlier, other, split, name))
     return tuple(found)
+
+
+def refuse_few_groups(test: SplitIndex, source: str) -> None:
+    """Refuse test images of one or two groups.
+
+    Raises:
+        DataError: it is so.
+    """
+    groups = sorted(set(test.groups or ()))
+    if 0 < len(groups) < FEWEST_GROUPS:
+        belong = "one group" if len(groups) == 1 else f"{len(groups)} groups"
+        raise DataError(
+            f"{shown(source)}: all test images belong to {belong} ('{shown(groups[0], 40)}'); the group is "
+            f"the unit of the statistics, so at least {FEWEST_GROUPS} are needed: change groups"
+        )
 
 
 def _joined(one: SplitIndex, other: SplitIndex) -> SplitIndex:

@@ -33,7 +33,7 @@ def fit(svc: SVC, inputs: np.ndarray, labels: np.ndarray, *, scaling: bool) -> P
 
 
 def fit_on_products(svc: SVC, products: Products, labels: np.ndarray, order: np.ndarray) -> Pipeline:
-    """The same on scalar products: equal but for the rounding of the kernel values.
+    """The same on scalar products: equal but for the rounding of the kernel values, which take a copy of the matrix.
 
     Args:
         labels: (N,) class indices, in the order of the products.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,26 @@ from skops.io import dumps, loads
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from tests.support.bombs import bombs
-from tests.support.stand_ins import CLASSES, feature_task, features
+from tests.support.stand_ins import CLASSES, Ticker, feature_task, features
 from trainables.approach import Examples, Task
 from trainables.approaches import feature_svm as module
 from trainables.approaches.feature_svm import (
+    ENOUGH_BY_PRODUCTS_S,
     WHOLE_AT_ONCE,
     WHOLE_BY_PRODUCTS,
     FeatureSVM,
     FeatureSVMHyperparameters,
     FeatureSVMSettings,
     class_leading_order,
+    most_at_once,
     separable,
     stages,
 )
 from trainables.backbones.networks import GLYPHS
 from trainables.checkpoints import packed, unpacked
+from trainables.clock import Clock
+from trainables.driver import Driver
+from trainables.kernels import machine
 from trainables.kernels.products import KeptProducts
 
 
@@ -189,6 +195,39 @@ class TestStages:
         wide = Examples(np.tile(task.train.inputs, 60), task.train.labels)
         assert separable(wide)
         assert feature_svm(Task(wide, None, CLASSES), kernel="linear").epochs == 1
+
+    def test_are_two_in_a_trial_whose_seconds_may_not_be_enough_for_everything_at_once(self):
+        task = feature_task(1200)
+        for allowance_s, epochs in ((math.inf, 1), (60.0, 1), (1.0, 2)):
+            approach = feature_svm(task)
+            approach.allowed(allowance_s)
+            assert approach.epochs == epochs
+
+    @given(st.floats(0, 1e6), st.floats(0, 1e6))
+    def test_are_fewer_the_more_seconds_there_are_up_to_a_size(self, one, other):
+        assert most_at_once(min(one, other)) <= most_at_once(max(one, other)) <= WHOLE_BY_PRODUCTS
+        assert most_at_once(ENOUGH_BY_PRODUCTS_S) == WHOLE_BY_PRODUCTS
+        assert most_at_once(ENOUGH_BY_PRODUCTS_S / 4) == WHOLE_BY_PRODUCTS // 2
+
+    def test_leave_a_trial_that_is_too_short_for_everything_with_a_validated_state(self, monkeypatch):
+        """Dictated: a fit of all takes 3 s, of a quarter a sixteenth of that."""
+        ticker, fit = Ticker(), machine.fit_on_products
+
+        def timed(svc, products, labels, order):
+            ticker.now += 3 * (len(order) / 1200) ** 2
+            return fit(svc, products, labels, order)
+
+        monkeypatch.setattr(machine, "fit_on_products", timed)
+        task = feature_task(1200)
+        driver = Driver(feature_svm(task), task.valid, allowance_s=2.0, clock=Clock(ticker))
+        assert [driver.advance().event, driver.advance().event] == ["validated", "cut"]
+        assert driver.usable
+
+    def test_do_not_depend_on_the_fits_before(self):
+        task = feature_task(1200)
+        before = feature_svm(task).training_state()["sizes"]
+        fitted(task)
+        assert feature_svm(task).training_state()["sizes"] == before
 
     def test_the_last_one_equals_fitting_everything_at_once(self, without_room):
         task = feature_task(1200, spread=1.5)

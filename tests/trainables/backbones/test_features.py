@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,10 +22,10 @@ from trainables.backbones import extraction, networks
 from trainables.backbones import features as module
 from trainables.backbones.costs import Cost, Price
 from trainables.backbones.extraction import Features, chunks, divided, extract, sample_cost, together
-from trainables.backbones.features import content_key, frozen_features, key_of_all
+from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import GLYPHS, Backbone
 from trainables.batches import PREDICT_VALUES
-from trainables.cache import CacheError
+from trainables.cache import CacheError, drop, entries, key_of_all
 from trainables.clock import Clock
 from trainables.process.run_queue import SCHEDSTAT
 
@@ -37,14 +38,26 @@ def cached(cache: Path, pictures: np.ndarray = PICTURES, *, bfloat16: bool = Fal
     return frozen_features(GLYPHS, pictures, device=CPU, bfloat16=bfloat16, cache=cache)
 
 
-def key(
-    pictures: np.ndarray = PICTURES,
-    *,
-    backbone: Backbone = GLYPHS,
-    device: torch.device = CPU,
-    bfloat16: bool = False,
-) -> str:
-    return content_key(backbone, pictures, device=device, bfloat16=bfloat16)
+@pytest.fixture
+def key(tmp_path, monkeypatch) -> Callable[..., str]:
+    """The name of the features of pictures, of which nothing is extracted for it."""
+
+    def named(
+        pictures: np.ndarray = PICTURES,
+        *,
+        backbone: Backbone = GLYPHS,
+        device: torch.device = CPU,
+        bfloat16: bool = False,
+    ) -> str:
+        nothing = Features(np.ones((len(pictures), 2), np.float32), Price(Cost(1.0)), cached=False)
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "extract", lambda *_, **__: nothing)
+            cache = tmp_path / "another cache"
+            made = frozen_features(backbone, pictures, device=device, bfloat16=bfloat16, cache=cache)
+        (name,) = made.keys
+        return name
+
+    return named
 
 
 def cache_file(cache: Path) -> Path:
@@ -92,6 +105,32 @@ class TestExtraction:
         told: list[int] = []
         extract(GLYPHS, PICTURES, device=CPU, bfloat16=False, told=told.append)
         assert told == [2, 4, 5]
+
+    @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+    def test_halves_a_batch_for_which_memory_runs_out_and_gives_the_same(self, monkeypatch, error):
+        whole = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
+        forward, width = extraction.extractor(GLYPHS, CPU, bfloat16=False)
+        seen: list[int] = []
+
+        def narrow(pictures: np.ndarray) -> np.ndarray:
+            seen.append(len(pictures))
+            if len(pictures) > 2:
+                raise error
+            return forward(pictures)
+
+        monkeypatch.setattr(extraction, "extractor", lambda *_, **__: (narrow, width))
+        halved = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
+        assert seen == [5, 3, 2, 2, 1]
+        np.testing.assert_allclose(halved.values, whole.values, rtol=1e-4, atol=1e-5)
+        assert sample_cost(GLYPHS, PICTURES, device=CPU, bfloat16=False).seconds > 0
+
+    def test_of_a_single_image_for_which_memory_runs_out_fails_with_that_error(self, monkeypatch):
+        def full(_: np.ndarray) -> np.ndarray:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        monkeypatch.setattr(extraction, "extractor", lambda *_, **__: (full, 2))
+        with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+            extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
 
     def test_is_charged(self):
         made = extract(GLYPHS, PICTURES, device=CPU, bfloat16=False)
@@ -189,11 +228,11 @@ class TestChunks:
 
         monkeypatch.setattr(module, "extractor", load)
         monkeypatch.setattr(extraction, "clock_for", lambda device: Clock(ticker, cpu=ticker, waited=ticker))
-        for slots in (1, 3):
-            shares = divided(chunks(self.MANY[:20], CPU), slots)
+        for slots in (1, 3, 6):  # of six, the last one has a single batch
+            shares = divided(chunks(self.MANY, CPU), slots)
             parts = [cached(tmp_path / str(slots), self.MANY[start:stop]) for start, stop in shares]
             in_all.append(together(parts).price.cost)
-        assert in_all == [Cost(20.0, 20.0, 20.0)] * 2
+        assert in_all == [Cost(21.0, 21.0, 21.0)] * 3
 
     def test_that_the_cache_has_are_not_made_again(self, tmp_path, extractions):
         cached(tmp_path, self.MANY[4:12])
@@ -201,7 +240,7 @@ class TestChunks:
         assert extractions == [4, 4, 4, 4, 4, 1]
         assert not whole.cached
 
-    def test_that_another_process_is_at_are_left_to_it_and_waited_for_in_the_end(self, tmp_path):
+    def test_that_another_process_is_at_are_left_to_it_and_waited_for_in_the_end(self, tmp_path, key):
         """It is at the first chunk, and makes it once this process has told that the others are done."""
         told: list[int] = []
         path = tmp_path / "features" / f"{key(self.MANY[:4])}.safetensors"
@@ -239,6 +278,24 @@ class TestChunks:
     def test_have_one_name_together_which_is_that_of_the_only_one(self):
         assert key_of_all(["a"]) == "a"
         assert len({key_of_all(["a", "b"]), key_of_all(["b", "a"]), key_of_all(["a", "b", "c"])}) == 3
+
+    def test_of_a_set_are_listed_as_one_by_the_name_that_a_study_has_for_it_and_dropped_by_it(self, tmp_path):
+        ask = partial(frozen_features, GLYPHS, device=CPU, bfloat16=False, cache=tmp_path, data="digits, train")
+        parts = [
+            ask(self.MANY[start:stop], part_of="all", at=start)
+            for start, stop in reversed(divided(chunks(self.MANY, CPU), among=2))
+        ]
+        others = ask(images(9, seed=5).inputs, part_of="others")
+        whole = together(parts[::-1])
+        listed = {entry.key: entry for entry in entries(tmp_path)}
+        assert set(listed) == {key_of_all(whole.keys), key_of_all(others.keys)}
+        entry = listed[key_of_all(whole.keys)]
+        assert (entry.kind, entry.count, len(entry.files)) == ("features", 21, 6)
+        assert entry.cost_s == pytest.approx(whole.cost_s)
+        assert entry.size == sum(path.stat().st_size for path in entry.files)
+        assert drop(entry.key, tmp_path) == [entry]
+        assert [entry.key for entry in entries(tmp_path)] == [key_of_all(others.keys)]
+        assert not any(path.exists() or Path(f"{path}.lock").exists() for path in entry.files)
 
     @given(st.integers(1, 60), st.integers(1, 70))
     def test_are_divided_in_order_and_evenly(self, count, among):
@@ -347,7 +404,7 @@ class TestASample:
 
 
 class TestKey:
-    def test_changes_with_one_pixel_the_shape_the_order_the_backbone_and_the_precision(self):
+    def test_changes_with_one_pixel_the_shape_the_order_the_backbone_and_the_precision(self, key):
         other_pixel = PICTURES.copy()
         other_pixel[0, 0, 0, 0] ^= 1
         keys = [
@@ -360,21 +417,21 @@ class TestKey:
         ]
         assert len(set(keys)) == len(keys)
 
-    def test_changes_with_the_number_of_threads_since_the_cost_does(self):
+    def test_changes_with_the_number_of_threads_since_the_cost_does(self, key):
         on_one = key()
         torch.set_num_threads(2)
         assert key() != on_one
 
-    def test_changes_with_the_processor_or_gpu(self, monkeypatch):
+    def test_changes_with_the_processor_or_gpu(self, key, monkeypatch):
         here = key()
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "another"})
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
         assert len({here, key(), key(device=torch.device("cuda"))}) == 3
 
-    def test_is_the_same_for_equal_images_however_they_lie_in_memory(self):
+    def test_is_the_same_for_equal_images_however_they_lie_in_memory(self, key):
         assert key(np.asfortranarray(PICTURES)) == key()
 
-    def test_names_the_file(self, tmp_path):
+    def test_names_the_file(self, key, tmp_path):
         cached(tmp_path)
         assert cache_file(tmp_path).stem == key()
 

@@ -8,11 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from tests.support.pictures import class_folders, image_folder, picture, save
-from trainables.data.config import Contents, DataSource
+from trainables.data.config import SOURCES, Contents, DataSource
 from trainables.data.dataset import open_dataset
 from trainables.data.description import describe
 from trainables.data.folders import FolderData
-from trainables.data.sources import SOURCES
 from trainables.data.splits import SPLITS
 from trainables.errors import DataError
 

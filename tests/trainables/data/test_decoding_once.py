@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image, ImageFile
 
 from tests.support.pictures import image_folder, picture, save
@@ -124,6 +125,47 @@ def test_what_was_kept_is_left_as_it_is_when_the_data_set_is_opened_again(root, 
     content(open_dataset(FolderData(path=str(root)), SIZES))
     assert not decodes
     assert {path: path.stat().st_mtime_ns for path in (cache_dir() / "images").glob("*.npy")} == files
+
+
+def test_the_second_of_two_studies_that_start_together_decodes_nothing(root, decodes, monkeypatch):
+    """The first opens the data set while the second waits for its first lock."""
+    locks: list[Path] = []
+
+    def after_the_first(path):
+        locks.append(Path(path))
+        if len(locks) == 1:
+            content(open_dataset(FolderData(path=str(root)), SIZES))
+            decodes.clear()
+        return FileLock(path)
+
+    monkeypatch.setattr(image_cache, "FileLock", after_the_first)
+    second = open_dataset(FolderData(path=str(root)), SIZES)
+    content(second)
+    assert locks
+    assert not decodes
+
+
+def test_images_that_another_study_makes_while_their_lock_is_waited_for_are_left_as_they_are(root, monkeypatch):
+    """It has decoded the validation images alone, at one size."""
+    config = FolderData(path=str(root))
+    made: list[Path] = []
+
+    def after_another(path):
+        if Path(path).parent.name == "images" and not made:
+            made.append(Path(path))
+            reference.images("valid", SIZES[0])
+            made.extend((cache_dir() / "images").glob("*.npy"))
+            times.extend(one.stat().st_ino for one in made[1:])
+        return FileLock(path)
+
+    times: list[int] = []
+    reference = open_dataset(config)
+    for path in (cache_dir() / "facts").iterdir():
+        path.unlink()
+    monkeypatch.setattr(image_cache, "FileLock", after_another)
+    open_dataset(config, SIZES)
+    assert len(made) == 2
+    assert [one.stat().st_ino for one in made[1:]] == times
 
 
 def test_results_that_wait_in_memory_are_no_more_than_their_bytes_allow(root, monkeypatch):

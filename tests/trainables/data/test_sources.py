@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from tests.support.strangers import NPZ_ADDRESS, NPZ_MODULE, install, stranger, write_images
-from trainables.data.config import Contents, DataSource
+from trainables.data.config import SOURCES, Contents, DataSource, sources
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.data.description import describe
 from trainables.data.digits import DigitsData
 from trainables.data.folders import FolderData
 from trainables.data.images import ArrayPicture
-from trainables.data.sources import SOURCES, sources
 from trainables.data.splits import SPLITS, SplitIndex
 from trainables.data.torchvision_sets import TorchvisionData
 from trainables.errors import DataError

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from tests.support.stand_ins import features
 from trainables.kernels import products as module
+from trainables.kernels.machine import fit_on_products
 from trainables.kernels.products import KeptProducts, products
 
 
@@ -63,15 +67,38 @@ class TestKept:
         KeptProducts().of(inputs, scaling=False)
         assert computed == [40, 40]
 
+    @pytest.mark.parametrize("scaling", [False, True])
+    def test_hold_no_memory_of_the_task(self, scaling):
+        """A view would keep the task in the object store for as long as the process lives."""
+        inputs = features(40).inputs
+        assert not np.shares_memory(KeptProducts().of(inputs, scaling=scaling).inputs, inputs)
+
+    def test_and_what_a_fit_makes_of_them_have_no_more_than_their_bytes(self):
+        most = 2_000_000
+        kept = KeptProducts(most)
+        tasks = [features(300, seed=seed).inputs for seed in range(4)]
+        for inputs in tasks:
+            kept.of(inputs, scaling=False)
+        svc, labels = SVC(gamma=1.0), features(300).labels
+        fit_on_products(svc, kept.of(tasks[-1], scaling=False), labels, np.arange(300))  # imports what it needs
+        tracemalloc.start()
+        try:
+            held = len(kept) * (8 * 300**2 + tasks[0].nbytes)
+            fit_on_products(svc, kept.of(tasks[-1], scaling=False), labels, np.arange(300))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held + peak <= most
+
     def test_give_way_to_newer_ones_when_there_is_no_room_for_both(self, computed):
         one, two, three = (features(40, seed=seed).inputs for seed in range(3))
-        kept = KeptProducts(most_bytes=2 * (8 * 40**2 + one.nbytes))
+        kept = KeptProducts(most_bytes=2 * (8 * 40**2 + one.nbytes) + 8 * 40**2)
         for inputs in (one, two, one, three, one, two):  # two was used longest ago when three comes
             kept.of(inputs, scaling=False)
         assert computed == [40, 40, 40, 40]
 
     def test_have_room_up_to_their_bytes_and_not_for_one_more(self):
         inputs = features(40).inputs
-        needed = 8 * 40**2 + inputs.nbytes
+        needed = 2 * 8 * 40**2 + inputs.nbytes  # the matrix, and the copy on which a fit works
         assert KeptProducts(needed).have_room_for(inputs)
         assert not KeptProducts(needed - 1).have_room_for(inputs)

@@ -52,8 +52,9 @@ def printed(code: str, memory_is: str) -> str:
 
 @GLIBC
 def test_blocks_that_were_freed_are_used_again_without_asking_the_kernel():
-    """Ten blocks of 4 MiB are 10,240 pages of 4 KiB; larger pages take fewer faults."""
-    assert int(printed(FAULTS, "kept")) <= 5 < int(printed(FAULTS, "given back"))
+    """Ten blocks of 4 MiB are 10,240 pages of 4 KiB; larger pages take fewer faults, and some are of Python itself."""
+    kept, given_back = (int(printed(FAULTS, memory_is)) for memory_is in ("kept", "given back"))
+    assert kept <= given_back / 4
 
 
 @GLIBC
