@@ -12,7 +12,7 @@ import ray
 from ray import cloudpickle
 
 from study.cluster.code import is_outside
-from trainables.errors import FEWER, ApproachError, InputError, first_line, one_line
+from trainables.errors import ApproachError, InputError, first_line, one_line
 from trainables.spec import Slot
 
 # What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
@@ -91,7 +91,8 @@ def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
         program, problems = answer(_question(), outside, slot=slot, within_s=IMPORTED_WITHIN_S)
     except ray.exceptions.OutOfMemoryError as error:
         raise WorkerError(
-            f"a worker was ended by Ray as it began, as the memory of its node ran out; free memory, or {FEWER}"
+            "a worker was ended by Ray as it began, as the memory of its node ran out; free memory there, or use a "
+            "machine with more"
         ) from error
     except ray.exceptions.GetTimeoutError as error:
         raise WorkerError(

@@ -147,7 +147,7 @@ def plan(
         from study.show import remote
 
         raise typer.Exit(remote.plan(config, str(address), terminal()))
-    with loading("plan"):
+    with loading("PyTorch and Ray"):
         from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
         from study.planning import plan as planning
         from study.show.plan_screen import show_plan, show_suggestion
@@ -182,11 +182,13 @@ def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
     with ending_in_a_line(directory):
         from study.show.progress import Progress
+        from study.show.screens import show_outcome
+        from study.show.terminal import Ends
 
+        ends = Ends(console.file)
         outcome = start(Progress(console))
-    from study.show.screens import show_outcome
-
-    show_outcome(outcome.directory, console)
+        with ends.noticed():
+            show_outcome(outcome.directory, console)
 
 
 @contextmanager
