@@ -62,7 +62,12 @@ def nothing_half_started() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        begun = set(this.children(recursive=True)) - before
+        begun = set()
+        while new := set(this.children(recursive=True)) - before - begun:
+            begun |= new
+            for process in new:  # stopped, none of them begins another one behind our back
+                with suppress(psutil.Error):
+                    process.suspend()
         for process in begun:
             with suppress(psutil.Error):
                 process.kill()

@@ -113,6 +113,16 @@ def test_a_run_that_is_told_to_end_before_it_has_begun_says_so_in_one_line(here,
 
 
 @pytest.mark.slow
+def test_ctrl_c_pressed_twice_while_ray_starts_still_removes_what_ray_has_left(here):
+    with begun(here, STARTING) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, complaints) == (130, "interrupted; nothing is on record yet\n")
+    assert list(here.ray.iterdir()) == []
+
+
+@pytest.mark.slow
 def test_what_ray_sets_for_sigterm_as_it_starts_is_not_what_a_study_ends_by(here):
     """Ray's own exits without a word, and that of its C++ libraries aborted the process."""
     told = here.python(CONNECTED)
