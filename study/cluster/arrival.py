@@ -5,11 +5,13 @@ Else each of their trials would fail as its process begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import ray
 from ray import cloudpickle
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from study.cluster.code import is_outside
 from trainables.errors import ApproachError, InputError, first_line, one_line
@@ -60,19 +62,25 @@ def answer(question: Callable[[T], A], given: T, *, slot: Slot, within_s: float)
     Raises:
         RayError: its process ended, or it was too late.
     """
-    holding = {"num_cpus": slot.cpus, "num_gpus": slot.gpus, "max_retries": 0}
-    _wait_for(slot)
-    _got(ray.remote(lambda: None).options(**holding).remote(), "no process begins", BEGUN_WITHIN_S)
-    told: A = _got(ray.remote(question).options(**holding).remote(given), "no answer", within_s)
+    with _held(slot) as holding:
+        _got(ray.remote(lambda: None).options(**holding).remote(), "no process begins", BEGUN_WITHIN_S)
+        told: A = _got(ray.remote(question).options(**holding).remote(given), "no answer", within_s)
     return told
 
 
-def _wait_for(slot: Slot) -> None:
-    """Until a slot is free: it is held for a moment, which needs no process. (Nor would one that is used be kept.)"""
+@contextmanager
+def _held(slot: Slot) -> Iterator[dict[str, Any]]:
+    """Options of tasks in a slot that is waited for, and that nobody else can have meanwhile."""
     group = ray.util.placement_group([{"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})])
     try:
         while not group.wait(LOOK_EVERY_S):
             pass
+        yield {
+            "num_cpus": slot.cpus,
+            "num_gpus": slot.gpus,
+            "max_retries": 0,
+            "scheduling_strategy": PlacementGroupSchedulingStrategy(group),
+        }
     finally:
         ray.util.remove_placement_group(group)
 

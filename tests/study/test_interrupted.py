@@ -45,6 +45,16 @@ def starts(node):
 Node.start_ray_processes = starts
 cli.main()
 """
+PLANNING = f"""
+import sys
+from study import cli
+from trainables.data import dataset
+def reads(*_):
+    {WAITS}
+dataset.open_checked = reads
+sys.argv = ["transfer-study", "plan", "digits"]
+cli.main()
+"""
 FINISHED = f"""
 import sys
 from types import SimpleNamespace
@@ -110,6 +120,15 @@ def test_a_run_that_is_told_to_end_before_it_has_begun_says_so_in_one_line(here,
     assert list(here.ray.iterdir()) == [], "Ray's half-started processes wrote into its folder while it was removed"
     assert not (here.folder / "study").exists()
     assert [path.name for path in (here.folder / "tmp").iterdir() if "study" in path.name] == []
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_told_to_end_says_so_in_one_line(here):
+    """Without a word, SIGTERM ended it with 130 where it was connected to a cluster."""
+    with begun(here, PLANNING) as process:
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, complaints) == (143, "interrupted; nothing is on record yet\n")
 
 
 @pytest.mark.slow
