@@ -38,6 +38,7 @@ def enter(app: typer.Typer, name: str, *refusals: type[Exception]) -> NoReturn:
         SystemExit: always; with the exit code.
     """
     _print_what_can_be_printed()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where HOME cannot be written, it says so at length
     code = _run(app, name, refusals)
     raise SystemExit(_flushed(code))
 

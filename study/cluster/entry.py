@@ -62,7 +62,7 @@ def nothing_half_started() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        begun = set()
+        begun: set[psutil.Process] = set()
         while new := set(this.children(recursive=True)) - before - begun:
             begun |= new
             for process in new:  # stopped, none of them begins another one behind our back

@@ -206,6 +206,18 @@ def test_a_terminal_that_knows_no_minus_sign_gets_a_plain_one(environment, is_as
     assert is_ascii == (told.startswith("sch?n-+/-: "))
 
 
+def test_a_home_that_cannot_be_used_is_one_line_where_the_cache_would_lie_there_and_nothing_elsewhere(tmp_path):
+    nowhere = {"HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere"}
+    told = refused(
+        *STUDY, "plan", "digits", "--no-timing", folder=tmp_path, environment=nowhere | {"TRANSFER_STUDY_CACHE": ""}
+    )
+    assert told.startswith("/proc/nowhere/.cache/transfer-study")
+    assert "set TRANSFER_STUDY_CACHE to another folder" in told
+    write_finished_study(tmp_path / "study")
+    code, _, err = command(*STUDY, "report", "study", folder=tmp_path, environment=nowhere)
+    assert (code, err) == (0, "")
+
+
 @pytest.mark.parametrize("encoding", ["ISO-8859-1", "gb18030", "UTF-8"])
 def test_a_locale_that_knows_more_than_ascii_reads_its_arguments_itself(encoding, monkeypatch):
     """Begun again in another encoding, a `ü` there was said not to be UTF-8."""

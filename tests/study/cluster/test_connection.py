@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from study.cluster.connection import connected
 from study.cluster.local import SERVICES
 from study.cluster.nodes import ClusterError
-from study.cluster.ray_folder import StartError
+from study.cluster.ray_folder import StartError, remove_leftovers
 from tests.support.commands import Machine, machine
 from tests.support.planted import SECRETS
 
@@ -263,3 +264,28 @@ def test_a_shell_that_allows_few_open_files_ends_a_run_in_one_line(here):
     told = here.finished(["sh", "-c", run])
     assert told.complaint.startswith("Ray needs 1024 open files, and at most 256 are allowed here, which root alone ")
     assert not (here.folder / "none").exists()
+
+
+ABORTS = """
+import os, resource
+from ray._private.node import Node
+from study.cluster.connection import connected
+def aborts(node):
+    os.write(2, b"Check failed: two is not one\\n")
+    os.abort()
+Node.start_ray_processes = aborts
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+with connected(None, cpus=1):
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_what_ray_s_libraries_say_before_they_abort_the_process_lies_with_ray_s_logs(here):
+    """A failed check in them ended a study without a word."""
+    told = here.python(ABORTS)
+    assert told.code == -signal.SIGABRT
+    (words,) = here.ray.glob("ts-*/stderr")
+    assert "Check failed: two is not one\n" in words.read_text()
+    remove_leftovers(here.ray)
+    assert list(here.ray.iterdir()) == []
