@@ -138,6 +138,38 @@ def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(told
     assert told.out == "no answer within 1 s\nfree\n"
 
 
+RIVAL = """
+import os, time, ray
+from study.cluster import arrival
+from trainables.spec import Slot
+
+def holds():
+    open('held', 'w').close()
+    time.sleep(3600)
+
+def taken(group):
+    give_back(group)
+    rivals.append(ray.remote(holds).remote())
+    while not os.path.exists('held'):
+        time.sleep(0.05)
+
+give_back, rivals = ray.util.remove_placement_group, []
+arrival.BEGUN_WITHIN_S = 20.0
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+ray.get(ray.remote(lambda: None).remote())
+ray.util.remove_placement_group = taken
+print(arrival.answer(lambda given: given, 'told', slot=Slot(1, 0.0), within_s=100))
+"""
+
+
+@pytest.mark.slow
+def test_a_slot_that_somebody_else_takes_as_soon_as_it_is_given_back_was_enough_for_the_answer(tmp_path):
+    """On a cluster that is shared, it was said that no process begins."""
+    with machine(tmp_path) as here:
+        told = here.python(RIVAL)
+        assert (told.code, told.out) == (0, "told\n"), told.err
+
+
 HANGS = """
 import signal, sys, time
 if any(part.endswith("default_worker.py") for part in sys.orig_argv):
