@@ -25,7 +25,7 @@ study: .venv/ready
 	$(BIN)/transfer-study run digits
 
 check: lint
-	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not cluster'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not cluster and not bench'
 
 test: lint
 	$(BIN)/python -m pytest $(PARALLEL)
@@ -49,6 +49,7 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 bench: .venv/ready
+	$(BIN)/python -m pytest -m bench tests/benchmarks
 	$(BIN)/python -m benchmarks.engines $(BENCH)
 	$(BIN)/python -m benchmarks.first_result $(BENCH)
 	$(BIN)/python -m benchmarks.training $(BENCH)

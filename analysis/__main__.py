@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from analysis.entrance import enter
+from analysis.entrance import enter, speak_utf8
 from analysis.records.errors import RecordsError
 from analysis.records.slugs import visible
 
@@ -45,9 +46,9 @@ def main(
         raise RecordsError(f"--{error}") from None
     paths = write_table_report(predictions, out, design)
     headline, *rest = map(visible, (paths.headline, paths.verdict, *paths.notes))
-    typer.echo("\n\n".join((typer.style(headline, bold=True), *rest)) + "\n")
+    typer.echo("\n\n".join((typer.style(headline, bold=True), *rest)) + "\n", file=sys.stdout)
     for path in (paths.html, paths.markdown, paths.json):
-        typer.echo(visible(path))
+        typer.echo(visible(path), file=sys.stdout)
 
 
 def run() -> None:
@@ -58,4 +59,5 @@ def run() -> None:
 
 
 if __name__ == "__main__":
+    speak_utf8()
     run()

@@ -37,10 +37,24 @@ def enter(app: typer.Typer, name: str, *refusals: type[Exception]) -> NoReturn:
     Raises:
         SystemExit: always; with the exit code.
     """
-    _speak_utf8()
     _print_what_can_be_printed()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where HOME cannot be written, it says so at length
     code = _run(app, name, refusals)
     raise SystemExit(_flushed(code))
+
+
+def speak_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale knows ASCII alone, as LC_ALL=C does with PYTHONUTF8=0.
+
+    Study files and the names in them are UTF-8, whatever the locale; what this process starts inherits the mode. The
+    terminal is still given ASCII. For the entry of a program of ours alone, before it does anything: whatever runs in
+    this process runs anew.
+    """
+    is_ascii = codecs.lookup(locale.getpreferredencoding(False)).name == "ascii"
+    if is_ascii and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.environ.setdefault("PYTHONIOENCODING", "ascii:replace")
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _run(app: typer.Typer, name: str, refusals: tuple[type[Exception], ...]) -> int:
@@ -79,20 +93,9 @@ def _usage(error: Any) -> int:
 
 
 def _complain(problem: object) -> int:
-    with suppress(OSError):
-        typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {line(problem)}", err=True)
+    with suppress(OSError):  # the file is named: else what is ASCII alone would be given UTF-8
+        typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {line(problem)}", file=sys.stderr)
     return REFUSED
-
-
-def _speak_utf8() -> None:
-    """Begin again in Python's UTF-8 mode where the locale has other letters, as LC_ALL=C does with PYTHONUTF8=0.
-
-    Study files and the names in them are UTF-8, whatever the locale; what this process starts inherits the mode.
-    """
-    is_utf8 = codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8"
-    if not is_utf8 and os.environ.get("PYTHONUTF8") != "1":
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _refuse_other_bytes() -> None:

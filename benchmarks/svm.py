@@ -105,9 +105,11 @@ def this(data: Data, tried: Sequence[Configuration], device_name: str = "cpu") -
     from trainables.backbones.networks import GLYPHS
     from trainables.clock import clock_for
     from trainables.driver import Driver
+    from trainables.process.memory import keep_freed_memory
     from trainables.spec import pin_threads
 
     pin_threads(1)
+    keep_freed_memory()
     X, y = data
     train, valid = Examples(X[:-VALID], y[:-VALID]), Examples(X[-VALID:], y[-VALID:])
     task, device = Task(train, valid, CLASSES), torch.device(device_name)

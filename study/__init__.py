@@ -9,7 +9,7 @@ planning/       what a study would do
 runner.py       running a study, resuming one, extending one
 session/        one sitting of a study: search, final runs, report
 extend.py       what more a finished study is asked for, by somebody or by itself
-prepare.py      data, frozen features and a rehearsal, before the search
+prepare/        data, frozen features and a rehearsal, before the search
 search/         who gets the next trial, and with which hyperparameters; knows no Ray
 tune/           between those turns and Ray Tune: all that bends it
 cluster/        where a study runs: Ray's nodes, what they share, a job server

@@ -1,6 +1,7 @@
 """`python -m study` is `transfer-study`, and like that it imports nothing from the current folder."""
 
 import os
+import signal
 import sys
 
 
@@ -8,11 +9,16 @@ def main() -> None:
     """Entry point: Ctrl-C while the program is still being imported is no stack trace either."""
     _leave_out_the_current_folder()
     try:
+        from analysis.entrance import speak_utf8
+
+        speak_utf8()
         from study import cli
 
         cli.main()
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is left to do at the exit is ended without a stack trace
 
 
 def _leave_out_the_current_folder() -> None:

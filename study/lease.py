@@ -3,8 +3,9 @@
 An object store has no locks, and on a network's disk they may hold on one machine only. There every driver keeps an
 object of its own below `drivers/`, written again every REFRESH_S seconds: it writes its own first and then looks at the
 others, so of two that start together at least one sees the other, and gives way (both do, if they meet). All ages are
-differences of the store's own times, so the clocks of the machines do not matter. On a disk the lock says whether
-another driver of this machine is at work, at once; the lease, whether one of another machine is.
+differences of the store's own times, so the clocks of the machines do not matter, nor whether they go on in sleep.
+On a disk the lock says whether another driver of this machine is at work, at once; the lease, whether one of another
+machine is.
 
 What it cannot do: a driver that died is only believed to be dead after LEASE_S, since nobody but itself can say
 so, and it presumes a store that shows at once what was written (S3 does). A driver that was frozen for longer than
@@ -17,12 +18,11 @@ import logging
 import math
 import os
 import platform
+import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
@@ -33,6 +33,7 @@ from trainables.errors import InputError
 
 LEASE_S = PATIENCE_S + 30.0  # longer than a live driver may be out of reach of its storage
 REFRESH_S = 15.0
+OBJECT = re.compile(r"drivers/(?P<host>[^/]*)-(?P<process>\d+)-[0-9a-f]{8}")  # a system may leave others there
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,6 @@ class Lease:
         self._name = f"drivers/{self._host}-{os.getpid()}-{uuid4().hex[:8]}"
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
-        self._refreshed = 0.0
         self._lost_to: str | None = None
 
     def __enter__(self) -> Lease:
@@ -138,25 +138,34 @@ class Lease:
                 logger.info("%s", error)
 
     def _renew(self) -> None:
-        stood_still = time.monotonic() - self._refreshed > self._lease_s
+        """Refresh; who then finds the own object removed or grown old has stood still, and may have been replaced.
+
+        That is known by the store's time alone: on a laptop that sleeps, Python's monotonic clock stands still too.
+        """
+        before = self._at_once.times("drivers").get(self._name)
         self._refresh(self._at_once)
-        if stood_still:
+        now = self._at_once.times("drivers").get(self._name)
+        if now is None:  # removed just now by one that had looked before: the next round asks
+            return
+        if before is None or now - before > self._lease_s:
             other = self._other(self._at_once)
             self._lost_to = other.name if other else None
 
     def _refresh(self, storage: Storage) -> None:
         storage.write_bytes(self._name, b"")
-        self._refreshed = time.monotonic()
 
     def _other(self, storage: Storage) -> _Other | None:
-        """The other driver with the freshest object, by the store's own time; where none is fresh all are removed."""
+        """The other driver with the freshest object, by the store's own time; where none is fresh all are removed.
+
+        One that is dated ahead by more than LEASE_S is not fresh: it is from before the store's clock was set back.
+        """
         times = storage.times("drivers")
         now = times.pop(self._name)
-        others = [_Other(name, self._lease_s - (now - written)) for name, written in times.items()]
+        others = [_Other(name, self._lease_s - (now - at)) for name, at in times.items() if OBJECT.fullmatch(name)]
         rivals = [other for other in others if not (self._locked and _host(other.name) == self._host)]
-        freshest = max(rivals, key=lambda other: other.left_s, default=None)
-        if freshest is not None and freshest.left_s > 0:
-            return freshest
+        fresh = [other for other in rivals if 0 < other.left_s < 2 * self._lease_s]
+        if fresh:
+            return max(fresh, key=lambda other: other.left_s)
         for other in others:
             storage.delete(other.name)
         return None
@@ -171,8 +180,14 @@ class _Other:
 
 
 def _host(name: str) -> str:
-    return Path(name).name.rsplit("-", 2)[0]
+    return _parts(name)["host"]
 
 
 def _who(name: str) -> str:
-    return f"{_host(name)}, process {name.rsplit('-', 2)[1]}"
+    return f"{_host(name)}, process {_parts(name)['process']}"
+
+
+def _parts(name: str) -> re.Match[str]:
+    found = OBJECT.fullmatch(name)
+    assert found, name
+    return found

@@ -5,6 +5,7 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ from study.place import StudyError
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones.costs import costs_note, in_all
 from trainables.backbones.extraction import Features, chunks, divided, together
-from trainables.backbones.features import frozen_features
+from trainables.backbones.features import frozen_features, key_of_all
 from trainables.backbones.networks import Backbone, as_feature_extractor, check_image_size
-from trainables.cache import cache_dir, key_of_all
+from trainables.cache import cache_dir
 from trainables.data.dataset import Dataset
 from trainables.data.grouping import days
 from trainables.data.image_cache import Watcher, watched
@@ -232,7 +233,7 @@ def _refuse_too_little(config: StudyConfig, prepared: Prepared) -> None:
         if cost_s + trial_s > budget_s:
             raise StudyError(
                 f"budget.search_seconds: {budget_s:g} s is too small for one trial of {name}: its frozen features "
-                f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {cost_s + trial_s:.0f}"
+                f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {math.ceil(cost_s + trial_s)}"
             )
     for name, cost_s in prepared.precharged_s.items():
         if cost_s >= trial_s:
@@ -259,7 +260,6 @@ def _extraction(
     extract = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_extract)  # not options(): see in_slots.py
     slots = slots_of(nodes(), slot)
     pending: dict[Split, list[ray.ObjectRef]] = {}
-    whole = dataset.fingerprint([settings.image_size])
     for split in SEARCH_SPLITS:
         images, labels = dataset.images(split, settings.image_size), dataset.splits[split].labels
         pending[split] = [
@@ -268,7 +268,6 @@ def _extraction(
                 sharing.examples(images[start:stop], labels[start:stop]),
                 slot,
                 f"{dataset.source}, {split}",
-                (f"{whole}, {split}", start),
                 counts,
                 charged,
             )
@@ -282,13 +281,7 @@ def _device(slot: Slot) -> torch.device:
 
 
 def _extract(
-    settings: _FeatureSettings,
-    examples: Examples,
-    slot: Slot,
-    data: str,
-    place: tuple[str, int],
-    counts: Counts,
-    charged: bool,
+    settings: _FeatureSettings, examples: Examples, slot: Slot, data: str, counts: Counts, charged: bool
 ) -> Features:
     pin_threads(slot.cpus)
     device = _device(slot)
@@ -300,8 +293,6 @@ def _extract(
         cache=cache_dir(),
         charged=charged,
         data=data,
-        part_of=place[0],
-        at=place[1],
         told=counts.writer(uuid.uuid4().hex),
     )
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-What = Literal["board", "code", "curves", "job", "tune"]
+What = Literal["board", "code", "curves", "job", "ray", "tune"]
 PREFIX = "transfer-study-"
 
 

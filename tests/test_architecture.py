@@ -28,7 +28,7 @@ FLOORS = {
     "trainables": (
         "errors process approach",
         "cache clock",
-        "batches checkpoints driver finding precision",
+        "batches checkpoints driver finding leftovers precision",
         "data backbones kernels training",
         "approaches spec",
         "trainable contract",
@@ -50,8 +50,8 @@ FLOORS = {
 # What knows a library, and nothing else of its package does: whole rooms, or files.
 KNOW = {
     ("trainables", "ray"): {"trainable.py"},
-    ("study", "ray"): {"cluster", "planning/in_slots.py", "tune", "prepare.py", "session/ready.py"},
-    ("study", "torch"): {"cluster/nodes.py", "planning", "prepare.py", "provenance.py", "show/curves.py", "template"},
+    ("study", "ray"): {"cluster", "planning/in_slots.py", "tune", "prepare/frozen.py", "session/ready.py"},
+    ("study", "torch"): {"cluster/nodes.py", "planning", "prepare", "provenance.py", "show/curves.py", "template"},
     ("study", "optuna"): {"search/sampler.py", "export"},
     ("study", "tensorboard"): {"show/board.py"},
     ("analysis", "torch"): set(),

@@ -16,6 +16,7 @@ driver.py         the loop of one trial: step, validate, report; it stops the tr
 checkpoints.py    checkpoints of running trials
 spec.py           what a trial is given; knows no Ray
 cache.py          what is kept between studies: where it lies, listed, dropped
+leftovers.py      files of the cache while they are written, and what killed processes left of them
 trainable.py      the adapter to Ray Tune
 errors.py         what can be wrong with what the user gave
 """

@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 from trainables.approach import Approach, Examples, Predictions, Probabilities, Settings, Task
 from trainables.backbones.networks import Backbone
 from trainables.data.splits import Division
-from trainables.process.memory import keep_freed_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +106,7 @@ class Stored(Protocol):
 
 
 def pin_threads(cpus: int) -> None:
-    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed.
-
-    As it is the first thing that every process does in which something is trained or extracted, memory is set up too.
-    """
-    keep_freed_memory()
+    """Hold this process to its slot's CPUs: two trials of two threads each on two cores run at a third of the speed."""
     os.environ["OMP_NUM_THREADS"] = str(cpus)
     torch.set_num_threads(cpus)
     threadpool_limits(cpus)

@@ -21,13 +21,26 @@ from ray import tune
 
 from trainables.approach import Predictions, Probabilities
 from trainables.backbones.features import frozen_features
-from trainables.cache import cache_dir, clean_if_due
+from trainables.cache import cache_dir
 from trainables.checkpoints import CheckpointStore, Files
 from trainables.clock import clock_for
 from trainables.driver import Driver
 from trainables.errors import UnreachableError, is_out_of_memory, one_line, shown
+from trainables.leftovers import clean_if_due
 from trainables.precision import in_bfloat16
-from trainables.spec import DEFAULT_PACE, Deliver, DeliveryError, Inputs, Pace, Slot, Stored, TrialSpec, pin_threads
+from trainables.process.memory import keep_freed_memory
+from trainables.spec import (
+    DEFAULT_PACE,
+    Deliver,
+    DeliveryError,
+    Inputs,
+    Pace,
+    Slot,
+    Stored,
+    Supplies,
+    TrialSpec,
+    pin_threads,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +50,11 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], slot: Slot, checkpoints: Files, pace: Pace = DEFAULT_PACE) -> None:
         pin_threads(slot.cpus)
+        keep_freed_memory()
         clean_if_due(cache_dir())  # of this node
         self._pace = pace
         self._stored: Stored | None = None
+        self._supplies = Supplies({})
         self._device = torch.device("cuda" if slot.gpus else "cpu")
         self._checkpoints = checkpoints
         self._ran_out_of_memory = False
@@ -67,11 +82,11 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._began = time.monotonic()
+        self._driver: Driver | None = None  # first, as it holds what the trial before learned from
         told = dict(config)
         self._fetch(told.pop("supplies"))
         self._spec = TrialSpec(**told)
         self._store = CheckpointStore(self._checkpoints, self._spec.trial)
-        self._driver: Driver | None = None
         if self._ran_out_of_memory:  # what the trial before holds in cycles would be missing for this one
             gc.collect()
             self._ran_out_of_memory = False
@@ -82,8 +97,13 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
             torch.cuda.empty_cache()  # what the trial before left, or this one would find less room
 
     def _fetch(self, stored: Stored) -> None:
-        """Get what the trials of a phase need, unless the trial before this one was of that phase."""
+        """Get what the trials of a phase need, unless the trial before this one was of that phase.
+
+        What those of another phase needed goes first: a node need not have room for both.
+        """
         if stored != self._stored:
+            self._supplies, self._stored = Supplies({}), None
+            gc.collect()  # approaches may hold examples in cycles
             self._supplies, self._stored = stored.fetch(), stored
 
     def _advance(self) -> dict[str, Any]:

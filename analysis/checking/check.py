@@ -16,7 +16,6 @@ from analysis.checking.report import report_says_the_same, reports_can_read_it
 from analysis.checking.trials import records_are_in_order, seconds_are_possible, trials_start_and_end_once
 from analysis.numbers import counted
 from analysis.records.reading import existing_study
-from analysis.records.storage import Storage
 
 RULES: tuple[Callable[[Plain], Checked], ...] = (
     files_are_whole,
@@ -65,7 +64,7 @@ def check_study(location: str) -> Verdict:
         RecordsError: it is no study, or cannot be reached.
     """
     store = existing_study(location)
-    plain = read_plain(Storage(store.location))
+    plain = read_plain(store)
     return Verdict((*(rule(plain) for rule in RULES), reports_can_read_it(store.location)))
 
 

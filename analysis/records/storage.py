@@ -171,15 +171,28 @@ class Storage:
         except UnicodeDecodeError as error:  # pyarrow gives no other paths
             name = repr(error.object.rpartition(b"/")[2])[2:-1][-LONGEST_SHOWN:]
             raise StorageError(f"{self.path(below)}: {name} in it is no name in UTF-8; rename or remove it") from None
-        named = ((self._composed(name), info) for name, info in files if _is_a_name(name))
-        return dict(sorted(named, key=lambda one: one[0]))
+        named: dict[str, fs.FileInfo] = {}
+        for name, info in files:
+            if _is_a_name(name):
+                composed = self._composed(name)
+                if composed in named:
+                    shown = f"{visible(composed[-LONGEST_SHOWN:])} is there twice, its accents written in two ways"
+                    raise StorageError(f"{self.path(below)}: {shown}; remove the one that is a copy")
+                named[composed] = info
+        return dict(sorted(named.items()))
 
     def _composed(self, name: str) -> str:
         """A name as records have it, in NFC: a copy from an older Mac, or an archive made there, has it in NFD."""
         composed = unicodedata.normalize("NFC", name)
-        if composed != name:
-            self._decomposed[composed] = name
+        if composed == name or self._keeps_names:
+            return name
+        self._decomposed[composed] = name
         return composed
+
+    @property
+    def _keeps_names(self) -> bool:
+        """Whether what is written in NFD is meant so. Asked where there is such a name."""
+        return False
 
     def _at(self, name: str) -> str:
         """Where a file lies: below this place, whoever made its name."""

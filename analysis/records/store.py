@@ -21,7 +21,10 @@ are derived from these files alone; this module knows neither torch nor Ray.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -30,7 +33,7 @@ import pandas as pd
 from analysis.records.damage.sums import SUMS, digest, parse_sums, sums_text
 from analysis.records.errors import RecordsError
 from analysis.records.files import SUFFIXES, in_order, is_stray, linked_folder, number_of, predictions_name
-from analysis.records.parsing import RESTORE, parse_record
+from analysis.records.parsing import RESTORE, parse_record, parse_settings
 from analysis.records.predictions import parquet_of
 from analysis.records.schema import FeatureCost, LookEvent, PhaseEvent, Record, TrialEvent
 from analysis.records.storage import Storage
@@ -161,6 +164,14 @@ class Store(Storage):
         """Say what a report was made from, and the looks, of which it was one."""
         looks = {name: digest(content) for name, content in self.contents("looks").items()}
         self.write_bytes(SUMS, sums_text({**digests, **looks}))
+
+    @cached_property
+    def _keeps_names(self) -> bool:
+        """A study of before names were composed may have begun with an approach in NFD: its records say it so too."""
+        with suppress(RecordsError):  # whoever reads the study file says what is wrong with it
+            settings = parse_settings(self.path("study.yaml"), self.read_whole("study.yaml"))
+            return not all(unicodedata.is_normalized("NFC", name) for name in settings.approaches)
+        return False
 
     def forget_predictions(self, runs: Iterable[str]) -> None:
         """These runs are done again: what the last report read of them need not be there any more."""

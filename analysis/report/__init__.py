@@ -5,6 +5,7 @@ views.py            the secondary views of a pair: one entry each
 looks.py            the looks at a study, and putting this one on record
 comparison.py       all that is compared on test predictions, in frozen dataclasses
 table_comparison.py the same of a table of predictions that were made elsewhere
+units.py            what the runs of an approach are counted as: seeds, or replicates
 summary.py          all of a study
 reservations.py     what changes the meaning of the verdict, collected once
 wording/            the sentences: headline, verdict, pairs, what would settle them, the search

@@ -6,20 +6,20 @@ The report, its figures and the command line's last screen draw and print these;
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.predictions.outcomes import Outcomes, Runs, read_outcomes
+from analysis.predictions.outcomes import Outcomes, read_outcomes
 from analysis.records.errors import RecordsError
 from analysis.records.reading import StudyRecords
 from analysis.records.trials import feature_charges, trial_table, without_superseded
 from analysis.report.comparison import Comparison, PairSummary, TestScores, compare
 from analysis.report.design import SEED, Design
 from analysis.report.looks import looks_at, test_reads
+from analysis.report.units import Units
 from analysis.search.accounts import Search, Spending, search_summary, spending
 from analysis.search.attribution import Attribution, attribute
 from analysis.search.best_of_budget import BestOfBudget, best_of_budget
@@ -178,7 +178,7 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
     seen = _outcomes(records)
     if seen is None or records.data is None:
         return None
-    settings, units = records.settings, _Units(records, trials)
+    settings, units = records.settings, Units(records, trials)
     sources = records.events.dropna(subset=["probabilities"]).groupby("approach").probabilities.last()
     names = [name for name in settings.approaches if name in seen.runs]
     correct = {name: units.correct(name, seen.runs[name]) for name in names}
@@ -196,41 +196,6 @@ def _comparison(records: StudyRecords, trials: pd.DataFrame) -> Comparison | Non
         correct=correct,
         probabilities={str(name): str(source) for name, source in sources.items()},
     )
-
-
-class _Units:
-    """Turns the runs of an approach into its seed-level units: seeds, or replicates where the search is repeated."""
-
-    def __init__(self, records: StudyRecords, trials: pd.DataFrame) -> None:
-        self.repeated = records.settings.replicates > 1
-        final = trials[trials.phase == "final"]
-        keys = zip(final.approach, final["index"], strict=True)
-        self._replicate = dict(zip(keys, final.replicate, strict=True))
-
-    def correct(self, approach: str, runs: Runs) -> NDArray[np.float64]:
-        """(S, N) correctness of every seed, or (R, N) of every replicate."""
-        if not self.repeated:
-            return runs.correct.astype(np.float64)
-        return runs.by_replicate(self._replicates(approach, runs))
-
-    def scored(self, seen: Outcomes) -> Outcomes:
-        """The same outcomes, in which runs and the scores of their probabilities know their replicate."""
-        if not self.repeated:
-            return seen
-        runs = {name: self._with_replicates(name, own) for name, own in seen.runs.items()}
-        return replace(seen, runs=runs)
-
-    def _with_replicates(self, approach: str, runs: Runs) -> Runs:
-        replicate_of = self._replicates(approach, runs)
-        replicates = tuple(replicate_of[seed] for seed in runs.seeds)
-        scores = runs.scores and replace(runs.scores, replicates=replicates)
-        return replace(runs, scores=scores, replicates=replicates)
-
-    def _replicates(self, approach: str, runs: Runs) -> dict[int | str, int]:
-        unknown = [seed for seed in runs.seeds if (approach, seed) not in self._replicate]
-        if unknown:
-            raise RecordsError(f"predictions of {approach}, seed {unknown[0]} belong to no recorded final run")
-        return {seed: int(self._replicate[approach, seed]) for seed in runs.seeds}
 
 
 def _outcomes(records: StudyRecords) -> Outcomes | None:

@@ -265,14 +265,14 @@ def _largest_class(
     Of the images on which a run and that rule differ in being right, the run must be right on more than half, at the
     level 0.05. It speaks of the trained network, not of the approach, and takes images as independent.
     """
+    from scipy import stats  # takes a while to import, which a study that begins would wait for
+
     counts = np.bincount(labels)
     largest = int(counts.argmax())
     rule = labels == largest  # (N,)
     correct = runs == labels  # (S, N)
     gained = (correct & ~rule).sum(axis=1)
     lost = (~correct & rule).sum(axis=1)
-    from scipy import stats  # takes a while to import, which a study that begins would wait for
-
     no_better = stats.binom.sf(gained - 1, gained + lost, 0.5) > LEVEL  # (S,); sf of no image at all is 1
     count = int(no_better.sum())
     if 2 * count < len(runs):

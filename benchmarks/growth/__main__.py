@@ -25,7 +25,7 @@ ALLOWANCE_S = 60.0
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser, quick="a few hundred images and up to three approaches")
+    add_options(parser, quick="a hundred images and two approaches")
     names = [axis.name for axis in AXES]
     parser.add_argument("--axes", nargs="+", choices=names, default=names)
     parser.add_argument("--allowance", type=float, default=ALLOWANCE_S, help="seconds of each axis (60)")

@@ -33,9 +33,11 @@ def main(name: str, way: str, threads: int, for_s: float, folder: Path, most: in
 
 def as_in_a_worker(threads: int) -> None:
     """What a worker process does before its first trial."""
+    from trainables.process.memory import keep_freed_memory
     from trainables.spec import pin_threads
 
     pin_threads(threads)
+    keep_freed_memory()
 
 
 if __name__ == "__main__":

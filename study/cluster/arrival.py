@@ -5,14 +5,16 @@ Else each of their trials would fail as its process begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import ray
 from ray import cloudpickle
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from study.cluster.code import is_outside
-from trainables.errors import FEWER, ApproachError, InputError, first_line, one_line
+from trainables.errors import ApproachError, InputError, first_line, one_line
 from trainables.spec import Slot
 
 # What a trial's process imports first of each package. Not study before the others: it sees to where these come from.
@@ -60,19 +62,25 @@ def answer(question: Callable[[T], A], given: T, *, slot: Slot, within_s: float)
     Raises:
         RayError: its process ended, or it was too late.
     """
-    holding = {"num_cpus": slot.cpus, "num_gpus": slot.gpus, "max_retries": 0}
-    _wait_for(slot)
-    _got(ray.remote(lambda: None).options(**holding).remote(), "no process begins", BEGUN_WITHIN_S)
-    told: A = _got(ray.remote(question).options(**holding).remote(given), "no answer", within_s)
+    with _held(slot) as holding:
+        _got(ray.remote(lambda: None).options(**holding).remote(), "no process begins", BEGUN_WITHIN_S)
+        told: A = _got(ray.remote(question).options(**holding).remote(given), "no answer", within_s)
     return told
 
 
-def _wait_for(slot: Slot) -> None:
-    """Until a slot is free: it is held for a moment, which needs no process. (Nor would one that is used be kept.)"""
+@contextmanager
+def _held(slot: Slot) -> Iterator[dict[str, Any]]:
+    """Options of tasks in a slot that is waited for, and that nobody else can have meanwhile."""
     group = ray.util.placement_group([{"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})])
     try:
         while not group.wait(LOOK_EVERY_S):
             pass
+        yield {
+            "num_cpus": slot.cpus,
+            "num_gpus": slot.gpus,
+            "max_retries": 0,
+            "scheduling_strategy": PlacementGroupSchedulingStrategy(group),
+        }
     finally:
         ray.util.remove_placement_group(group)
 
@@ -91,7 +99,8 @@ def _problems(outside: Mapping[str, bytes], slot: Slot) -> dict[str, str]:
         program, problems = answer(_question(), outside, slot=slot, within_s=IMPORTED_WITHIN_S)
     except ray.exceptions.OutOfMemoryError as error:
         raise WorkerError(
-            f"a worker was ended by Ray as it began, as the memory of its node ran out; free memory, or {FEWER}"
+            "a worker was ended by Ray as it began, as the memory of its node ran out; free memory there, or use a "
+            "machine with more"
         ) from error
     except ray.exceptions.GetTimeoutError as error:
         raise WorkerError(

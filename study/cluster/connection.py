@@ -8,16 +8,17 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from analysis.records.errors import cut
 from study.cluster.code import NO_CODE, Code
-from study.cluster.entry import Entry
+from study.cluster.entry import Entry, nothing_half_started, words_kept
 from study.cluster.local import on_this_machine
 from study.cluster.nodes import ClusterError
 from study.cluster.signals import at_most, handler_given_back, handler_kept, terminable
+from study.scratch import scratch
 from trainables.errors import cause
 
-STANDARD_ERROR = 2  # as the system counts open files
 REACHED_WITHIN_S = 10.0
 STARTED_WITHIN_S = 120.0  # or joined; some seconds where nothing else runs
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # where Ray tells a job's driver about the job
@@ -61,7 +62,7 @@ def _started(entry: Entry, code: Code) -> Iterator[None]:
         with code.unpacked() as modules:
             carried = _carrying(modules)
             try:
-                with at_most(STARTED_WITHIN_S), handler_kept(), _nothing_said():
+                with nothing_half_started(), at_most(STARTED_WITHIN_S), handler_kept(), words_kept(entry.words):
                     ray.init(
                         log_to_driver=False,
                         logging_level=logging.ERROR,
@@ -81,7 +82,8 @@ def _at(address: str) -> Iterator[Entry]:
     """A cluster that somebody has started."""
     _refuse_unreachable(address)
     _refuse_other_token(address)
-    yield Entry({"address": address}, lambda error: _not_joined(error, address))
+    with scratch("ray") as folder:
+        yield Entry({"address": address}, lambda error: _not_joined(error, address), folder / "stderr")
 
 
 def _carrying(modules: list[str]) -> dict[str, object]:
@@ -115,29 +117,12 @@ def _refuse_other_token(address: str) -> None:
     from ray.exceptions import AuthenticationError
 
     try:
-        with at_most(REACHED_WITHIN_S), _nothing_said():
+        with at_most(REACHED_WITHIN_S), words_kept(Path(os.devnull)):
             GcsClient(address=address).internal_kv_keys(b"transfer-study", None)
     except AuthenticationError as error:
         raise _not_joined(error, address) from error
     except Exception as error:  # of undocumented kinds
         logger.debug("%s: %s", address, error)
-
-
-@contextmanager
-def _nothing_said() -> Iterator[None]:
-    """What Ray's libraries write to standard error meanwhile is left out: what is wrong is said in one line."""
-    try:
-        kept = os.dup(STANDARD_ERROR)
-    except OSError:  # there is none
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), STANDARD_ERROR)
-        yield
-    finally:
-        os.dup2(kept, STANDARD_ERROR)
-        os.close(kept)
 
 
 def _not_joined(error: Exception, address: str) -> ClusterError:

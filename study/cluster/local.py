@@ -43,7 +43,13 @@ def on_this_machine(cpus: int | None) -> Iterator[Entry]:
         StartError: there is no place for Ray's files, or too few may be open.
     """
     _allow_enough()
-    with ray_folder() as folder, _own_token(folder.token), _on_loopback(), _without_services():
+    with (
+        ray_folder() as folder,
+        _own_token(folder.token),
+        variables(BEGIN),
+        _on_loopback(),
+        _without_services(),
+    ):
         settings = {
             "address": "local",
             "num_cpus": cpus,
@@ -52,13 +58,13 @@ def on_this_machine(cpus: int | None) -> Iterator[Entry]:
             "_plasma_directory": _instead_of_shared_memory(folder),
             "_system_config": {"task_oom_retries": OUT_OF_MEMORY_RETRIES},
         }
-        yield Entry(settings, lambda error: _not_started(error, folder))
+        yield Entry(settings, lambda error: _not_started(error, folder), folder.words)
 
 
 def _instead_of_shared_memory(folder: RayFolder) -> str | None:
     """Where Ray's object store lies if there is no /dev/shm that can be written, as in some containers.
 
-    Of one that is too small Ray itself takes no notice.
+    Ray itself passes over one that is too small.
     """
     if sys.platform == "darwin" or os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
         return None
@@ -68,20 +74,22 @@ def _instead_of_shared_memory(folder: RayFolder) -> str | None:
 
 def _allow_enough() -> None:
     """Ask the system for as much as Ray needs, which children of this process are allowed too."""
-    _ask(resource.RLIMIT_NOFILE, OPEN_FILES, "open files", "ulimit -n 8192")
+    _ask(resource.RLIMIT_NOFILE, OPEN_FILES, "open files", "nofile")
     if os.geteuid() != 0:  # whose processes nobody counts
-        _ask(resource.RLIMIT_NPROC, PROCESSES, "processes and threads", "ulimit -u 8192")
+        _ask(resource.RLIMIT_NPROC, PROCESSES, "processes and threads", "nproc")
 
 
-def _ask(kind: int, enough: int, what: str, mend: str) -> None:
+def _ask(kind: int, enough: int, what: str, name: str) -> None:
     allowed, most = resource.getrlimit(kind)
     if _reaches(allowed, enough):
         return
-    if not _reaches(most, enough):
+    try:
+        resource.setrlimit(kind, (enough, most if _reaches(most, enough) else enough))
+    except (OSError, ValueError) as error:  # beyond the most that it gives to all but root
         raise StartError(
-            f"Ray needs {enough} {what}, and {most} are allowed here; allow more (`{mend}`); the study is as it was"
-        )
-    resource.setrlimit(kind, (enough, most))
+            f"Ray needs {enough} {what}, and at most {most} are allowed here, which root alone can raise: "
+            f"`{name} 8192` in /etc/security/limits.conf, or `docker run --ulimit {name}=8192`; the study is as it was"
+        ) from error
 
 
 def _reaches(limit: int, enough: int) -> bool:
@@ -91,7 +99,7 @@ def _reaches(limit: int, enough: int) -> bool:
 @contextmanager
 def _own_token(token: Path) -> Iterator[None]:
     """Have Ray ask for this token, whatever the environment says of other clusters."""
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None, **BEGIN}
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_AUTH_TOKEN": None}
     try:
         with variables(own):
             _read_authentication()
@@ -134,7 +142,7 @@ def _without_services() -> Iterator[None]:
     """
     from ray._private.node import Node
 
-    before = {name: getattr(Node, name) for name in SERVICES if hasattr(Node, name)}
+    before = {name: getattr(Node, name) for name in SERVICES}
     for name in before:
         setattr(Node, name, lambda node, *given, **more: None)
     try:

@@ -2,6 +2,7 @@
 
     ts-k3v9x2ab/    for its user alone (0700), locked for as long as the driver lives
       token         what Ray asks everybody for (0600)
+      stderr        what its libraries wrote to this process's standard error as they started
       r/            what Ray writes: sockets, logs, spilled objects. It opens this folder to all users of the machine
 
 Ray leaves its files behind. Here they are removed in the end, and those of a driver that was killed by the next one,
@@ -31,7 +32,7 @@ from study.cluster.nodes import ClusterError
 
 UNFINISHED = "new-"  # before its name, where nobody looks for what is left over
 NAME = re.compile(r"ts-\w{8}")
-CONTENT = {"token", "r"}
+CONTENT = {"token", "stderr", "r"}
 DEEPEST = "r/session_2026-11-27_22-30-48_123456_{pid}/sockets/plasma_store"  # below it, as Ray names things
 SOCKET_BYTES = 103 if sys.platform == "darwin" else 107  # that the path of a socket may have
 
@@ -49,6 +50,10 @@ class RayFolder:
     @property
     def token(self) -> Path:
         return self.path / "token"
+
+    @property
+    def words(self) -> Path:
+        return self.path / "stderr"
 
     @property
     def temporary(self) -> Path:
@@ -80,19 +85,19 @@ def ray_folder() -> Iterator[RayFolder]:
         ) from error
     kept = False
     remove = partial(shutil.rmtree, folder.path, ignore_errors=True)
-    atexit.register(
-        remove
-    )  # runs after Ray's own, which ends what an interrupt left half started and still writes here
+    # Runs after Ray's own, which ends what an interrupt left half started. That may write here until then: the folder
+    # was seen again after it had been removed.
+    atexit.register(remove)
     try:
         yield folder
     except StartError:
         kept = True
         raise
     finally:
-        if not kept:
-            remove()
-        if kept or not folder.path.exists():
+        if kept:
             atexit.unregister(remove)
+        else:
+            remove()
         os.close(lock)
 
 

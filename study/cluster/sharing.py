@@ -7,7 +7,7 @@ that its processes map (trainables/data/stored_examples.py). To an approach both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,10 +48,11 @@ class Sharing:
 
         return {name: _changed(one, share) for name, one in inputs.items()}
 
-    def examples(self, inputs: np.ndarray, labels: np.ndarray) -> Examples:
-        """Examples for a single task, in the form in which they travel best."""
-        examples = Examples(inputs, labels)
-        return store(self.storage, examples) if inputs.nbytes > self.room else examples
+    def lots(self, lots: Sequence[Examples]) -> Sequence[Examples]:
+        """Lots of examples that are on their way at the same time, in the form in which they travel best."""
+        if sum(lot.inputs.nbytes for lot in lots) <= self.room:
+            return lots
+        return [store(self.storage, lot) for lot in lots]
 
 
 def room(nodes: Iterable[Resources]) -> float:

@@ -1,18 +1,24 @@
 """Signals: those that ask a process to end go the way of Ctrl-C; and an alarm.
 
-SIGTERM comes from a machine that shuts down, SIGHUP from a terminal that is closed or a connection that breaks.
+SIGTERM comes from a machine that shuts down, SIGHUP from a terminal that is closed or a connection that breaks. They
+come in pairs: the system and the shell both send one, and people press Ctrl-C twice. What follows the first within
+CLEANING_S is passed over, for Ray is shut down meanwhile and its folder removed; what comes later ends the process at
+once, as if it had been killed.
 
-Without that, Ray would try for a quarter of an hour where one of its parts hangs.
+Without the alarm, Ray would try for a quarter of an hour where one of its parts hangs.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-ASKING = (signal.SIGTERM, signal.SIGHUP)
+ASKING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+CLEANING_S = 10.0
 
 
 class Terminated(KeyboardInterrupt):
@@ -41,27 +47,38 @@ def handler_given_back() -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise Terminated when asked to end; without a handler, that would end the process without a word.
+    """Raise Terminated when asked to end, once; without a handler, that would end the process without a word.
 
-    A SIGHUP that is ignored stays so: under `nohup`, a study outlives its terminal.
+    A SIGHUP that is ignored stays so: under `nohup`, a study outlives its terminal. So does a Ctrl-C that somebody else
+    handles. Inside another one, this does nothing.
     """
-    asked = 0
-
-    def terminate(signum: int, frame: object) -> None:
-        nonlocal asked
-        asked = signum
-        raise Terminated(signum)
-
-    if in_main_thread():
-        for signum in ASKING:
-            if signum == signal.SIGTERM or signal.getsignal(signum) is not signal.SIG_IGN:
-                signal.signal(signum, terminate)
+    if not in_main_thread() or isinstance(signal.getsignal(signal.SIGTERM), _Ending):
+        yield
+        return
+    ending = _Ending()
+    for signum in ASKING:
+        if signum == signal.SIGTERM or signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(signum, ending)
     try:
         yield
     except KeyboardInterrupt:
-        if asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
-            raise Terminated(asked) from None
+        if ending.asked:  # Ray's waiting functions turn whatever a handler raises into a KeyboardInterrupt of their own
+            raise Terminated(ending.asked) from None
         raise
+
+
+class _Ending:
+    """A handler that ends the process by an exception, and by force when asked again after CLEANING_S."""
+
+    def __init__(self) -> None:
+        self.asked, self._since = 0, 0.0
+
+    def __call__(self, signum: int, frame: object) -> None:
+        if not self.asked:
+            self.asked, self._since = signum, time.monotonic()
+            raise Terminated(signum)
+        if time.monotonic() - self._since > CLEANING_S:
+            os._exit(128 + self.asked)
 
 
 @contextmanager

@@ -139,54 +139,63 @@ def plan(
     ] = False,
 ) -> None:
     """Say what `run` would do, and run nothing but a few steps to time them."""
-    with loading("PyTorch"):
-        config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
-    if suggested and (address or not timing):
-        raise InputError("--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing")
-    if is_job_server(address):
-        from study.show import remote
+    with ending_in_a_line():
+        with loading("PyTorch"):
+            config = config_of(study, set_, budget=budget, replicates=replicates, runs=runs)
+        if suggested and (address or not timing):
+            raise InputError(
+                "--suggest: rests on timing the approaches on this machine; leave out --address, --no-timing"
+            )
+        if is_job_server(address):
+            from study.show import remote
 
-        raise typer.Exit(remote.plan(config, str(address), terminal()))
-    with loading("plan"):
-        from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
-        from study.planning import plan as planning
-        from study.show.plan_screen import show_plan, show_suggestion
-        from trainables.data.dataset import open_checked
+            raise typer.Exit(remote.plan(config, str(address), terminal()))
+        with loading("the planning"):
+            from study.cluster.nodes import nodes, slot_for, slots_of, this_machine
+            from study.planning import plan as planning
+            from study.show.plan_screen import show_plan, show_suggestion
+            from trainables.data.dataset import open_checked
 
-    with counting():
-        dataset = open_checked(config.data, config.replicates, config.image_sizes)
-    if address is None:
-        cluster = this_machine()
-    else:
-        from study.cluster.connection import connected
+        with counting():
+            dataset = open_checked(config.data, config.replicates, config.image_sizes)
+        if address is None:
+            cluster = this_machine()
+        else:
+            from study.cluster.connection import connected
 
-        with connected(address):
-            cluster = nodes()
-    slot = slot_for(config, cluster)
-    timings: tuple[Timing | Untimed, ...] = ()
-    if timing and address is None:
-        from study.planning.here import time_here
+            with connected(address):
+                cluster = nodes()
+        slot = slot_for(config, cluster)
+        timings: tuple[Timing | Untimed, ...] = ()
+        if timing and address is None:
+            from study.planning.here import time_here
+            from trainables.process.memory import keep_freed_memory
 
-        with console.status("Timing a step and a validation of each approach"):
-            timings = time_here(config, dataset, slot)
-    with counting():
-        made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
-    show_plan(made, console)
-    if address is not None:
-        console.print("Not timed: the slots are a cluster's, where `run` times each approach before its search begins")
-    if suggested:
-        show_suggestion(made, console)
+            keep_freed_memory()  # as in processes of trials, whose speed is asked for; this one ends with the command
+            with console.status("Timing a step and a validation of each approach"):
+                timings = time_here(config, dataset, slot)
+        with counting():
+            made = planning.plan(config, dataset, slots=slots_of(cluster, slot), gpus=slot.gpus, timings=timings)
+        show_plan(made, console)
+        if address is not None:
+            console.print(
+                "Not timed: the slots are a cluster's, where `run` times each approach before its search begins"
+            )
+        if suggested:
+            show_suggestion(made, console)
 
 
 def finish(start: Callable[[Progress], Outcome], directory: str) -> None:
     """Start what is shown while it runs, and print its last screen; an interrupt says how it goes on."""
     with ending_in_a_line(directory):
         from study.show.progress import Progress
+        from study.show.screens import show_outcome
+        from study.show.terminal import Ends
 
+        ends = Ends(console.file)
         outcome = start(Progress(console))
-    from study.show.screens import show_outcome
-
-    show_outcome(outcome.directory, console)
+        with ends.noticed():
+            show_outcome(outcome.directory, console)
 
 
 @contextmanager

@@ -12,10 +12,9 @@ import torch
 
 from study.config.models import StudyConfig
 from study.planning.timing import Timing, Untimed, seconds_each, time_approach
-from study.prepare import backbone_of
 from trainables.approach import Examples, Settings, Task
 from trainables.backbones.extraction import extract
-from trainables.backbones.networks import Backbone
+from trainables.backbones.networks import Backbone, backbone_of
 from trainables.data.dataset import Dataset
 from trainables.errors import one_line
 from trainables.precision import in_bfloat16

@@ -17,6 +17,7 @@ from study.config.models import StudyConfig
 from study.planning.timing import Timing, Untimed, seconds_each, time_approach
 from trainables.checkpoints import StateError
 from trainables.errors import one_line
+from trainables.process.memory import keep_freed_memory
 from trainables.spec import Inputs, Slot, pin_threads
 
 PATIENCE_S = 60.0  # for all of them, building networks and starting processes included
@@ -52,6 +53,7 @@ def _time(
     name: str, config: ApproachConfig, inputs: Mapping[str, Inputs], slot: Slot, within_s: float, features_s: float
 ) -> Timing | Untimed:
     pin_threads(slot.cpus)
+    keep_freed_memory()
     device = torch.device("cuda" if slot.gpus else "cpu")
     return time_approach(name, config, inputs[name], device=device, within_s=within_s, features_s=features_s)
 

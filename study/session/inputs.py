@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from study.config.models import StudyConfig
-from study.prepare import SEARCH_SPLITS, Frozen, backbone_of
+from study.prepare.frozen import SEARCH_SPLITS, Frozen
 from trainables.approach import Examples, Task
+from trainables.backbones.networks import backbone_of
 from trainables.data.dataset import Dataset
 from trainables.spec import Inputs
 

@@ -12,21 +12,21 @@ import ray
 from analysis.records.storage import Storage
 from analysis.records.store import Store
 from analysis.records.trials import costs_by_approach
-from study import prepare
 from study.cluster.code import Code
 from study.cluster.first_node import first_slot
 from study.cluster.nodes import Slots, nodes
 from study.cluster.sharing import Sharing, room
 from study.config.models import SlotConfig, StudyConfig
 from study.planning.in_slots import time_in_slots
-from study.prepare import Prepared
+from study.prepare.prepare import Prepared, prepare
 from study.provenance import environment
 from study.session.inputs import search_inputs
 from study.session.received import keep
 from study.show.progress import Progress
 from study.show.timings import timing_lines
-from trainables.cache import cache_dir, clean
+from trainables.cache import cache_dir
 from trainables.data.dataset import Dataset
+from trainables.leftovers import clean
 from trainables.spec import Inputs, Slot
 
 
@@ -55,7 +55,7 @@ def get_ready(config: StudyConfig, store: Store, dataset: Dataset, progress: Pro
     slot = first_slot(config, progress.say)
     count_slots = Slots(slot)
     sharing = Sharing(Storage(store.absolute), room(nodes()))
-    prepared = prepare.prepare(config, dataset, store, slot, sharing, progress.doing)
+    prepared = prepare(config, dataset, store, slot, sharing, progress.doing)
     for note in prepared.notes:
         progress.say(note)
     return Ready(

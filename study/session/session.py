@@ -119,20 +119,22 @@ class Session:
         checkpoints = Checkpoints(Storage(place))
         in_passing = Checkpoints(Storage(place, patience_s=0.0))  # one that stays is harmless, and removed in the end
         checkpoints.drop_pickles(ready.progress.say)
-        searcher = TurnSearcher(
-            turns,
-            slots=self.phases.slots,
-            listeners=self.listeners,
-            earlier=self.history.trials,
-            supplied=Supply(partial(_supplies, ready)).of_phase,
-            settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
-        )
-        run_trials(
-            searcher,
-            ready.slot,
-            checkpoints=checkpoints,
-            pace=Pace(ready.config.pace.heartbeat_seconds, ready.config.pace.checkpoint_seconds),
-        )
+        with Supply(partial(_supplies, ready)) as supply:
+            searcher = TurnSearcher(
+                turns,
+                slots=self.phases.slots,
+                listeners=self.listeners,
+                earlier=self.history.trials,
+                supplied=supply.of_phase,
+                idle=partial(supply.gather_ahead, "final"),
+                settled=lambda trial: CheckpointStore(in_passing, trial).delete(),
+            )
+            run_trials(
+                searcher,
+                ready.slot,
+                checkpoints=checkpoints,
+                pace=Pace(ready.config.pace.heartbeat_seconds, ready.config.pace.checkpoint_seconds),
+            )
         checkpoints.clear()
 
 
@@ -161,7 +163,11 @@ def _refuse_nothing_found(ready: Ready, events: list[TrialEvent]) -> None:
 
 
 def _supplies(ready: Ready, phase: TrialPhase) -> Supplies:
-    """What the trials of a phase need. The test split is opened when the final runs begin."""
+    """What the trials of a phase need. The test split is opened here alone, and for final runs alone.
+
+    It is read into this process as soon as a slot is idle while the last trials of the search run; no other process has
+    it before the search is over.
+    """
     if phase == "search":
         return Supplies(ready.search_inputs)
     inputs = final_inputs(ready.config, ready.dataset, ready.prepared.frozen)

@@ -63,10 +63,7 @@ class PlainConsole(Console):
 
 
 class Screen(Live):
-    """What is drawn again and again, until the terminal has gone: then this process gets the signal that comes of it.
-
-    The system sends it to those that the terminal started, and not to whoever was given it. Under `nohup`, nothing is
-    drawn any more, and the study goes on.
+    """What is drawn again and again, until the terminal has gone: see `Ends`.
 
     Args:
         console: with a terminal behind it.
@@ -75,32 +72,57 @@ class Screen(Live):
 
     def __init__(self, console: Console, content: Callable[[], RenderableType]) -> None:
         super().__init__(console=console, get_renderable=content, refresh_per_second=1, transient=True)
-        self._gone = False
+        self._ends = Ends(console.file)
 
     def refresh(self) -> None:
-        with self._while_it_is_there():
+        with self._ends.noticed():
             super().refresh()
 
     def stop(self) -> None:
-        self._gone = True  # whoever ends needs not be told to
-        with self._while_it_is_there():
+        self._ends.told = True  # whoever ends needs not be told to
+        with self._ends.noticed():
             super().stop()
 
     def print(self, line: str) -> None:
         """A line above it, which stays."""
-        with self._while_it_is_there():
+        with self._ends.noticed():
             self.console.print(line, markup=False, soft_wrap=True)
 
+
+class Ends:
+    """The end of a terminal: this process gets the signal that comes of it.
+
+    The system sends that to those that the terminal started, and not to whoever was given it. Under `nohup`, nothing is
+    drawn any more, and the study goes on.
+
+    Args:
+        file: what is written to.
+
+    Attributes:
+        told: whether the signal was sent. It is, once: whoever ignores it is asked no more.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file, self._was_there, self.told = file, _is_terminal(file), False
+
     @contextmanager
-    def _while_it_is_there(self) -> Iterator[None]:
+    def noticed(self) -> Iterator[None]:
+        """While something is written: Rich writes nothing, and fails at nothing, where a terminal is none any more."""
         try:
             yield
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            if not self._gone:
-                self._gone = True  # once: whoever ignores the signal is asked no more
-                os.kill(os.getpid(), signal.SIGHUP)
+        else:
+            if not self._was_there or _is_terminal(self._file):
+                return
+        if not self.told:
+            self.told = True
+            os.kill(os.getpid(), signal.SIGHUP)
+
+
+def _is_terminal(file: IO[str]) -> bool:
+    return not file.closed and file.isatty()
 
 
 def as_is(text: str, style: str = "") -> Text:

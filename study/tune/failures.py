@@ -1,10 +1,9 @@
-"""Why the process of a trial died, as far as Ray knows it, in one line for the records; and what Tune may forget."""
+"""Why the process of a trial died, as far as Ray knows it, in one line for the records."""
 
 from __future__ import annotations
 
 import re
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,6 @@ class Failures(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._count(_latest_error(trial))  # by then the searcher has had it forgotten
-        _forget_averages(trial)
-
-    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        _forget_averages(trial)
 
     def note_event(self, event: str) -> None:
         """A trial has reported this, now or in an earlier session."""
@@ -100,13 +95,6 @@ class Failures(Callback):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, object]:
         """Nothing travels when Tune pickles its callbacks for a snapshot."""
         return {}
-
-
-def _forget_averages(trial: Trial) -> None:
-    """Tune keeps every trial to the end of the run, with running averages of all it has reported: 54 of 59 kB."""
-    with suppress(AttributeError):  # another version of Ray names them otherwise, and grows
-        trial.run_metadata.metric_analysis.clear()
-        trial.run_metadata.metric_n_steps.clear()
 
 
 def _latest_error(trial: Trial) -> Exception | None:

@@ -24,6 +24,7 @@ from analysis.records.slugs import visible
 from study.place import StudyError
 from study.scratch import scratch
 from study.search.turns import Turn
+from study.tune.averages import AveragesForgotten
 from study.tune.deaths import deaths_borne
 from study.tune.failures import MAX_FAILURES, Failures, cause_of
 from study.tune.keys import keys_kept_out
@@ -36,7 +37,9 @@ from trainables.spec import DEFAULT_PACE, DeliveryError, Pace, Slot, Stored
 from trainables.trainable import ApproachTrainable
 
 Listener = Callable[[TrialEvent], None]
-# Tune keeps the process of a trial that has ended only if another trial waits for it already.
+# Handed out beyond the slots, to wait for a process. A trial that ends leaves its slot to this one at once, and Tune
+# asks for the next meanwhile (a suggestion takes tens of milliseconds). And as long as one waits for which no process
+# is being made, Tune gives no free process to a trial that has one coming (see scheduler.py).
 AHEAD = 1
 EVALUATION = frozenset({"test_accuracy", "probabilities"})
 # Tune reads these when it runs: no loggers, snapshots, signal handlers, tracebacks or progress display of its own.
@@ -70,7 +73,9 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
             that Tune asks for a trial, as a cluster may grow.
         listeners: called with every event, in order.
         earlier: events of an earlier session, for trials that go on from there.
-        supplied: says where what the trials of a phase need is to be fetched; see supply.py.
+        supplied: says where what the trials of a phase need is to be fetched; see supply.py. Asked before a trial has
+            started: it may fail, and take a while.
+        idle: called when a slot has nothing to do and no trial is left for it just now, as at the end of the search.
         settled: called with the name of each trial whose end is on record, so that its checkpoint is needed no more (if
             its process deleted it, a crash between the two would send the trial back to its beginning).
     """
@@ -83,13 +88,14 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         listeners: Iterable[Listener],
         earlier: Iterable[TrialEvent] = (),
         supplied: Callable[[TrialPhase], Stored | None] = lambda phase: None,
+        idle: Callable[[], None] = lambda: None,
         settled: Callable[[str], None] = lambda trial: None,
     ) -> None:
         super().__init__()
         self._turns = turns
         self._slots = slots
         self._listeners = tuple(listeners)
-        self._supplied, self._settled = supplied, settled
+        self._supplied, self._idle, self._settled = supplied, idle, settled
         self.broken_by: Exception | None = None  # what the study cannot go on after: records not written, for example
         self.failures = Failures()
         self._running: dict[str, Turn] = {}  # by Tune's own id
@@ -108,13 +114,18 @@ class TurnSearcher(Searcher):  # type: ignore[misc]
         with self._noting_what_breaks():  # the search may end here, and the final runs begin
             turn = self._turns.next()
             if turn is None:
-                finished: str = Searcher.FINISHED
-                return finished if self._turns.finished else None
+                if self._turns.finished:
+                    finished: str = Searcher.FINISHED
+                    return finished
+                if len(self._running) < self._slots():
+                    self._idle()
+                return None
+            supplies = self._supplied(turn.spec.phase)
             self._running[trial_id] = turn
             self._most = max(self._most, len(self._running))
             if turn.trial not in self._last:
                 self._announce(_started(turn))
-            return asdict(turn.spec) | {"supplies": self._supplied(turn.spec.phase)}
+            return asdict(turn.spec) | {"supplies": supplies}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """An intermediate report of a trial."""
@@ -248,7 +259,7 @@ def run_trials(
                 name="study",
                 storage_path=str(folder),
                 verbose=0,
-                callbacks=[searcher.failures],
+                callbacks=[searcher.failures, AveragesForgotten()],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )

@@ -1,4 +1,7 @@
-"""Every benchmark tried out: it runs, and its table has the rows that it should have, whatever is in them."""
+"""Every benchmark tried out: it runs, and its table has the rows that it should have, whatever is in them.
+
+Those that compute for long are marked `bench`: `make bench` tries them out before it runs them.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ def test_engines():
     assert note == "2 slots, 500 s from the command."
 
 
+@pytest.mark.bench
 def test_training(tmp_path):
     page = tmp_path / "README.md"
     page.write_text("<!-- training -->\n<!-- end of training -->\n")
@@ -59,6 +63,7 @@ def test_growth(tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.bench
 def test_gpu_on_a_cpu(tmp_path):
     found = lines("benchmarks/gpu.py", "--device", "cpu", "--quick", "--seconds", "1")
     table = found[found.index("") :]

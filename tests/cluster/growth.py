@@ -1,8 +1,9 @@
-"""Does the driver grow while a study runs? Its memory, open files and threads after so many trials that do nothing.
+"""Does the driver grow while a study runs? Its memory, objects, files and threads after so many trials of nothing.
 
     python -m tests.cluster.growth [TRIALS ...]         (1000 3000 10000: some minutes on two idle cores)
 
-One study of the largest number; a row at each of the numbers, when so many trials of the search have ended.
+One study of the largest number; a row at each of the numbers, when so many trials of the search have ended. Memory is
+what the system gave, in steps of megabytes; objects are those that Python's garbage collector knows, to the last one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from study.cluster.connection import connected
 from study.listeners import Event
 from study.runner import run
 
-HEADER = "trials  memory MB  open files  threads"
+HEADER = "trials  memory MB  objects  open files  threads"
 
 
 class Rows(Meter):
@@ -35,7 +36,8 @@ class Rows(Meter):
             self._marks.pop(0)
             gc.collect()
             files, threads = (len(os.listdir(Path("/proc/self") / name)) for name in ("fd", "task"))
-            print(f"{len(self.moments):6}  {moment().memory / MB:9.0f}  {files:10}  {threads:7}", flush=True)
+            memory_mb, objects = moment().memory / MB, len(gc.get_objects())
+            print(f"{len(self.moments):6}  {memory_mb:9.0f}  {objects:7}  {files:10}  {threads:7}", flush=True)
 
 
 def main(marks: list[int]) -> None:

@@ -1,7 +1,7 @@
 """What can happen to a study while it runs: a process is killed, a node is lost, the disk fails or is full.
 
-Each misfortune strikes once; `mended` undoes what lasts. The study lies on a small file system of its own (a tmpfs in a
-mount namespace of this process, see soak.py), so that its disk can be full or read-only and nobody else's is.
+Each misfortune strikes once; `Scene.mend` undoes what lasts. The study lies on a small file system of its own (a tmpfs
+in a mount namespace of this process, see soak.py), so that its disk can be full or read-only and nobody else's is.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.cluster.nodes import TRIALS, Cluster
@@ -32,21 +31,21 @@ class Scene:
     Attributes:
         nodes: the cluster that it runs on; two nodes, of which the second may be lost.
         driver: the process of `transfer-study run` or `resume`.
-        mends: what undoes the misfortunes that last, once the driver has ended.
+        mends: what undoes the misfortunes that last; all of it is done, though one of them fails.
     """
 
     nodes: Cluster
     driver: subprocess.Popen[str]
     rng: random.Random
-    mends: list[Callable[[], object]] = field(default_factory=list)
+    mends: ExitStack = field(default_factory=ExitStack)
 
     @property
     def disk(self) -> Path:
         return self.nodes.folder / DISK
 
     def mend(self) -> None:
-        while self.mends:
-            self.mends.pop()()
+        """All is well again; a second time changes nothing."""
+        self.mends.close()
 
 
 def kill_worker(scene: Scene) -> None:
@@ -91,7 +90,7 @@ def fail_storage(scene: Scene) -> None:
     """
     for folder in [path for name in WRITTEN for path in scene.disk.glob(f"*/{name}")]:
         subprocess.run(["mount", "--bind", folder, folder], check=True)
-        scene.mends.append(partial(subprocess.run, ["umount", "--lazy", folder], check=True))
+        scene.mends.callback(_unmount, folder)
         _make_read_only(folder)
     _while_it_lasts(scene)
 
@@ -99,7 +98,7 @@ def fail_storage(scene: Scene) -> None:
 def fill_disk(scene: Scene) -> None:
     """Somebody else fills the file system of the study to the last byte."""
     filler = scene.disk / "filler"
-    scene.mends.append(lambda: filler.unlink(missing_ok=True))
+    scene.mends.callback(filler.unlink, missing_ok=True)
     with suppress(OSError), open(filler, "wb", buffering=0) as file:
         while True:
             file.write(BLOCK)
@@ -131,8 +130,11 @@ def _while_it_lasts(scene: Scene) -> None:
     """Until the driver has ended or the time is over, then all is well again."""
     with suppress(subprocess.TimeoutExpired):
         scene.driver.wait(LASTS_S)
-    if scene.mends:
-        scene.mend()
+    scene.mend()
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _make_read_only(folder: Path) -> None:

@@ -24,7 +24,9 @@ import contextlib, io, json, os, sys
 from pathlib import Path
 from study import cli
 study, stop = sys.argv[1:]
-while not Path(stop).exists():
+ends = False
+while not ends:
+    ends = Path(stop).exists()  # and one more round, which has begun after the end of the study
     for command in ("report", "status", "check"):
         sys.argv = ["transfer-study", command, study]
         out, err = io.StringIO(), io.StringIO()
@@ -46,20 +48,24 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def test_reports_that_are_asked_for_while_a_study_runs_are_whole_and_the_study_is_unharmed(node):
     study = node.folder / "read"
-    driver = node.start("run", "study.yaml", "--out", study)
-    until(lambda: (study / "study.yaml").exists(), driver)
-    reader = subprocess.Popen(
-        [sys.executable, "-c", READER, str(study), str(node.folder / "stop")],
-        env=node._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    lines = node.folder / "lines"
+    with node.held(), open(lines, "w") as out:
+        driver = node.start("run", "study.yaml", "--out", study)
+        until(lambda: (study / "study.yaml").exists(), driver)
+        reader = subprocess.Popen(
+            [sys.executable, "-c", READER, str(study), str(node.folder / "stop")],
+            env=node._environment(), stdout=out, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        until(lambda: len(lines.read_text().splitlines()) >= len(COMMANDS), reader)
     told, complaints = driver.communicate(timeout=PATIENCE_S)
     (node.folder / "stop").touch()
-    lines, noise = reader.communicate(timeout=PATIENCE_S)
+    _, noise = reader.communicate(timeout=PATIENCE_S)
 
     assert (driver.returncode, complaints) == (0, ""), told
     assert (reader.returncode, noise) == (0, "")
-    answers = [json.loads(line) for line in lines.splitlines()]
+    answers = [json.loads(line) for line in lines.read_text().splitlines()]
     assert len(answers) >= 2 * len(COMMANDS), "it has been read while it ran, and after"
+    assert tuple(command for command, *_ in answers[-3:]) == COMMANDS
     for command, code, out, err in answers:
         assert code in (0, 1 if command == "check" else 2), (command, code, out, err)
         assert len(err.splitlines()) == (code == 2), (command, code, err)

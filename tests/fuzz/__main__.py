@@ -33,15 +33,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         stuck: BaseException | None = None
+        least: list[tuple[str, Tried]] = []
         try:
             for kind, tries in many([*found], given.inputs, given.seed, root, began + 60 * given.minutes):
                 _keep(found[kind], tries)
                 tried = sum(map(len, found.values()))
                 print(f"{tried:,} of {given.inputs:,} inputs, {time.monotonic() - began:.0f} s", file=sys.stderr)
+            least = reduced(faults(_distinct(found)), root)
         except (Stuck, KeyboardInterrupt) as error:
             stuck = error
-        distinct = {kind: [*tries.values()] for kind, tries in found.items()}
-        least = faults(distinct) if stuck else reduced(faults(distinct), root)
+    distinct = _distinct(found)
+    least = least or faults(distinct)  # as they are, where there was no time to reduce them
     show(distinct, least, console)
     save(least, given.out)
     if stuck:
@@ -52,6 +54,10 @@ def main() -> int:
         f"inputs and tracebacks of faults: {given.out}"
     )
     return 1 if stuck or least or total < given.inputs else 0
+
+
+def _distinct(found: dict[str, dict[str, Tried]]) -> dict[str, list[Tried]]:
+    return {kind: [*tries.values()] for kind, tries in found.items()}
 
 
 def _keep(found: dict[str, Tried], tries: Iterable[Tried]) -> None:

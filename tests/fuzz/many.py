@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import TypeVar
 
 from tests.fuzz.corpus.every import CORPUS
 from tests.fuzz.kinds.every import KINDS
@@ -20,6 +21,7 @@ from tests.fuzz.oddities import Input
 from tests.fuzz.runner import Tried, drawn, smallest, tried
 
 PROCESSES, CHUNK = 2, 50  # inputs that a process draws and tries at a time
+T = TypeVar("T")
 WATCHDOG_S = 900  # a process that hangs in native code for so long ends, with a traceback of where
 
 
@@ -53,21 +55,29 @@ def many(kinds: Sequence[str], inputs: int, seed: int, root: Path, until: float)
 
 
 def reduced(found: Iterable[tuple[str, Tried]], root: Path) -> list[tuple[str, Tried]]:
-    """Every fault with as few edits as it takes."""
+    """Every fault with as few edits as it takes.
+
+    Raises:
+        Stuck: as in `many`.
+    """
     with _pool(1) as pool:
-        return [(kind, pool.submit(_reduced, kind, one, root).result()) for kind, one in found]
+        return [(kind, _result(pool.submit(_reduced, kind, one, root), root)) for kind, one in found]
 
 
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that are ended, whatever they try, where this one is interrupted."""
+    others = active_children()
     pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_guard)
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in active_children():
+        own = [process for process in active_children() if process not in others]
+        for process in own:
             process.kill()
+        for process in own:
+            process.join()
         raise
     pool.shutdown()
 
@@ -99,7 +109,7 @@ def _guard() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _result(future: Future[list[Tried]], root: Path) -> list[Tried]:
+def _result(future: Future[T], root: Path) -> T:
     try:
         return future.result()
     except BrokenProcessPool as error:

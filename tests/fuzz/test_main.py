@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Generator
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import pytest
 
 from tests.fuzz import __main__ as fuzz
-from tests.fuzz.many import many
+from tests.fuzz.many import Stuck, _pool, many
 from tests.fuzz.oddities import Input
 from tests.fuzz.outcomes import CLEAR, FAULTS, HANDLED, Ending
 from tests.fuzz.runner import Tried
+from tests.support.waiting import PATIENCE_S, until
 
 
 def tries(*outcomes: str, digest: str = "") -> list[Tried]:
@@ -22,7 +26,9 @@ def tries(*outcomes: str, digest: str = "") -> list[Tried]:
 def end(monkeypatch, capsys, tmp_path):
     """Exit code, standard output and standard error for what was tried of one kind; an exception ends it."""
 
-    def call(*found: list[Tried] | BaseException, inputs: int = 2) -> tuple[int, str, str]:
+    def call(
+        *found: list[Tried] | BaseException, inputs: int = 2, reduced=lambda faults, root: faults
+    ) -> tuple[int, str, str]:
         def pretended(*_):
             for one in found:
                 if isinstance(one, BaseException):
@@ -30,7 +36,7 @@ def end(monkeypatch, capsys, tmp_path):
                 yield "tables", one
 
         monkeypatch.setattr(fuzz, "many", pretended)
-        monkeypatch.setattr(fuzz, "reduced", lambda faults, root: faults)
+        monkeypatch.setattr(fuzz, "reduced", reduced)
         monkeypatch.setattr("signal.signal", lambda *_: None)
         arguments = ["fuzz", "--kind", "tables", "--inputs", str(inputs), "--out", str(tmp_path / "out")]
         monkeypatch.setattr("sys.argv", arguments)
@@ -70,6 +76,46 @@ def test_what_was_found_until_an_interrupt_is_counted_and_saved(end, tmp_path):
     assert len([*(tmp_path / "out").iterdir()]) == 1
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Stuck("a process ended")])
+def test_what_was_found_is_saved_as_it_is_where_its_reduction_is_interrupted(end, tmp_path, error):
+    def interrupted(faults, root):
+        raise error
+
+    code, out, _ = end(tries(HANDLED, FAULTS[0]), reduced=interrupted)
+    assert code == 1
+    assert "2 distinct inputs, 1 faults" in out
+    assert len([*(tmp_path / "out").iterdir()]) == 1
+
+
+def be_stuck(begun: Path, ended: Path) -> None:
+    """An input that ends by itself when the test has long failed."""
+    begun.touch()
+    threading.Event().wait(PATIENCE_S)
+    ended.touch()
+
+
+def interrupt_a_pool(begun: Path, ended: Path) -> None:
+    with _pool(1) as pool:
+        pool.submit(be_stuck, begun, ended)
+        until(begun.exists)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_processes_of_a_pool_in_their_midst_and_no_others(tmp_path):
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    other = get_context("spawn").Process(target=signal.pause)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt_a_pool(begun, ended)
+        assert active_children() == [other]
+        assert not ended.exists()
+    finally:
+        other.kill()
+        other.join()
+
+
 @pytest.mark.slow
 def test_an_interrupt_waits_for_no_input(tmp_path):
     """Or ten minutes could pass between Ctrl-C and the table."""
@@ -78,3 +124,4 @@ def test_an_interrupt_waits_for_no_input(tmp_path):
     next(running)
     with pytest.raises(KeyboardInterrupt):
         running.throw(KeyboardInterrupt())
+    assert active_children() == []

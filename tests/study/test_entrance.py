@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.entrance import speak_utf8
 from analysis.records.errors import LONGEST
 from tests.support.synthetic_study import write_finished_study
 
@@ -184,20 +185,60 @@ def test_output_that_cannot_be_written_is_one_line(arguments, tmp_path):
     assert "No space left on device" in line
 
 
-@pytest.mark.parametrize("environment", [
-    {"LC_ALL": "C"},
-    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    {"PYTHONIOENCODING": "ascii"},
+ASCII_ALONE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize(("environment", "is_ascii"), [
+    ({"LC_ALL": "C"}, False),  # which Python takes for UTF-8, as most who say so mean
+    (ASCII_ALONE, True),
+    ({"PYTHONIOENCODING": "ascii"}, True),
 ], ids=str)  # fmt: skip
-def test_a_terminal_that_knows_no_minus_sign_gets_a_plain_one(environment, tmp_path):
+def test_a_terminal_that_knows_no_minus_sign_gets_a_plain_one(environment, is_ascii, tmp_path):
     published = ("published", "--accuracy", "0.861", "--accuracy", "0.872", "--images", 1324)
     code, out, err = command(*STUDY, *published, folder=tmp_path, environment=environment)
     assert (code, err) == (0, "")
-    assert out
+    assert "interval" in out
     told = refused(
         *STUDY, "status", "sch\N{LATIN SMALL LETTER O WITH DIAERESIS}n−±", folder=tmp_path, environment=environment
     )
     assert "no such directory" in told
+    assert (out + told).isascii() or not is_ascii
+    assert is_ascii == (told.startswith("sch?n-+/-: "))
+
+
+def test_a_home_that_cannot_be_used_is_one_line_where_the_cache_would_lie_there_and_nothing_elsewhere(tmp_path):
+    nowhere = {"HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere"}
+    told = refused(
+        *STUDY, "plan", "digits", "--no-timing", folder=tmp_path, environment=nowhere | {"TRANSFER_STUDY_CACHE": ""}
+    )
+    assert told.startswith("/proc/nowhere/.cache/transfer-study")
+    assert "set TRANSFER_STUDY_CACHE to another folder" in told
+    write_finished_study(tmp_path / "study")
+    code, _, err = command(*STUDY, "report", "study", folder=tmp_path, environment=nowhere)
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("encoding", ["ISO-8859-1", "gb18030", "UTF-8"])
+def test_a_locale_that_knows_more_than_ascii_reads_its_arguments_itself(encoding, monkeypatch):
+    """Begun again in another encoding, a `ü` there was said not to be UTF-8."""
+
+    def begins_again(*_: object) -> None:
+        raise AssertionError("begun again")
+
+    monkeypatch.setattr("os.environ", {})
+    monkeypatch.setattr("locale.getpreferredencoding", lambda _: encoding)
+    monkeypatch.setattr("os.execv", begins_again)
+    speak_utf8()
+    monkeypatch.setattr("locale.getpreferredencoding", lambda _: "ANSI_X3.4-1968")
+    with pytest.raises(AssertionError, match="begun again"):
+        speak_utf8()
+
+
+def test_what_calls_the_command_line_is_not_begun_again(tmp_path):
+    """A program of somebody else's ran twice, up to there."""
+    program = "import sys; from study import cli; print('begun'); sys.argv = ['x', '--version']; cli.main()"
+    code, out, err = command("-c", program, folder=tmp_path, environment=ASCII_ALONE)
+    assert (code, out.splitlines()[0], out.count("begun"), err) == (0, "begun", 1, "")
 
 
 def test_a_study_file_and_a_study_have_the_same_names_whatever_the_locale_says(tmp_path):
@@ -206,7 +247,7 @@ def test_a_study_file_and_a_study_have_the_same_names_whatever_the_locale_says(t
     (study / "study.yaml").write_text(
         (study / "study.yaml").read_text().replace("name: ", "# wünscht 字\nname: ", 1), encoding="utf-8"
     )
-    ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    ascii_alone = ASCII_ALONE | {"PYTHONIOENCODING": "ascii"}
     for arguments in (("status", study.name), ("report", study.name), ("check", study.name)):
         code, _, err = command(*STUDY, *arguments, folder=tmp_path, environment=ascii_alone)
         assert (code, err) == (0, ""), arguments

@@ -21,6 +21,7 @@ def loaded(module: str) -> set[str]:
     [
         ("study.cli", ("torch", "ray", "optuna", "pandas", "pyarrow", "numpy", "pydantic", "asyncio", "matplotlib")),
         ("trainables.trainable", ("torchvision", "torch._dynamo", "scipy", "sklearn", "matplotlib", "optuna", "study")),
+        ("study.planning.here", ("ray", "torchvision", "torch._dynamo", "matplotlib", "optuna")),
         ("study.planning.plan", ("ray", "torchvision", "torch._dynamo", "matplotlib", "optuna")),
         ("study.runner", ("ray.tune", "scipy.stats", "matplotlib", "optuna")),
     ],

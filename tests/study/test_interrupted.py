@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,18 +16,22 @@ import pytest
 
 from study.cluster.signals import Terminated, handler_given_back, terminable
 from study.show.progress import Progress
-from study.show.terminal import PlainConsole
+from study.show.terminal import Ends, PlainConsole
 from tests.cluster.nodes import marked
 from tests.support.commands import Machine, machine
-from tests.support.waiting import PATIENCE_S
+from tests.support.synthetic_study import write_finished_study
+from tests.support.waiting import PATIENCE_S, until
 
-WAITS = "print('waiting', file=sys.__stderr__, flush=True); sys.stdin.readline()"
+WAITS = (
+    "open('waiting', 'w').close(); sys.stdin.readline()"  # a file: what it prints there, Ray's start keeps to itself
+)
 READING = f"""
 import sys
 from study import cli, runner
-def reads(config):
+def reads(*_):
     {WAITS}
-runner.open_dataset = reads
+assert callable(runner.open_checked)
+runner.open_checked = reads
 cli.main()
 """
 STARTING = f"""
@@ -41,6 +45,38 @@ def starts(node):
 Node.start_ray_processes = starts
 cli.main()
 """
+PLANNING = f"""
+import sys
+from study import cli
+from trainables.data import dataset
+def reads(*_):
+    {WAITS}
+dataset.open_checked = reads
+sys.argv = ["transfer-study", "plan", "digits"]
+cli.main()
+"""
+FINISHED = f"""
+import sys
+from types import SimpleNamespace
+from study import cli, runner
+def finishes(config, directory, **_):
+    {WAITS}
+    return SimpleNamespace(directory=directory)
+runner.run = finishes
+cli.main()
+"""
+CONNECTED = """
+import os, signal, typer
+from study.cluster.connection import connected
+from study.commands.running import ending_in_a_line
+try:
+    with ending_in_a_line(), connected(None, cpus=1):
+        print(signal.getsignal(signal.SIGTERM).__module__, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+except typer.Exit as end:
+    raise SystemExit(end.exit_code)
+"""
 ASKING = [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 
 
@@ -51,21 +87,25 @@ def here(tmp_path: Path) -> Iterator[Machine]:
         yield made
 
 
-def begun(here: Machine, program: str) -> subprocess.Popen[str]:
-    """`transfer-study run`, as this program has it, when it has come to where it waits."""
+@contextmanager
+def begun(here: Machine, program: str, stdout: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
+    """`transfer-study run`, as this program has it, when it has come to where it waits; it is ended afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-c", program, "run", "digits", "--out", "study"],
         cwd=here.folder,
         env=here._environment() | {"TMPDIR": str(here.folder / "tmp")},
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "waiting\n"
-    return process
+    with process:
+        try:
+            until((here.folder / "waiting").exists, process)
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
@@ -82,11 +122,31 @@ def test_a_run_that_is_told_to_end_before_it_has_begun_says_so_in_one_line(here,
     assert [path.name for path in (here.folder / "tmp").iterdir() if "study" in path.name] == []
 
 
-def test_ray_sets_the_handler_that_is_kept_from_it():
-    """Else SIGTERM would end a process without a word while Ray starts."""
-    from ray._private import utils
+@pytest.mark.slow
+def test_a_plan_that_is_told_to_end_says_so_in_one_line(here):
+    """Without a word, SIGTERM ended it with 130 where it was connected to a cluster."""
+    with begun(here, PLANNING) as process:
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, complaints) == (143, "interrupted; nothing is on record yet\n")
 
-    assert callable(utils.set_sigterm_handler)
+
+@pytest.mark.slow
+def test_ctrl_c_pressed_twice_while_ray_starts_still_removes_what_ray_has_left(here):
+    with begun(here, STARTING) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, complaints) == (130, "interrupted; nothing is on record yet\n")
+    assert list(here.ray.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_ray_sets_for_sigterm_as_it_starts_is_not_what_a_study_ends_by(here):
+    """Ray's own exits without a word, and that of its C++ libraries aborted the process."""
+    told = here.python(CONNECTED)
+    assert told.out == "study.cluster.signals\n"
+    assert (told.code, told.err) == (143, "interrupted; nothing is on record yet\n")
 
 
 def test_a_terminal_that_has_gone_ends_what_is_drawn_on_it_as_its_signal_does(terminal):
@@ -104,6 +164,20 @@ def test_under_nohup_nothing_is_drawn_any_more_and_the_study_goes_on(terminal):
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("ignoring", "code"), [((), 129), (("SIGHUP",), 0)], ids=["asked", "under nohup"])
+def test_a_study_that_is_finished_when_its_terminal_has_gone_ends_as_any_other_then(here, terminal, ignoring, code):
+    """Its last screen could not be written: that was exit code 2."""
+    write_finished_study(here.folder / "study")
+    master, file = terminal
+    ignores = "".join(f"import signal; signal.signal(signal.{name}, signal.SIG_IGN)" for name in ignoring)
+    with begun(here, ignores + FINISHED, file.fileno()) as process:
+        os.close(master)
+        _, complaints = process.communicate("go on\n", timeout=PATIENCE_S)
+    assert process.returncode == code
+    assert complaints == ("interrupted; `transfer-study resume study` goes on where it stopped\n" if code else "")
+
+
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, IO[str]]]:
     """The side of whoever looks, to be closed, and that of whoever writes."""
@@ -114,10 +188,24 @@ def terminal() -> Iterator[tuple[int, IO[str]]]:
         file.close()
 
 
-def draw_on_it_when_it_has_gone(terminal: tuple[int, IO[str]]) -> None:
+def test_a_terminal_that_has_gone_is_noticed_where_no_line_is_said(terminal):
+    """Rich draws nothing on what is no terminal any more, and raises nothing: a study went on for hours."""
+    with pytest.raises(Terminated) as end, handler_given_back(), terminable():
+        draw_on_it_when_it_has_gone(terminal, say=False)
+    assert end.value.signum == signal.SIGHUP
+
+
+def test_a_file_that_is_no_terminal_from_the_start_has_no_end(tmp_path):
+    with open(tmp_path / "out", "w") as file, Ends(file).noticed():
+        file.write("a line")
+    assert (tmp_path / "out").read_text() == "a line"
+
+
+def draw_on_it_when_it_has_gone(terminal: tuple[int, IO[str]], *, say: bool = True) -> None:
     master, file = terminal
     with Progress(PlainConsole(file=file)) as shown:
         shown.phase("prepare", 0)
         os.close(master)
         shown.doing("reading images")
-        shown.say("a line that nobody reads")
+        if say:
+            shown.say("a line that nobody reads")

@@ -92,7 +92,7 @@ def test_of_two_that_see_each_other_both_give_way(storage):
 
 def test_a_driver_that_stood_still_and_was_replaced_stops(storage):
     with Lease(storage, lease_s=100.0, refresh_s=NEVER) as frozen:
-        frozen._refreshed -= 101.0
+        grow_old(drivers(storage)[0], 101.0)
         Lease(storage, refresh_s=NEVER)._refresh(storage)  # another driver found the lease run out
         frozen._renew()
         with pytest.raises(InUseError, match=rf"process {os.getpid()} took this study over while this process stood"):
@@ -101,9 +101,47 @@ def test_a_driver_that_stood_still_and_was_replaced_stops(storage):
 
 def test_a_driver_that_stood_still_and_is_alone_goes_on(storage):
     with Lease(storage, lease_s=100.0, refresh_s=NEVER) as frozen:
-        frozen._refreshed -= 101.0
+        grow_old(drivers(storage)[0], 101.0)
         frozen._renew()
         frozen.check()
+
+
+def test_a_driver_that_slept_and_was_replaced_stops_though_its_clock_slept_too(storage, monkeypatch):
+    """Python's monotonic clock stands still while Linux and macOS are suspended; the store's does not."""
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    with Lease(storage, lease_s=100.0, refresh_s=NEVER) as slept:
+        grow_old(drivers(storage)[0], 101.0)
+        with Lease(storage, lease_s=100.0, refresh_s=NEVER):  # which removes the object that has grown old
+            slept._renew()
+            with pytest.raises(InUseError, match="took this study over"):
+                slept.check()
+
+
+def test_a_driver_that_works_is_not_disturbed_by_one_that_just_asks(storage):
+    """Whoever begins writes an object first, and removes it when it sees another."""
+    with Lease(storage, lease_s=100.0, refresh_s=NEVER) as works:
+        Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh(storage)
+        works._renew()
+        works.check()
+
+
+def test_what_a_system_leaves_beside_the_objects_of_drivers_is_none(storage):
+    storage.write_bytes("drivers/.DS_Store", b"")
+    storage.write_bytes("drivers/a-b", b"")
+    with Lease(storage, refresh_s=NEVER):
+        pass
+    assert storage.names("drivers") == ["drivers/.DS_Store", "drivers/a-b"]
+
+
+def test_an_object_from_before_the_stores_clock_was_set_back_counts_for_nothing(storage):
+    Lease(storage, lease_s=100.0, refresh_s=NEVER)._refresh(storage)
+    (ahead,) = drivers(storage)
+    grow_old(ahead, -30.0)
+    with pytest.raises(InUseError, match=r"; if it was killed, try again in 1(29|30) s$"):
+        Lease(storage, lease_s=100.0, refresh_s=NEVER).__enter__()
+    grow_old(ahead, -86_400.0)
+    with Lease(storage, lease_s=100.0, refresh_s=NEVER):
+        assert ahead not in drivers(storage)
 
 
 def test_in_a_folder_the_lock_is_a_files(storage, tmp_path):

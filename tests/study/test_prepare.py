@@ -14,7 +14,9 @@ from analysis.records.schema import FeatureCost
 from study.cluster.arrival import _imported
 from study.config.approaches import ApproachConfig
 from study.config.models import StudyConfig
-from study.prepare import SEARCH_SPLITS, _collected, _FeatureSettings, prepare, rehearse
+from study.prepare.frozen import SEARCH_SPLITS, _collected, _FeatureSettings
+from study.prepare.prepare import prepare
+from study.prepare.rehearsal import rehearse
 from study.session.inputs import final_inputs, search_inputs
 from study.session.ready import Ready
 from tests.support.commands import Finished, machine
@@ -78,7 +80,7 @@ def test_what_parts_of_features_cost_is_added_up_and_said_where_the_machine_was_
     pending: Any = {
         split: [Features(values, Price(cost), cached=False, keys=(f"key of {split}",))] for split, cost in parts.items()
     }
-    monkeypatch.setattr("study.prepare.ray.get", lambda task: task)
+    monkeypatch.setattr("study.prepare.frozen.ray.get", lambda task: task)
     settings = _FeatureSettings(image_size=(8, 8), backbone=GLYPHS)
     made = _collected(settings, ("svm",), pending)
     cost = made.cost
@@ -134,6 +136,38 @@ def test_an_approach_that_the_workers_cannot_import_is_refused_before_anything_i
 @pytest.mark.slow
 def test_a_worker_that_never_answers_is_one_line_and_its_slot_is_free_again(told):
     assert told.out == "no answer within 1 s\nfree\n"
+
+
+RIVAL = """
+import os, time, ray
+from study.cluster import arrival
+from trainables.spec import Slot
+
+def holds():
+    open('held', 'w').close()
+    time.sleep(3600)
+
+def taken(group):
+    give_back(group)
+    rivals.append(ray.remote(holds).remote())
+    while not os.path.exists('held'):
+        time.sleep(0.05)
+
+give_back, rivals = ray.util.remove_placement_group, []
+arrival.BEGUN_WITHIN_S = 20.0
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+ray.get(ray.remote(lambda: None).remote())
+ray.util.remove_placement_group = taken
+print(arrival.answer(lambda given: given, 'told', slot=Slot(1, 0.0), within_s=100))
+"""
+
+
+@pytest.mark.slow
+def test_a_slot_that_somebody_else_takes_as_soon_as_it_is_given_back_was_enough_for_the_answer(tmp_path):
+    """On a cluster that is shared, it was said that no process begins."""
+    with machine(tmp_path) as here:
+        told = here.python(RIVAL)
+        assert (told.code, told.out) == (0, "told\n"), told.err
 
 
 HANGS = """
@@ -198,13 +232,13 @@ def test_what_search_trials_get_is_made_once_for_timing_and_the_search(monkeypat
 def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monkeypatch, rule, resumed, charged):
     asked: list[bool] = []
     for name in ("rehearse", "refuse_not_arrived", "refuse_out_of_reach", "data_info", "_refuse_other_data"):
-        monkeypatch.setattr(f"study.prepare.{name}", lambda *_: None)
+        monkeypatch.setattr(f"study.prepare.prepare.{name}", lambda *_: None)
 
     def freeze(*_: object, charged: bool) -> dict[str, Any]:
         asked.append(charged)
         return {}
 
-    monkeypatch.setattr("study.prepare.freeze", freeze)
+    monkeypatch.setattr("study.prepare.prepare.freeze", freeze)
     cost = FeatureCost(key="k", backbone="net", image_size=(8, 8), cost_s=1.0, cached=True, approaches=("svm",))
     store: Any = SimpleNamespace(absolute="", exists=lambda name: resumed, feature_costs=lambda: [cost])
     budget = SimpleNamespace(search_seconds=10.0, trial_seconds=5.0)
@@ -217,14 +251,14 @@ def test_the_cost_of_features_is_measured_again_only_where_somebody_pays_it(monk
 def test_whether_workers_reach_the_store_is_asked_after_whether_they_have_the_program(monkeypatch):
     """Else a program that is not installed there is said to be a matter of keys."""
     asked: list[str] = []
-    monkeypatch.setattr("study.prepare.rehearse", lambda *_: None)
-    monkeypatch.setattr("study.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
+    monkeypatch.setattr("study.prepare.prepare.rehearse", lambda *_: None)
+    monkeypatch.setattr("study.prepare.prepare.refuse_not_arrived", lambda *_: asked.append("program"))
 
     def reach(*_: object) -> None:
         asked.append("store")
         raise InputError("no keys")
 
-    monkeypatch.setattr("study.prepare.refuse_out_of_reach", reach)
+    monkeypatch.setattr("study.prepare.prepare.refuse_out_of_reach", reach)
     nothing: Any = SimpleNamespace(absolute="")
     with pytest.raises(InputError, match="no keys"):
         prepare(small_config(), nothing, nothing, nothing, nothing, lambda *_: None)

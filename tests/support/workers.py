@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.support.stand_ins import SIDE, image_task
@@ -26,12 +26,13 @@ class Delivered(list[tuple[TrialSpec, Predictions, Probabilities]]):
 
 
 class AtHand:
-    """Supplies that are fetched from where they are; how often is counted."""
+    """Supplies that are fetched from where they are; how often is counted, and `before` is called each time."""
 
-    def __init__(self, supplies: Supplies) -> None:
-        self.supplies, self.fetched = supplies, 0
+    def __init__(self, supplies: Supplies, before: Callable[[], None] = lambda: None) -> None:
+        self.supplies, self.before, self.fetched = supplies, before, 0
 
     def fetch(self) -> Supplies:
+        self.before()
         self.fetched += 1
         return self.supplies
 

@@ -22,10 +22,11 @@ from tests.support.pictures import save
 from tests.support.stand_ins import images
 from trainables.backbones.features import frozen_features
 from trainables.backbones.networks import GLYPHS
-from trainables.cache import CacheError, cache_dir, clean, clean_if_due, drop, entries, passing
+from trainables.cache import CacheError, cache_dir, drop, entries
 from trainables.data.dataset import open_dataset
 from trainables.data.folders import FolderData
 from trainables.data.stored_examples import node_copy, store
+from trainables.leftovers import clean, clean_if_due, passing
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -226,7 +227,7 @@ class TestWhatKilledProcessesLeave:
         folder = cache_dir() / "features"
         folder.mkdir(parents=True)
         writing = (
-            "import sys\nfrom pathlib import Path\nfrom trainables.cache import passing\n"
+            "import sys\nfrom pathlib import Path\nfrom trainables.leftovers import passing\n"
             "with passing(Path(sys.argv[1])) as part:\n    part.write_bytes(b'half')\n    "
             "print('writing', flush=True)\n    input()\n"
         )
@@ -247,7 +248,7 @@ class TestWhatKilledProcessesLeave:
         assert not cache_dir().exists()
         (cache_dir() / "images").mkdir(parents=True)
         cleaned: list[Path] = []
-        monkeypatch.setattr("trainables.cache.clean", cleaned.append)
+        monkeypatch.setattr("trainables.leftovers.clean", cleaned.append)
         for age in (0.0, 0.0, 3601.0, -3601.0):  # the last: the clock was set back
             if (marker := cache_dir() / "cleaned").exists():
                 os.utime(marker, (time.time() - age, time.time() - age))
@@ -280,7 +281,7 @@ class TestWhatKilledProcessesLeave:
                 swept.extend(tmp_path.iterdir())
                 swept[0].unlink()
 
-        monkeypatch.setattr("trainables.cache.fcntl.flock", late)
+        monkeypatch.setattr("trainables.leftovers.fcntl.flock", late)
         with passing(tmp_path) as part:
             part.write_bytes(b"whole")
             part.replace(tmp_path / "whole")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -161,6 +162,20 @@ class TestReuse:
         assert [spec.trial for spec, _, _ in delivered] == ["cnn-r0-seed0", "cnn-r0-seed1"]
         assert (search.fetched, final.fetched) == (1, 1)
 
+    def test_a_worker_lets_go_of_what_the_search_needed_before_it_fetches_what_final_runs_need(self, places):
+        """A node had to have room for both."""
+        held = image_task()
+        search = AtHand(Supplies({"cnn": replace(CNN, task=held)}))
+        images = weakref.ref(held.train)
+        seen: list[object] = []
+        final = AtHand(Supplies({"cnn": replace(CNN, test=TEST)}, Delivered()), lambda: seen.append(images()))
+        worker = start_with(config_of(), search, places)
+        run(worker)
+        search.supplies = Supplies({})
+        del held
+        worker.reset_config(config_of(trial="cnn-r0-seed0", phase="final") | {"supplies": final})
+        assert (final.fetched, seen) == (1, [None])
+
     def test_a_worker_whose_trial_failed_takes_the_next(self, places):
         worker = start(config_of("broken"), {"broken": replace(CNN, kind=Breaking), "cnn": CNN}, places)
         assert run(worker)[-1]["event"] == "failed"
@@ -315,6 +330,13 @@ class TestAFinalRun:
         one, same, other = (predictions.probabilities for _, predictions, _ in delivered)
         np.testing.assert_array_equal(one, same)
         assert (one != other).any()
+
+
+def test_a_worker_keeps_the_memory_that_is_freed(places, monkeypatch):
+    asked: list[bool] = []
+    monkeypatch.setattr("trainables.trainable.keep_freed_memory", lambda: asked.append(True))
+    start(config_of(), {"cnn": CNN}, places)
+    assert asked == [True]
 
 
 def test_a_worker_keeps_to_the_threads_of_its_slot(monkeypatch):

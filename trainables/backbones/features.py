@@ -35,7 +35,8 @@ from trainables.backbones.extraction import (
     warm_up,
 )
 from trainables.backbones.networks import Backbone
-from trainables.cache import CacheError, passing, unusable
+from trainables.cache import CacheError, unusable
+from trainables.leftovers import passing
 
 MADE = "by folded networks"  # part of every key: changes with whatever changes features beyond their images and network
 

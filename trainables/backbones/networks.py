@@ -21,6 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from trainables.approach import Settings
 from trainables.backbones.downloads import fetch
 from trainables.backbones.weight_files import SUFFIXES, content_digest, misfit, read_metadata, read_state
 from trainables.errors import BackboneError, first_line, shown
@@ -163,6 +164,12 @@ def check_image_size(backbone: Backbone, image_size: tuple[int, int]) -> None:
     mend = f"image_size [{fitting}, {fitting}] works" if fitting else "choose another model"
     height, width = image_size
     raise BackboneError(f"{backbone.model}: cannot take images of {height} x {width} ({problem}); {mend}")
+
+
+def backbone_of(settings: Settings) -> Backbone | None:
+    """The backbone that an approach's settings name, if they name one."""
+    backbone = getattr(settings, "backbone", None)
+    return backbone if isinstance(backbone, Backbone) else None
 
 
 def _check_model(name: str) -> None:

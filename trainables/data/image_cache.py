@@ -26,10 +26,11 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
-from trainables.cache import cache_dir, passing, unusable
+from trainables.cache import cache_dir, unusable
 from trainables.data.images import MOST_PIXELS, Picture, decode_once, pixels, reason
 from trainables.data.sealed import Sealing, load_sealed, seal, sealing
 from trainables.errors import DataError, shown
+from trainables.leftovers import passing
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1024  # results that may wait in memory to be written,

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from trainables.cache import passing
+from trainables.leftovers import passing
 
 _log = logging.getLogger(__name__)
 

@@ -226,6 +226,16 @@ def test_a_name_that_a_disk_has_taken_apart_is_the_name_that_was_given_to_it(tmp
     assert Storage(str(tmp_path)).names("records") == [composed, later]
 
 
+def test_two_files_of_one_name_are_refused_and_none_is_passed_over(tmp_path):
+    for form in ("NFC", "NFD"):
+        (tmp_path / unicodedata.normalize(form, "é.json")).touch()
+    with pytest.raises(StorageError) as e:
+        Storage(str(tmp_path)).names("")
+    assert str(e.value) == (
+        f"{tmp_path}/: é.json is there twice, its accents written in two ways; remove the one that is a copy"
+    )
+
+
 def test_a_file_whose_name_is_not_utf_8_is_named_with_its_folder(tmp_path):
     (tmp_path / "records" / "a").mkdir(parents=True)
     Path(os.fsdecode(os.fsencode(tmp_path / "records" / "a") + b"/caf\xe9.json")).touch()

@@ -2,13 +2,16 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from pydantic import Field
 
+from analysis.checking.check import check_study
 from analysis.records.errors import RecordsError
 from analysis.records.predictions import check_predictions
 from analysis.records.reading import StudyRecords, read_study
@@ -25,7 +28,7 @@ from analysis.records.schema import (
 from analysis.records.store import Store
 from analysis.records.trials import trial_table
 from analysis.report.write import write_report
-from tests.support.synthetic_study import predictions
+from tests.support.synthetic_study import SETTINGS, StudyWriter, data_info, predictions
 
 
 def test_a_study_is_read_as_it_was_written(study_dir):
@@ -46,6 +49,22 @@ def test_an_event_survives_the_round_trip(tmp_path):
     written = TrialEvent(**identity, **given)
     store.write_trial_event(written)
     assert store.trial_events() == [written]
+
+
+def test_a_study_that_began_with_a_name_in_nfd_is_read_as_it_was_written(tmp_path):
+    """Before names were composed, the study file, its records and their names all had it so."""
+    name = unicodedata.normalize("NFD", "été")
+    writer = StudyWriter(tmp_path)
+    writer.store.write_bytes("study.yaml", yaml.safe_dump(SETTINGS | {"approaches": {name: {}}}).encode())
+    writer.store.write_record("data.json", data_info())
+    writer.phase("search", "started", slots=1)
+    writer.trial(name, 0, "finished", 20.0, 0.55)
+    writer.final(name, 0, predictions(name, 0, accuracy=0.8).assign(group=None))
+    study = read_study(str(tmp_path))
+    assert set(study.events.trial) == {f"{name}-r0-0000", f"{name}-r0-seed0"}
+    assert len(study.predictions) == 120
+    unreadable = [line for line in check_study(str(tmp_path)).findings if "name" in line or "cannot" in line]
+    assert unreadable == []
 
 
 def test_a_study_can_be_read_from_a_uri(study_dir):

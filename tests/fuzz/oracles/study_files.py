@@ -71,7 +71,7 @@ def buildable(config: StudyConfig) -> None:
     usual = {(16, 16), (32, 32), (30, 100), (90, 300)}
     if named or sizes <= usual or max(map(max, sizes)) > BUILT_UP_TO:
         return
-    from study.prepare import rehearse
+    from study.prepare.rehearsal import rehearse
 
     stand_in = SimpleNamespace(splits={"train": SimpleNamespace(labels=np.arange(2))}, classes=range(10))
     rehearse(config, cast(Dataset, stand_in))

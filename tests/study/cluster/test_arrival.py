@@ -24,6 +24,6 @@ def test_a_worker_without_memory_is_no_approach_that_cannot_be_imported(monkeypa
     with pytest.raises(WorkerError) as refused:
         refuse_not_arrived({"mine": kind}, Slot(cpus=1, gpus=0.0))
     assert str(refused.value) == (
-        "a worker was ended by Ray as it began, as the memory of its node ran out; free memory, or have fewer trials "
-        "at once (a larger slot.cpus), or smaller batches or images"
+        "a worker was ended by Ray as it began, as the memory of its node ran out; free memory there, or use a machine "
+        "with more"
     )

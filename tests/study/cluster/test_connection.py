@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from study.cluster.connection import connected
+from study.cluster.local import SERVICES
 from study.cluster.nodes import ClusterError
-from study.cluster.ray_folder import StartError
+from study.cluster.ray_folder import StartError, remove_leftovers
 from tests.support.commands import Machine, machine
 from tests.support.planted import SECRETS
 
@@ -25,7 +27,7 @@ import json, os, stat, subprocess, sys
 from pathlib import Path
 import ray
 from study.cluster.connection import connected
-from tests.support.processes import listening, users_of
+from tests.support.processes import listening, title, users_of
 
 STRANGER = "from ray._raylet import GcsClient; GcsClient(address={!r}).internal_kv_keys(b'', None)"
 
@@ -44,6 +46,7 @@ def session():
         )
         return {
             "folder": str(folder), "users": len(users), "listening": list(map(str, listening(users))),
+            "titles": [title(user) for user in users],
             "worker": seen, "mode": stat.S_IMODE(folder.stat().st_mode),
             "stranger": [stranger.returncode, stranger.stderr],
         }
@@ -79,6 +82,23 @@ def test_ray_on_this_machine_listens_on_the_loopback_alone(probe):
         assert session["users"] >= 5, "the driver, a server, a raylet, agents, a worker"
         assert session["listening"]
         assert {address for address in session["listening"] if not ip_address(address).is_loopback} == set()
+
+
+@pytest.mark.slow
+def test_ray_on_this_machine_runs_no_autoscaler_log_reader_or_dashboard(probe):
+    for session in probe["sessions"]:
+        titles = " ".join(session["titles"])
+        assert "raylet" in titles
+        assert "gcs_server" in titles
+        for script in ("monitor.py", "log_monitor", "dashboard/dashboard.py"):
+            assert script not in titles
+
+
+def test_ray_has_the_methods_that_start_these():
+    """They are its own affair: of a new Ray, this says that they have other names now."""
+    from ray._private.node import Node
+
+    assert [name for name in SERVICES if not callable(getattr(Node, name, None))] == []
 
 
 @pytest.mark.slow
@@ -195,33 +215,77 @@ def test_a_cluster_that_refuses_the_token_says_so_and_another_one_does_not(monke
         pass
 
 
-@pytest.mark.parametrize(("limit", "what"), [("n", "open files"), ("u", "processes and threads")])
-def test_limits_with_which_ray_s_workers_never_begin_are_refused_with_the_mend(monkeypatch, limit, what):
+def not_raised(*_: object) -> None:
+    """As it befalls whoever is not root."""
+    raise ValueError("not allowed to raise maximum limit")
+
+
+@pytest.mark.parametrize(
+    ("limit", "what", "name"), [("n", "open files", "nofile"), ("u", "processes and threads", "nproc")]
+)
+def test_limits_with_which_ray_s_workers_never_begin_are_refused_with_the_mend(monkeypatch, limit, what, name):
     """With 64 open files the first task waited for ever."""
     kinds = {"n": resource.RLIMIT_NOFILE, "u": resource.RLIMIT_NPROC}
     monkeypatch.setattr("os.geteuid", lambda: 1000)  # root's processes nobody counts
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (64, 256) if kind == kinds[limit] else (4096, 4096))
+    monkeypatch.setattr(resource, "setrlimit", not_raised)
     with pytest.raises(StartError) as refused, connected(None):
         pass
     assert str(refused.value) == (
-        f"Ray needs 1024 {what}, and 256 are allowed here; allow more (`ulimit -{limit} 8192`); the study is as it was"
+        f"Ray needs 1024 {what}, and at most 256 are allowed here, which root alone can raise: `{name} 8192` in "
+        f"/etc/security/limits.conf, or `docker run --ulimit {name}=8192`; the study is as it was"
     )
+    assert len(str(refused.value)) <= 300
 
 
-@pytest.mark.parametrize("most", [4096, resource.RLIM_INFINITY])
-def test_where_more_open_files_are_allowed_on_request_they_are_asked_for(monkeypatch, most):
-    """As on macOS, where 256 are allowed at first."""
+@pytest.mark.parametrize(
+    ("most", "then"), [(4096, 4096), (resource.RLIM_INFINITY, resource.RLIM_INFINITY), (512, 1024)]
+)
+def test_where_more_open_files_are_allowed_on_request_they_are_asked_for(monkeypatch, most, then):
+    """As on macOS, where 256 are allowed at first. Root is given more than the most."""
     asked = []
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (256, most) if kind == resource.RLIMIT_NOFILE else (-1, -1))
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(
+        resource, "getrlimit", lambda kind: (256, most) if kind == resource.RLIMIT_NOFILE else unlimited
+    )
     monkeypatch.setattr(resource, "setrlimit", lambda *limit: asked.append(limit))
     monkeypatch.setattr("ray.init", lambda **_: None)
     with connected(None):
-        assert asked == [(resource.RLIMIT_NOFILE, (1024, most))]
+        assert asked == [(resource.RLIMIT_NOFILE, (1024, then))]
 
 
 @pytest.mark.slow
 def test_a_shell_that_allows_few_open_files_ends_a_run_in_one_line(here):
-    run = f"ulimit -n 256; exec {sys.executable} -m study run digits --out {here.folder / 'none'}"
+    program = (
+        "import resource; from study import cli; from tests.study.cluster.test_connection import not_raised; "
+        "resource.setrlimit = not_raised; cli.main()"  # whoever runs the tests may be root
+    )
+    run = f"ulimit -n 256; exec {sys.executable} -c '{program}' run digits --out {here.folder / 'none'}"
     told = here.finished(["sh", "-c", run])
-    assert told.complaint.startswith("Ray needs 1024 open files, and 256 are allowed here; ")
+    assert told.complaint.startswith("Ray needs 1024 open files, and at most 256 are allowed here, which root alone ")
     assert not (here.folder / "none").exists()
+
+
+ABORTS = """
+import os, resource
+from ray._private.node import Node
+from study.cluster.connection import connected
+def aborts(node):
+    os.write(2, b"Check failed: two is not one\\n")
+    os.abort()
+Node.start_ray_processes = aborts
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+with connected(None, cpus=1):
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_what_ray_s_libraries_say_before_they_abort_the_process_lies_with_ray_s_logs(here):
+    """A failed check in them ended a study without a word."""
+    told = here.python(ABORTS)
+    assert told.code == -signal.SIGABRT
+    (words,) = here.ray.glob("ts-*/stderr")
+    assert "Check failed: two is not one\n" in words.read_text()
+    remove_leftovers(here.ray)
+    assert list(here.ray.iterdir()) == []

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from study.cluster.signals import at_most
+from study.cluster.signals import at_most, handler_given_back, terminable
 
 
 def test_what_hangs_is_ended_even_where_it_catches_every_exception_and_tries_again():
@@ -66,8 +66,29 @@ except typer.Exit as end:
 """
 
 
-def waiting(*wrapped: str) -> subprocess.Popen[str]:
-    command = [*wrapped, sys.executable, "-c", WAITING]
+CLEANING = """
+import sys, typer
+from study.cluster import signals
+from study.commands.running import finish
+def start(progress):
+    print("waiting", flush=True)
+    try:
+        with signals.handler_given_back(), signals.terminable():
+            sys.stdin.readline()
+    finally:
+        print("cleaning", flush=True)
+        sys.stdin.readline()
+        print("cleaned", flush=True)
+try:
+    finish(start, "no-study")
+except typer.Exit as end:
+    sys.exit(end.exit_code)
+"""
+AT_ONCE = "from study.cluster import signals; signals.CLEANING_S = -1.0"
+
+
+def waiting(*wrapped: str, program: str = WAITING) -> subprocess.Popen[str]:
+    command = [*wrapped, sys.executable, "-c", program]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert process.stdout is not None
@@ -90,3 +111,36 @@ def test_under_nohup_a_study_outlives_its_terminal():
         out, _ = process.communicate("line\n")
     assert process.returncode == 7
     assert out == "still here\n"
+
+
+@pytest.mark.parametrize("asking", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_pressed_twice_ends_a_process_once_and_lets_it_clean_up(asking):
+    """The second one was raised inside whatever the first one had begun to clean up."""
+    with waiting(program=CLEANING) as process:
+        process.send_signal(asking)
+        assert process.stdout.readline() == "cleaning\n"
+        process.send_signal(asking)
+        out, complaints = process.communicate("go on\n")
+    assert (process.returncode, out, complaints) == (
+        128 + asking,
+        "cleaned\n",
+        "interrupted; nothing is on record yet\n",
+    )
+
+
+def test_who_presses_again_when_cleaning_up_takes_long_ends_it_at_once():
+    with waiting(program=AT_ONCE + CLEANING) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "cleaning\n"
+        process.send_signal(signal.SIGINT)
+        out, complaints = process.communicate()
+    assert (process.returncode, out, complaints) == (143, "", "")
+
+
+def test_ctrl_c_that_somebody_else_handles_stays_so():
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with handler_given_back(), terminable():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

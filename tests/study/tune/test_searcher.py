@@ -57,6 +57,7 @@ class Case:
         self.turns = Turns(*turns)
         self.events: list[TrialEvent] = []
         self.on_record_when_settled: list[list[str]] = []
+        self.idle: list[int] = []
         self.slots = slots
         self.searcher = TurnSearcher(
             self.turns,
@@ -64,6 +65,7 @@ class Case:
             listeners=[self.events.append],
             earlier=earlier,
             supplied=lambda phase: cast(Stored, f"those of the {phase}"),
+            idle=lambda: self.idle.append(len(self.events)),
             settled=lambda trial: self.on_record_when_settled.append(self.names),
         )
 
@@ -100,6 +102,34 @@ def test_a_final_run_is_told_where_what_final_runs_need_is():
     told = Case(turn(0, phase="final")).ask()
     assert isinstance(told, dict)
     assert told["supplies"] == "those of the final"
+
+
+def test_a_run_has_not_started_while_what_it_needs_is_gathered():
+    """A final run was on record as started, and never ran, where a test image could not be read."""
+    case = Case(turn(0, phase="final"))
+
+    def supplied(phase: str) -> Stored:
+        assert case.events == []
+        raise RecordsError("test/a.jpg: not an image")
+
+    case.searcher._supplied = supplied
+    with pytest.raises(RecordsError):
+        case.ask()
+    assert case.events == []
+    assert isinstance(case.searcher.broken_by, RecordsError)
+
+
+def test_a_slot_is_idle_where_no_trial_is_left_for_it_and_others_run():
+    case = Case(*map(turn, range(2)), slots=2)
+    for name in ("a", "b", "c"):
+        case.ask(name)
+    assert case.idle == [], "both slots have work"
+    case.end("a", charged_s=1.0)
+    case.ask("c")
+    assert len(case.idle) == 1
+    case.end("b", charged_s=1.0)
+    assert case.ask("c") == Searcher.FINISHED
+    assert len(case.idle) == 1
 
 
 def test_what_goes_wrong_between_search_and_final_runs_ends_the_study():

@@ -31,9 +31,12 @@ TRAINING = """
 FAULTS = """
     import resource, sys
     from trainables.process.memory import keep_freed_memory
+    from trainables.spec import pin_threads
 
     if sys.argv[1] == "kept":
         assert keep_freed_memory()
+    if sys.argv[1] == "pinned":
+        pin_threads(1)
     blocks = lambda: [bytearray(b"1") * 2**22 for _ in range(10)]
     blocks()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -52,6 +55,12 @@ def test_blocks_that_were_freed_are_used_again_without_asking_the_kernel():
     """Ten blocks of 4 MiB are 10,240 pages of 4 KiB; larger pages take fewer faults, and some are of Python itself."""
     kept, given_back = (int(printed(FAULTS, memory_is)) for memory_is in ("kept", "given back"))
     assert kept <= given_back / 4
+
+
+@GLIBC
+def test_a_process_that_is_held_to_its_threads_gives_memory_back_as_before():
+    """The user's own is held to a slot's too, while `plan` times approaches there, and only that was undone."""
+    assert int(printed(FAULTS, "pinned")) > 5
 
 
 @GLIBC
