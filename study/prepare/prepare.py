@@ -5,6 +5,7 @@ Whatever is wrong with the data, the weights or the settings shows here, before 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -116,7 +117,7 @@ def _refuse_too_little(config: StudyConfig, prepared: Prepared) -> None:
         if cost_s + trial_s > budget_s:
             raise StudyError(
                 f"budget.search_seconds: {budget_s:g} s is too small for one trial of {name}: its frozen features "
-                f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {cost_s + trial_s:.0f}"
+                f"cost {cost_s:.1f} s, a trial up to {trial_s:g} s; raise it to at least {math.ceil(cost_s + trial_s)}"
             )
     for name, cost_s in prepared.precharged_s.items():
         if cost_s >= trial_s:

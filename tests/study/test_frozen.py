@@ -70,7 +70,9 @@ def frozen(tmp_path: Any, room: float, **backbones: dict[str, str]) -> dict[str,
     }
     config = small_config(approaches=approaches, backbones=backbones)
     splits = {split: Examples(images, np.zeros(len(images), int)) for split, images in IMAGES.items()}
-    dataset: Any = SimpleNamespace(source="mine", splits=splits, images=lambda split, size: IMAGES[split])
+    dataset: Any = SimpleNamespace(
+        source="mine", splits=splits, images=lambda split, size: IMAGES[split], fingerprint=lambda sizes: "f"
+    )
     sharing = Sharing(Storage(str(tmp_path / "study")), room)
     return freeze(config, dataset, Slot(1, 0.0), sharing, lambda *_: None)
 
