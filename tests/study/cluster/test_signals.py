@@ -71,9 +71,9 @@ import sys, typer
 from study.cluster import signals
 from study.commands.running import finish
 def start(progress):
-    print("waiting", flush=True)
     try:
         with signals.handler_given_back(), signals.terminable():
+            print("waiting", flush=True)
             sys.stdin.readline()
     finally:
         print("cleaning", flush=True)
