@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
+
+from study.provenance import processor, version_of
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def machine() -> str:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     vectors = torch.backends.cpu.get_cpu_capability()
-    libraries = ", ".join(f"{name} {_version(name)}" for name in ("torch", "ray", "scikit-learn") if _version(name))
-    return f"{cores} cores of {_processor()} ({vectors}), {libraries}"
+    libraries = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "ray", "scikit-learn") if version_of(name))
+    return f"{cores} cores of {processor()} ({vectors}), {libraries}"
 
 
 def seconds(value: float | None) -> str:
@@ -109,18 +109,3 @@ def seconds(value: float | None) -> str:
 def ratio(value: float) -> str:
     """A ratio as a table shows it: `1.8 x`."""
     return f"{value:.2f} x" if value < 10 else f"{value:.0f} x"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except ImportError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

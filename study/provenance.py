@@ -29,9 +29,9 @@ def environment(*, seed: int, slots: int, cluster: dict[str, float]) -> dict[str
     return {
         "commit": commit(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cpus": os.cpu_count(),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         "cluster": {name: cluster[name] for name in ("CPU", "GPU", "memory") if name in cluster},
@@ -59,14 +59,16 @@ def commit() -> str | None:
     return answer.stdout.strip() or None
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor, as the system has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
