@@ -64,7 +64,7 @@ def main(file: str, out: str) -> None:
     from study.cluster.connection import connected
 
     sys.argv = ["transfer-study", "run", file, "--out", out]
-    with patch("study.cluster.connection.connected", partial(connected, cpus=SLOTS)):
+    with patch("study.runner.connected", partial(connected, cpus=SLOTS)):
         cli.main()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +32,7 @@ def worker(monkeypatch) -> list[str]:
 
     stand_in = SimpleNamespace(remote=remote, get=lambda done, timeout=None: done, exceptions=ray.exceptions)
     monkeypatch.setattr(arrival, "ray", stand_in)
-    monkeypatch.setattr(arrival, "_wait_for", lambda slot: None)
+    monkeypatch.setattr(arrival, "_held", lambda slot: nullcontext({}))
     return asked
 
 
