@@ -1,6 +1,6 @@
 # make study   set up .venv and run the default study (about three minutes on two cores)
 # make check   set up .venv, check style and types, run the quick tests: after every change, a minute on two cores
-# make test    set up .venv, check style and types, run the tests: seven minutes on two cores
+# make test    set up .venv, check style and types, run the tests: ten minutes on two cores
 # make test-cluster   the tests with several nodes, faults and launchers (a quarter of an hour)
 # make fuzz    5,600 odd inputs, and how each ended (some ten minutes; SEED= draws others, N= draws more)
 # make soak    200 short studies and what befalls them, against undisturbed twins (hours; STUDIES= for fewer)
