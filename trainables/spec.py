@@ -63,6 +63,11 @@ class Slot:
     cpus: int
     gpus: float
 
+    @property
+    def device(self) -> torch.device:
+        """Where networks compute in it."""
+        return torch.device("cuda" if self.gpus else "cpu")
+
 
 @dataclass(frozen=True)
 class Pace:

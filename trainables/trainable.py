@@ -55,7 +55,7 @@ class ApproachTrainable(tune.Trainable):  # type: ignore[misc]
         self._pace = pace
         self._stored: Stored | None = None
         self._supplies = Supplies({})
-        self._device = torch.device("cuda" if slot.gpus else "cpu")
+        self._device = slot.device
         self._checkpoints = checkpoints
         self._ran_out_of_memory = False
         self._begin(config)

@@ -35,10 +35,9 @@ class Sampled:
 
 def time_here(config: StudyConfig, dataset: Dataset, slot: Slot) -> tuple[Timing | Untimed, ...]:
     """Time every approach with the threads of one slot; about five seconds of work each, fifteen in all."""
-    device = torch.device("cuda" if slot.gpus else "cpu")
     within_s = seconds_each(len(config.approaches))
     with _pinned(slot.cpus):
-        return tuple(_time(config, name, dataset, device, within_s) for name in config.approaches)
+        return tuple(_time(config, name, dataset, slot.device, within_s) for name in config.approaches)
 
 
 def sample(

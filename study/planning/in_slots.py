@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-import torch
 
 from study.config.approaches import ApproachConfig
 from study.config.models import StudyConfig
@@ -54,8 +53,7 @@ def _time(
 ) -> Timing | Untimed:
     pin_threads(slot.cpus)
     keep_freed_memory()
-    device = torch.device("cuda" if slot.gpus else "cpu")
-    return time_approach(name, config, inputs[name], device=device, within_s=within_s, features_s=features_s)
+    return time_approach(name, config, inputs[name], device=slot.device, within_s=within_s, features_s=features_s)
 
 
 def _collected(name: str, one: ray.ObjectRef, done: list[Any]) -> Timing | Untimed:

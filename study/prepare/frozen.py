@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import ray
-import torch
 
 from analysis.records.schema import FeatureCost
 from study.cluster.counts import Counts
@@ -112,13 +111,9 @@ def _extraction(
     fingerprint = dataset.fingerprint([settings.image_size])
     for split in SEARCH_SPLITS:
         lot, names = lots[split, settings.image_size], (f"{dataset.source}, {split}", f"{fingerprint}, {split}")
-        runs = divided(chunks(dataset.images(split, settings.image_size), _device(slot)), slots)
+        runs = divided(chunks(dataset.images(split, settings.image_size), slot.device), slots)
         pending[split] = [extract.remote(settings, lot, run, slot, names, counts, charged) for run in runs]
     return pending
-
-
-def _device(slot: Slot) -> torch.device:
-    return torch.device("cuda" if slot.gpus else "cpu")
 
 
 def _extract(
@@ -137,12 +132,11 @@ def _extract(
     """
     pin_threads(slot.cpus)
     keep_freed_memory()
-    device = _device(slot)
     return frozen_features(
         settings.backbone,
         lot.inputs[slice(*run)],
-        device=device,
-        bfloat16=in_bfloat16(settings, device),
+        device=slot.device,
+        bfloat16=in_bfloat16(settings, slot.device),
         cache=cache_dir(),
         charged=charged,
         data=names[0],

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analysis.numbers import counted
 from analysis.records.files import linked_folder
 from analysis.records.storage import Storage
 from study.place import StudyError
@@ -60,8 +61,7 @@ class Checkpoints:
         for name in older:
             self.delete(name)
         if older:
-            count = "1 checkpoint" if len(older) == 1 else f"{len(older)} checkpoints"
             say(
-                f"{count} of an earlier version dropped, as a pickle can run code when it is read; "
-                "their trials begin anew"
+                f"{counted(len(older), 'checkpoint')} of an earlier version dropped, as a pickle can run code when it "
+                "is read; their trials begin anew"
             )

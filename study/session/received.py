@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 KEPT = "code.zip"  # in a study's directory
 MOST_FILES = 20_000
-PLAIN = re.compile(
-    r"[\w-]+"
-)  # the name of a module at the top; with a dot in it, looking for it would import its parent
+# The name of a module at the top; with a dot in it, looking for it would import its parent.
+PLAIN = re.compile(r"[\w-]+")
 TRUST = "came with the study and would run; read it"
 
 
